@@ -1,0 +1,99 @@
+"""Articles in, candidates out: the door of the index.
+
+Everything that other packages may use is named here; modules behind it are not to be imported.
+"""
+
+from index.cleaning import TextMetadata, find_furniture, metadata_from_text
+from index.collection import Collection
+from index.encoder import Encoder, SentenceEncoder
+from index.errors import (
+    ArticleError,
+    ArticleNotFound,
+    CitespanError,
+    CollectionNotFound,
+    InputError,
+    LibraryCorrupt,
+    LibraryError,
+    LibraryFormatError,
+    LibraryLocked,
+    ModelError,
+    NotFound,
+    QueryError,
+    StorageError,
+    TooLarge,
+    UnsupportedFormat,
+)
+from index.inference import LocalModel, ModelCard, choose_device, choose_dtype, quiet_transformers, set_threads
+from index.library import DEFAULT_COLLECTION, Library
+from index.passages import sentence_around, sentence_spans, split_passages
+from index.sources import count_sources, open_source, read_html
+from index.text import decode_text
+from index.types import (
+    MAX_ARTICLE_CHARACTERS,
+    Added,
+    Article,
+    ArticleInfo,
+    Candidate,
+    CollectionInfo,
+    Failure,
+    Filters,
+    MaskedRange,
+    Page,
+    Passage,
+    Progress,
+    StoredArticle,
+    check_collection_name,
+)
+
+__all__ = [
+    "DEFAULT_COLLECTION",
+    "MAX_ARTICLE_CHARACTERS",
+    "Added",
+    "Article",
+    "ArticleError",
+    "ArticleInfo",
+    "ArticleNotFound",
+    "Candidate",
+    "CitespanError",
+    "Collection",
+    "CollectionInfo",
+    "CollectionNotFound",
+    "Encoder",
+    "Failure",
+    "Filters",
+    "InputError",
+    "Library",
+    "LibraryCorrupt",
+    "LibraryError",
+    "LibraryFormatError",
+    "LibraryLocked",
+    "LocalModel",
+    "MaskedRange",
+    "ModelCard",
+    "ModelError",
+    "NotFound",
+    "Page",
+    "Passage",
+    "Progress",
+    "QueryError",
+    "SentenceEncoder",
+    "StorageError",
+    "StoredArticle",
+    "TextMetadata",
+    "TooLarge",
+    "UnsupportedFormat",
+    "check_collection_name",
+    "choose_device",
+    "choose_dtype",
+    "count_sources",
+    "decode_text",
+    "find_furniture",
+    "metadata_from_text",
+    "open_source",
+    "quiet_transformers",
+    "read_html",
+    "sentence_around",
+    "sentence_spans",
+    "set_threads",
+    "split_passages",
+]

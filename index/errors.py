@@ -1,0 +1,98 @@
+"""Every error that Citespan raises on purpose.
+
+::
+
+    CitespanError
+    ├── InputError                 what was handed in cannot be used; the caller can mend it
+    │   ├── ArticleError           an article with a bad field, or without text
+    │   ├── UnsupportedFormat      a file or body in a format nothing here reads
+    │   ├── TooLarge               over one of the limits
+    │   └── QueryError             a bad question, filter or limit
+    ├── NotFound                   no such thing
+    │   ├── ArticleNotFound
+    │   └── CollectionNotFound
+    ├── LibraryError               the library cannot be used as it is
+    │   ├── LibraryLocked          another process writes to it
+    │   ├── LibraryFormatError     made by a newer version, or not a library
+    │   ├── LibraryCorrupt         a file is damaged beyond what can be rebuilt
+    │   └── StorageError           the disk refused: full, read-only, failing
+    └── ModelError                 weights missing, changed, unsafe or of the wrong kind
+
+Each message says what was found and what to change.  Nothing here knows of HTTP or of exit codes.
+"""
+
+
+class CitespanError(Exception):
+    """Root of all errors raised on purpose by Citespan."""
+
+
+class InputError(CitespanError):
+    """Input that cannot be used.
+
+    Attributes:
+        field: dotted name of the offending field, or "" where there is none.
+    """
+
+    def __init__(self, message: str, *, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class ArticleError(InputError):
+    """An article with a bad field, or without text."""
+
+
+class UnsupportedFormat(InputError):
+    """A file or body in a format that nothing here reads."""
+
+
+class TooLarge(InputError):
+    """Input over one of the limits."""
+
+
+class QueryError(InputError):
+    """A question, filter or limit that cannot be used."""
+
+
+class NotFound(CitespanError):
+    """Something that was asked for by name does not exist."""
+
+
+class ArticleNotFound(NotFound):
+    """No article has that id."""
+
+
+class CollectionNotFound(NotFound):
+    """No collection has that name."""
+
+
+class LibraryError(CitespanError):
+    """The library cannot be used as it is."""
+
+
+class LibraryLocked(LibraryError):
+    """Another process holds the library's lock."""
+
+
+class LibraryFormatError(LibraryError):
+    """The folder is not a library, or a newer version made it."""
+
+
+class LibraryCorrupt(LibraryError):
+    """A file of the library is damaged beyond what can be rebuilt."""
+
+
+class StorageError(LibraryError):
+    """The disk refused: full, read-only or failing.
+
+    Attributes:
+        disk_full: whether freeing space would help.
+    """
+
+    def __init__(self, message: str, *, disk_full: bool = False) -> None:
+        super().__init__(message)
+        self.disk_full = disk_full
+
+
+class ModelError(CitespanError):
+    """Weights that are missing, changed, unsafe or of the wrong kind."""

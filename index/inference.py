@@ -1,0 +1,216 @@
+"""A folder of model weights: found, checked and described before anything of it is loaded.
+
+Both networks go through here.  Nothing is unpickled and no code of a model folder is run: weights
+must be safetensors, and a configuration that names code of its own is refused.
+"""
+
+import hashlib
+import importlib.util
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from index.errors import ModelError
+
+if TYPE_CHECKING:
+    import torch
+
+_PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".h5", ".msgpack")
+_HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors", "1_Pooling/*", "2_Dense/*", "2_Normalize/*"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """Where a model comes from and what may be done with it.
+
+    Attributes:
+        role: ``encoder`` or ``reader``.
+        name: short name.
+        origin: where the weights come from.
+        licence: SPDX identifier; "unknown" for a model of the user's own.
+        sha256: hexadecimal SHA-256 of the weights file.
+        parameters: number of parameters, 0 where unknown.
+        path: the folder.
+    """
+
+    role: str
+    name: str
+    origin: str
+    licence: str
+    sha256: str
+    parameters: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class LocalModel:
+    """A folder of weights that passed the checks.
+
+    Attributes:
+        folder: the folder.
+        card: what is known of it.
+    """
+
+    folder: Path
+    card: ModelCard = field(compare=False)
+
+    @classmethod
+    def shipped(cls, manifest: Path) -> "LocalModel":
+        """Return the model that a manifest of this project describes, its checksums verified.
+
+        Raises:
+            ModelError: a file is missing or differs from the manifest.
+        """
+        facts = json.loads(manifest.read_text(encoding="utf-8"))
+        base = manifest.parent
+        if "package" in facts:
+            spec = importlib.util.find_spec(facts["package"])
+            if spec is None or spec.origin is None:
+                raise ModelError(f"the package {facts['package']} is not installed: run make install")
+            base = Path(spec.origin).parent
+        folder = base / facts["folder"]
+        for name, expected in facts["files"].items():
+            path = folder / name
+            if not path.is_file():
+                raise ModelError(f"{facts['name']}: {name} is missing: install citespan again")
+            if file_sha256(path) != expected:
+                raise ModelError(f"{facts['name']}: {name} is not the file the manifest lists: install citespan again")
+        _check_folder(folder)
+        card = ModelCard(
+            role=facts["role"],
+            name=facts["name"],
+            origin=facts["origin"],
+            licence=facts["licence"],
+            sha256=facts["files"]["model.safetensors"],
+            parameters=facts["parameters"],
+            path=str(folder),
+        )
+        return cls(folder, card)
+
+    @classmethod
+    def find(cls, setting: str, role: str) -> "LocalModel":
+        """Return the model that a setting names: a local folder, or else a hub name.
+
+        A hub name is looked up in the local cache first and fetched only if it is not there.
+
+        Raises:
+            ModelError: nothing there, or the folder would need a pickle or code of its own.
+        """
+        folder = Path(setting).expanduser()
+        origin = f"local folder {folder}"
+        if not folder.is_dir():
+            if folder.is_absolute() or setting.startswith(".") or setting.count("/") > 1:
+                raise ModelError(f"no model folder at {setting}: give a folder with config.json and *.safetensors")
+            folder = _from_hub(setting)
+            origin = f"https://huggingface.co/{setting}"
+        _check_folder(folder)
+        weights = sorted(folder.glob("*.safetensors"))
+        digest = hashlib.sha256("".join(file_sha256(path) for path in weights).encode()).hexdigest()
+        sha256 = file_sha256(weights[0]) if len(weights) == 1 else digest
+        return cls(folder, ModelCard(role, folder.name, origin, "unknown", sha256, 0, str(folder)))
+
+
+def file_sha256(path: Path) -> str:
+    """Return the hexadecimal SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def choose_device(setting: str = "auto") -> str:
+    """Return the torch device for a setting: ``auto`` takes CUDA where there is one.
+
+    Raises:
+        ModelError: the device does not exist here.
+    """
+    import torch
+
+    if setting == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(1, device=setting)
+    except (RuntimeError, AssertionError) as error:
+        raise ModelError(f"device {setting!r} is not usable here: take auto or cpu") from error
+    return setting
+
+
+def choose_dtype(setting: str, device: str) -> "torch.dtype":
+    """Return the number format for a setting: ``auto``, ``float32`` or ``bfloat16``.
+
+    ``auto`` takes bfloat16 where the processor computes in it (about 1.8 times as fast, same
+    answers within noise) and float32 elsewhere, since emulated bfloat16 is slower.
+    """
+    import torch
+
+    if setting == "auto":
+        fast = torch.cuda.is_bf16_supported() if device.startswith("cuda") else _cpu_has_bfloat16()
+        return torch.bfloat16 if fast else torch.float32
+    return torch.bfloat16 if setting == "bfloat16" else torch.float32
+
+
+def set_threads(threads: int) -> None:
+    """Set how many threads one forward pass uses; 0 leaves what torch chose for the machine."""
+    if threads:
+        import torch
+
+        torch.set_num_threads(threads)
+
+
+def quiet_transformers() -> None:
+    """Keep transformers from drawing progress bars and advice on stderr while weights load."""
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+
+
+def _cpu_has_bfloat16() -> bool:
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="ignore")
+    except OSError:
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+def _from_hub(name: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    attempts: list[dict[str, Any]] = [{"local_files_only": True}, {}]
+    for options in attempts:
+        try:
+            return Path(snapshot_download(name, allow_patterns=_HUB_FILES, **options))
+        except Exception as error:  # the hub client has no common root for its own and its transport's errors
+            last = error
+    raise ModelError(
+        f"{name!r} is neither a folder here nor a model that could be fetched: give a local folder, "
+        "or a hub name on a machine with internet"
+    ) from last
+
+
+def _check_folder(folder: Path) -> None:
+    if not (folder / "config.json").is_file():
+        raise ModelError(f"{folder.name} has no config.json: give a folder in the transformers layout")
+    if not list(folder.glob("*.safetensors")):
+        found = sorted(path.name for path in folder.iterdir() if path.suffix in _PICKLES)
+        advice = f" ({found[0]} is a pickle and is never loaded: convert it)" if found else ""
+        raise ModelError(f"{folder.name} has no *.safetensors file{advice}")
+    for path in [*folder.glob("*.json"), *folder.glob("*/*.json")]:
+        if path.name in ("tokenizer.json", "vocab.json"):
+            continue
+        try:
+            facts = json.loads(path.read_text(encoding="utf-8"))
+        except (ValueError, OSError) as error:
+            raise ModelError(f"{folder.name}: {path.name} is not readable JSON") from error
+        if isinstance(facts, dict) and ("auto_map" in facts or "custom_pipelines" in facts):
+            raise ModelError(f"{folder.name}: {path.name} asks to run code of its own, which is never done")
+        if path.name == "modules.json" and isinstance(facts, list):
+            for module in facts:
+                kind = str(module.get("type", "")) if isinstance(module, dict) else ""
+                if not kind.startswith("sentence_transformers."):
+                    raise ModelError(f"{folder.name}: modules.json names {kind!r}, which is not of sentence-transformers")
+    if os.name == "posix":
+        root = folder.resolve()
+        for path in folder.rglob("*"):
+            if path.is_symlink() and "snapshots" not in root.parts and not path.resolve().is_relative_to(root):
+                raise ModelError(f"{folder.name}: {path.name} points outside of the folder")

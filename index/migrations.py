@@ -1,0 +1,94 @@
+"""Numbered changes of the library's database format, applied in order when a library is opened."""
+
+import sqlite3
+from collections.abc import Callable
+
+from index.errors import LibraryFormatError
+
+APPLICATION_ID = 0x43495445  # "CITE"
+
+
+def _first_format(database: sqlite3.Connection) -> None:
+    database.executescript(
+        """
+        BEGIN;
+        CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+        INSERT INTO meta VALUES ('generation', '0');
+        CREATE TABLE article (
+            key INTEGER PRIMARY KEY AUTOINCREMENT,
+            id TEXT NOT NULL UNIQUE,
+            title TEXT NOT NULL,
+            url TEXT,
+            source TEXT,
+            published TEXT,
+            published_first TEXT,
+            published_last TEXT,
+            tags TEXT NOT NULL,
+            text TEXT NOT NULL,
+            characters INTEGER NOT NULL,
+            sha256 TEXT NOT NULL,
+            fingerprint TEXT NOT NULL,
+            masked TEXT NOT NULL,
+            added TEXT NOT NULL
+        );
+        CREATE INDEX article_published ON article (published_first);
+        CREATE TABLE article_tag (
+            tag TEXT NOT NULL,
+            article INTEGER NOT NULL REFERENCES article (key) ON DELETE CASCADE,
+            PRIMARY KEY (tag, article)
+        ) WITHOUT ROWID;
+        CREATE INDEX article_tag_article ON article_tag (article);
+        -- AUTOINCREMENT, so that an id is never used again: a vector snapshot is then brought up to
+        -- date by comparing ids alone.
+        CREATE TABLE passage (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            article INTEGER NOT NULL REFERENCES article (key),
+            number INTEGER NOT NULL,
+            start INTEGER NOT NULL,
+            text TEXT NOT NULL
+        );
+        CREATE INDEX passage_article ON passage (article);
+        -- Apart from passage, so that reading ids and texts does not read vectors.
+        CREATE TABLE vector (id INTEGER PRIMARY KEY REFERENCES passage (id), data BLOB NOT NULL);
+        -- Contentless: passage holds the text, and it is handed in again to delete.
+        CREATE VIRTUAL TABLE words USING fts5 (
+            title, body, content='', tokenize='porter unicode61 remove_diacritics 2'
+        );
+        PRAGMA user_version = 1;
+        COMMIT;
+        """
+    )
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first_format,)
+
+
+def migrate(database: sqlite3.Connection) -> None:
+    """Bring a database to the newest format.
+
+    Raises:
+        LibraryFormatError: a newer Citespan made it, or it is some other program's database.
+    """
+    version = check_version(database)
+    if version == 0:
+        database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    for step in MIGRATIONS[version:]:
+        step(database)
+
+
+def check_version(database: sqlite3.Connection) -> int:
+    """Return the format number of a database, 0 for an empty one.
+
+    Raises:
+        LibraryFormatError: a newer Citespan made it, or it is some other program's database.
+    """
+    version = int(database.execute("PRAGMA user_version").fetchone()[0])
+    owner = int(database.execute("PRAGMA application_id").fetchone()[0])
+    tables = database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if owner not in (0, APPLICATION_ID) or (version == 0 and tables):
+        raise LibraryFormatError("articles.db is not a Citespan database: choose another library folder")
+    if version > len(MIGRATIONS):
+        raise LibraryFormatError(
+            f"the library has format {version}, this version reads up to {len(MIGRATIONS)}: upgrade citespan"
+        )
+    return version

@@ -1,0 +1,427 @@
+"""The records that travel through the house: articles, passages, candidates, filters.
+
+All are frozen; what must always hold of them is checked when they are built.  Offsets count
+Unicode code points of an article's text, start included, end excluded.
+"""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from urllib.parse import urlsplit
+
+from index.errors import ArticleError, QueryError, TooLarge
+
+MAX_ARTICLE_CHARACTERS = 2_000_000
+MAX_ID_CHARACTERS = 200
+MAX_TITLE_CHARACTERS = 1_000
+MAX_URL_CHARACTERS = 2_000
+MAX_SOURCE_CHARACTERS = 300
+MAX_TAGS = 64
+MAX_TAG_CHARACTERS = 100
+MAX_FILTER_VALUES = 1_000
+
+_ID = re.compile(r"\w[\w.:#@+~=,-]*")
+_COLLECTION = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class MaskedRange:
+    """A stretch of an article's text found to be page furniture.
+
+    It stays in the text, but is neither embedded nor answered from.
+
+    Attributes:
+        start: first code point, included.
+        end: last code point, excluded.
+        rule: name of the rule that found it.
+    """
+
+    start: int
+    end: int
+    rule: str
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start < self.end:
+            raise ValueError(f"a masked range must hold 0 <= start < end, not {self.start}..{self.end}")
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """A text with what is known about it.
+
+    Attributes:
+        text: the article text as it came in, once decoded; never rewritten.
+        id: letters, digits and ``. _ : # @ + ~ = , -``; made from the url or else from the title
+            and text where not given, so the same article always gets the same one.
+        title: one line, "" where unknown.
+        url: http or https, None where unknown.
+        source: site or publisher, None where unknown.
+        published: ISO 8601 date, or date and time, None where unknown.
+        tags: labels, in the order given, each once.
+
+    Raises:
+        ArticleError: a field is unusable; the message says which and why.
+        TooLarge: the text is longer than MAX_ARTICLE_CHARACTERS.
+    """
+
+    text: str
+    id: str = ""
+    title: str = ""
+    url: str | None = None
+    source: str | None = None
+    published: str | None = None
+    tags: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.text.strip():
+            raise ArticleError("text is empty: give the article's text", field="text")
+        if len(self.text) > MAX_ARTICLE_CHARACTERS:
+            raise TooLarge(
+                f"text has {len(self.text):,} characters; at most {MAX_ARTICLE_CHARACTERS:,} are allowed: split it",
+                field="text",
+            )
+        if _SURROGATE.search(self.text):
+            raise ArticleError("text holds a lone surrogate (half of a character): send valid Unicode", field="text")
+        object.__setattr__(self, "title", one_line(self.title, "title", MAX_TITLE_CHARACTERS))
+        if self.url is not None:
+            object.__setattr__(self, "url", check_url(self.url))
+        if self.source is not None:
+            object.__setattr__(self, "source", one_line(self.source, "source", MAX_SOURCE_CHARACTERS) or None)
+        if self.published is not None:
+            instant_range(self.published, "published")
+        object.__setattr__(self, "tags", _check_tags(self.tags))
+        if self.id:
+            check_article_id(self.id)
+        else:
+            basis = self.url or f"{self.title}\n{self.text}"
+            object.__setattr__(self, "id", "a" + hashlib.sha256(basis.encode()).hexdigest()[:15])
+
+    @property
+    def sha256(self) -> str:
+        """Hexadecimal SHA-256 of the text in UTF-8."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    @property
+    def fingerprint(self) -> str:
+        """Hexadecimal SHA-256 over the text and all that is known about it: equal means nothing to do."""
+        parts = [self.sha256, self.title, self.url or "", self.source or "", self.published or "", *self.tags]
+        return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class ArticleInfo:
+    """What is known about a stored article, without its text.
+
+    Attributes:
+        id: the article's id.
+        title: one line, "" where unknown.
+        url: None where unknown.
+        source: site or publisher, None where unknown.
+        published: ISO 8601, None where unknown.
+        tags: labels.
+        sha256: hexadecimal SHA-256 of the text in UTF-8.
+        characters: length of the text in code points.
+        passages: number of its passages.
+        added: ISO 8601 instant (UTC) at which this version came in.
+    """
+
+    id: str
+    title: str
+    url: str | None
+    source: str | None
+    published: str | None
+    tags: tuple[str, ...]
+    sha256: str
+    characters: int = 0
+    passages: int = 0
+    added: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A stretch of an article's text, a few sentences long.
+
+    Attributes:
+        article_id: the article it belongs to.
+        number: place among the article's passages, from 0.
+        start: offset of its first code point in the article's text.
+        end: offset after its last code point.
+        text: the article's text from start to end.
+    """
+
+    article_id: str
+    number: int
+    start: int
+    end: int
+    text: str
+
+    def __post_init__(self) -> None:
+        if self.start < 0 or self.end - self.start != len(self.text):
+            raise ValueError(f"a passage at {self.start}..{self.end} cannot hold {len(self.text)} characters")
+
+    @property
+    def id(self) -> str:
+        """``article_id:number``."""
+        return f"{self.article_id}:{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredArticle:
+    """An article as the library holds it.
+
+    Attributes:
+        info: what is known about it.
+        text: the whole text.
+        masked: page furniture in it, in order, not overlapping.
+        passages: its passages in order.
+    """
+
+    info: ArticleInfo
+    text: str
+    masked: tuple[MaskedRange, ...]
+    passages: tuple[Passage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A passage that retrieval proposes for a query.
+
+    Attributes:
+        passage: the passage.
+        article: what is known about its article.
+        score: fused score; higher is better; only comparable within one query.
+        similarity: cosine of query and passage, -1..1; comparable across queries.
+        dense_rank: place in the dense ranking from 1, None where it is not in it.
+        lexical_rank: place in the lexical ranking from 1, None where it is not in it.
+    """
+
+    passage: Passage
+    article: ArticleInfo
+    score: float
+    similarity: float
+    dense_rank: int | None
+    lexical_rank: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which articles may be searched; an empty field allows all.
+
+    Attributes:
+        published_from: ISO 8601; only articles published then or later.
+        published_to: ISO 8601; only articles published then or earlier; a date means its whole day.
+        sources: only these sources.
+        tags: only articles with at least one of these tags.
+        article_ids: only these articles.
+        as_of: ISO 8601; hides what was published later.  Articles without a date stay.
+
+    Raises:
+        QueryError: a date is not ISO 8601, from is after to, or a list is too long.
+    """
+
+    published_from: str | None = None
+    published_to: str | None = None
+    sources: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    article_ids: tuple[str, ...] = ()
+    as_of: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("sources", "tags", "article_ids"):
+            values = tuple(getattr(self, name))
+            if len(values) > MAX_FILTER_VALUES:
+                raise QueryError(f"{name} has {len(values):,} values; at most {MAX_FILTER_VALUES:,}", field=name)
+            object.__setattr__(self, name, values)
+        bounds = {}
+        for name in ("published_from", "published_to", "as_of"):
+            if getattr(self, name) is not None:
+                try:
+                    bounds[name] = instant_range(getattr(self, name), name)
+                except ArticleError as error:
+                    raise QueryError(str(error), field=name) from None
+        if {"published_from", "published_to"} <= bounds.keys() and (
+            bounds["published_from"][0] > bounds["published_to"][1]
+        ):
+            raise QueryError("published_from is after published_to: swap them", field="published_from")
+
+    def __bool__(self) -> bool:
+        """Whether anything is filtered at all."""
+        return self != Filters()
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What became of one article that was added.
+
+    Attributes:
+        id: the article's id.
+        title: its title.
+        passages: number of its passages.
+        created: whether the id is new to the collection.
+        changed: whether anything was written: False where the same article was there already.
+    """
+
+    id: str
+    title: str
+    passages: int
+    created: bool
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One source that could not be read or added.
+
+    Attributes:
+        source: file name, or file name and line number, as a person would look for it.
+        error: why, and what to change.
+    """
+
+    source: str
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionInfo:
+    """A collection's name and size.
+
+    Attributes:
+        name: the collection's name.
+        articles: number of articles.
+        passages: number of passages.
+        characters: sum of the articles' lengths in code points.
+    """
+
+    name: str
+    articles: int
+    passages: int
+    characters: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a listing.
+
+    Attributes:
+        articles: in the order in which they came in.
+        next_cursor: hand it in to get the next page; None at the end.
+    """
+
+    articles: tuple[ArticleInfo, ...]
+    next_cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a long piece of work has come.
+
+    Attributes:
+        done: articles dealt with.
+        passages: passages embedded.
+        total: articles in all, None where unknown.
+    """
+
+    done: int
+    passages: int
+    total: int | None = field(default=None)
+
+
+def check_article_id(value: str) -> str:
+    """Return an article id that may be used.
+
+    Raises:
+        ArticleError: it is empty, too long or holds other characters.
+    """
+    if len(value) > MAX_ID_CHARACTERS or not _ID.fullmatch(value):
+        raise ArticleError(
+            f"id must be 1 to {MAX_ID_CHARACTERS} letters, digits or . _ : # @ + ~ = , - beginning with a letter, "
+            "digit or _: leave it out to have one made",
+            field="id",
+        )
+    return value
+
+
+def check_collection_name(value: str) -> str:
+    """Return a collection name that may be used.
+
+    Raises:
+        QueryError: it is not 1 to 64 of a-z, 0-9, _ and -.
+    """
+    if not _COLLECTION.fullmatch(value):
+        raise QueryError(
+            "collection must be 1 to 64 of a-z, 0-9, _ and -, beginning with a letter or digit", field="collection"
+        )
+    return value
+
+
+def check_url(value: str) -> str:
+    """Return an http or https URL.
+
+    Raises:
+        ArticleError: it is anything else.
+    """
+    try:
+        parts = urlsplit(value.strip())
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        usable = False
+    if not usable or len(value) > MAX_URL_CHARACTERS or re.search(r"[\s\x00-\x1f\x7f\ud800-\udfff]", value.strip()):
+        raise ArticleError(
+            f"url must be an http or https address of at most {MAX_URL_CHARACTERS:,} characters", field="url"
+        )
+    return value.strip()
+
+
+def one_line(value: str, name: str, limit: int) -> str:
+    """Return the value on one line, white space and control characters collapsed.
+
+    Raises:
+        ArticleError: it is longer than the limit or holds a lone surrogate.
+    """
+    if _SURROGATE.search(value):
+        raise ArticleError(f"{name} holds a lone surrogate (half of a character): send valid Unicode", field=name)
+    line = re.sub(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", value).strip()
+    if len(line) > limit:
+        raise ArticleError(f"{name} has {len(line):,} characters; at most {limit:,}", field=name)
+    return line
+
+
+def instant_range(value: str, name: str = "date") -> tuple[str, str]:
+    """Return the first and the last instant that an ISO 8601 date or date and time can mean.
+
+    Both are ``YYYY-MM-DDTHH:MM:SS.ffffff`` in UTC, so that they compare as strings.  A time without
+    a zone is taken as UTC.
+
+    Raises:
+        ArticleError: the value is not ISO 8601 or no such day exists.
+    """
+    try:
+        if _DATE.fullmatch(value):
+            day = date.fromisoformat(value)
+            first = datetime.combine(day, time.min, UTC)
+            last = first + timedelta(days=1, microseconds=-1)
+        elif re.match(r"\d{4}-\d{2}-\d{2}[T ]\d", value):
+            first = datetime.fromisoformat(value)
+            first = first.replace(tzinfo=UTC) if first.tzinfo is None else first.astimezone(UTC)
+            last = first
+        else:
+            raise ValueError(value)
+    except (ValueError, OverflowError):
+        raise ArticleError(
+            f"{name} must be an ISO 8601 date (2023-06-23) or date and time (2023-06-23T10:00:00Z)", field=name
+        ) from None
+    form = "%Y-%m-%dT%H:%M:%S.%f"
+    return first.strftime(form).zfill(26), last.strftime(form).zfill(26)
+
+
+def _check_tags(tags: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(tags, str):
+        raise ArticleError("tags must be a list of strings", field="tags")
+    if len(tags) > MAX_TAGS:
+        raise ArticleError(f"{len(tags):,} tags; at most {MAX_TAGS}", field="tags")
+    cleaned = (one_line(tag, "tags", MAX_TAG_CHARACTERS) for tag in tags)
+    return tuple(dict.fromkeys(tag for tag in cleaned if tag))

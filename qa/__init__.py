@@ -1,0 +1,54 @@
+"""Questions in, verbatim answers out: the door of question answering.
+
+::
+
+    from qa import QuestionAnswering
+    qa = QuestionAnswering.open("library")
+    answer = qa.ask("Which countries recognize the annexations?")
+"""
+
+from qa.evaluation import Example, Report, evaluate_open, evaluate_reading, load_examples
+from qa.pipeline import (
+    MAX_LIMIT,
+    MAX_PASSAGES,
+    MAX_QUESTION_CHARACTERS,
+    Improved,
+    Options,
+    QuestionAnswering,
+    Retrieved,
+)
+from qa.types import (
+    Answer,
+    Evidence,
+    Item,
+    Level,
+    RankedAnswer,
+    Reason,
+    Span,
+    Support,
+    Timings,
+)
+
+__all__ = [
+    "MAX_LIMIT",
+    "MAX_PASSAGES",
+    "MAX_QUESTION_CHARACTERS",
+    "Answer",
+    "Evidence",
+    "Example",
+    "Improved",
+    "Item",
+    "Level",
+    "Options",
+    "QuestionAnswering",
+    "RankedAnswer",
+    "Reason",
+    "Report",
+    "Retrieved",
+    "Span",
+    "Support",
+    "Timings",
+    "evaluate_open",
+    "evaluate_reading",
+    "load_examples",
+]

@@ -1,0 +1,327 @@
+"""QuestionAnswering: a question's whole way, on one screen.
+
+question → candidates (index) → spans (reader, decoding) → answers (merging, calibration) → Answer
+"""
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from index import (
+    DEFAULT_COLLECTION,
+    Added,
+    Article,
+    Candidate,
+    Failure,
+    Filters,
+    InputError,
+    Library,
+    ModelCard,
+    QueryError,
+    SentenceEncoder,
+    open_source,
+)
+from qa import calibration
+from qa.decoding import ScoredSpan, decode
+from qa.merging import Group, evidence, items, merge, support
+from qa.reader import Reader
+from qa.types import Answer, RankedAnswer, Reason, Span, Timings
+
+MAX_QUESTION_CHARACTERS = 1_000
+MAX_LIMIT = 20
+MAX_PASSAGES = 100
+# Passages read between two looks at the clock, the client and the best answer so far.
+CHUNK = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a QuestionAnswering is made.
+
+    Attributes:
+        reader: a local folder or hub name of an extractive model; None takes the shipped one.
+        encoder: a local folder or hub name of a sentence-transformers model; None takes the shipped one.
+        device: ``auto``, ``cpu``, ``cuda`` ...
+        precision: ``auto``, ``float32`` or ``bfloat16``.
+        threads: for one forward pass; 0 leaves it to torch.
+        threshold: confidence below which no answer is given; None takes the fitted one.
+    """
+
+    reader: str | None = None
+    encoder: str | None = None
+    device: str = "auto"
+    precision: str = "auto"
+    threads: int = 0
+    threshold: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """First step: the candidates, best first."""
+
+    candidates: tuple[Candidate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Improved:
+    """A step in between: the answer as it stands after some of the candidates were read."""
+
+    answer: Answer
+
+
+class QuestionAnswering:
+    """Questions of a library of articles.  Safe for use from several threads.  Use open().
+
+    Args:
+        library: the articles.
+        reader: finds spans.
+        threshold: confidence below which no answer is given; None takes the fitted one.
+    """
+
+    def __init__(self, library: Library, reader: Reader, *, threshold: float | None = None) -> None:
+        self.library = library
+        self.reader = reader
+        self.calibration = calibration.shipped()
+        self.threshold = self.calibration.threshold if threshold is None else threshold
+
+    @classmethod
+    def open(
+        cls, folder: str | Path = "library", *, options: Options | None = None, read_only: bool = False
+    ) -> Self:
+        """Open a library for questions; models are loaded at first use.
+
+        Args:
+            folder: the library's folder, made where there is none.
+            options: which models, and how they run.
+            read_only: open beside a process that writes; the library must exist.
+
+        Raises:
+            LibraryLocked: another process has it open for writing.
+            LibraryFormatError: not a library, or made by a newer version.
+        """
+        chosen = options or Options()
+        encoder = SentenceEncoder(
+            chosen.encoder, device=chosen.device, precision=chosen.precision, threads=chosen.threads
+        )
+        reader = Reader(chosen.reader, device=chosen.device, precision=chosen.precision, threads=chosen.threads)
+        return cls(Library.open(folder, encoder=encoder, read_only=read_only), reader, threshold=chosen.threshold)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the library."""
+        self.library.close()
+
+    def warm_up(self) -> None:
+        """Load both models and the vectors now instead of at the first question."""
+        self.library.warm_up()
+        self.reader.read("Is it ready?", ["It is ready."])
+
+    def models(self) -> list[ModelCard]:
+        """Return where the models in use come from."""
+        encoder = self.library.encoder
+        return [*([encoder.card] if isinstance(encoder, SentenceEncoder) else []), self.reader.card]
+
+    def add(
+        self, source: str | Path | Article | Iterable[Article], *, collection: str = DEFAULT_COLLECTION
+    ) -> list[Added]:
+        """Add a file, a folder, an article or several.
+
+        Returns:
+            What became of each article.
+
+        Raises:
+            InputError: a source cannot be read, or an article cannot be used; what was added before
+                it is kept.
+        """
+        target = self.library.collection(collection, create=True)
+        if isinstance(source, Article):
+            return [target.add_one(source)]
+        return list(target.add(_articles(source) if isinstance(source, str | Path) else source))
+
+    def ask(
+        self,
+        question: str,
+        *,
+        collection: str = DEFAULT_COLLECTION,
+        limit: int = 5,
+        passages: int = 10,
+        filters: Filters | None = None,
+        min_confidence: float = 0.0,
+    ) -> Answer:
+        """Answer a question from a collection.
+
+        Args:
+            question: 1 to MAX_QUESTION_CHARACTERS characters once trimmed.
+            collection: where to look.
+            limit: at most so many distinct answers, 1 to MAX_LIMIT.
+            passages: at most so many candidates are read, 1 to MAX_PASSAGES.
+            filters: which articles may be searched; None for all.
+            min_confidence: answers below it are left out, 0..1.
+
+        Raises:
+            QueryError: one of the arguments is out of range.
+            CollectionNotFound: no such collection.
+        """
+        steps = self.steps(
+            question,
+            collection=collection,
+            limit=limit,
+            passages=passages,
+            filters=filters,
+            min_confidence=min_confidence,
+        )
+        return [step for step in steps if isinstance(step, Answer)][-1]
+
+    def steps(
+        self,
+        question: str,
+        *,
+        collection: str = DEFAULT_COLLECTION,
+        limit: int = 5,
+        passages: int = 10,
+        filters: Filters | None = None,
+        min_confidence: float = 0.0,
+    ) -> Iterator[Retrieved | Improved | Answer]:
+        """Answer a question step by step: ask() for those who want to see it coming or to stop it.
+
+        Yields:
+            Retrieved once; Improved each time the best answer changes while candidates are read,
+            best first; the Answer last.  The arguments and errors are those of ask(); errors are
+            raised at the first step.
+        """
+        question = _checked(question, limit, passages, min_confidence)
+        clock = _Clock()
+        searched = self.library.collection(collection)
+        vector = searched.encode_query(question)
+        clock.lap("embed")
+        candidates = tuple(searched.search(question, limit=passages, filters=filters, vector=vector))
+        clock.lap("retrieve")
+        yield Retrieved(candidates)
+
+        floor = max(self.threshold, min_confidence)
+        spans: list[Span] = []
+        reason: Reason | None
+        answers: tuple[RankedAnswer, ...] = ()
+        for at in range(0, len(candidates), CHUNK):
+            spans += self.read(question, candidates[at : at + CHUNK])
+            before, answers = answers, self._rank(question, spans, limit, min_confidence)
+            clock.lap("read")
+            if at + CHUNK < len(candidates) and answers and (not before or before[0].text != answers[0].text):
+                reason = self._reason(answers, floor, candidates)
+                yield Improved(self._answer(question, answers, reason, candidates, clock.timings()))
+        if candidates or searched.info().articles:
+            reason = self._reason(answers, floor, candidates)
+        else:
+            reason = "empty_collection"
+        clock.lap("read")
+        yield self._answer(question, answers, reason, candidates, clock.timings())
+
+    def read(self, question: str, candidates: Iterable[Candidate]) -> list[Span]:
+        """Return the reader's best spans in some candidates, unranked."""
+        chosen = list(candidates)
+        windows = self.reader.read(question, [candidate.passage.text for candidate in chosen])
+        return [
+            Span(candidate, found.start, found.end, candidate.passage.text[found.start : found.end], found.score)
+            for candidate, scored in zip(chosen, windows, strict=True)
+            for found in decode(candidate.passage.text, scored)
+        ]
+
+    def read_text(self, question: str, text: str) -> ScoredSpan | None:
+        """Return the best span of one given text, however long; None where it has no words."""
+        found = decode(text, self.reader.read(question, [text])[0], n_best=1)
+        return found[0] if found else None
+
+    def _rank(
+        self, question: str, spans: list[Span], limit: int, min_confidence: float
+    ) -> tuple[RankedAnswer, ...]:
+        groups = merge(spans, [self.calibration.span_value(span) for span in spans])
+        ranked = []
+        for place, group in enumerate(groups[:limit]):
+            rival = groups[1 if place == 0 else 0] if len(groups) > 1 else None
+            margin = group.value - rival.value if rival else calibration.MARGIN_CAP
+            confidence = self.calibration.confidence(group.value, margin)
+            if confidence >= max(min_confidence, _NOISE):
+                ranked.append(_ranked(question, group, confidence))
+        return tuple(ranked)
+
+    def _reason(
+        self, answers: tuple[RankedAnswer, ...], floor: float, candidates: tuple[Candidate, ...]
+    ) -> Reason | None:
+        if answers and answers[0].confidence >= floor:
+            return None
+        lexical = any(candidate.lexical_rank is not None for candidate in candidates)
+        similar = any(candidate.similarity >= _RELEVANT for candidate in candidates)
+        if not lexical and not similar:
+            return "nothing_relevant"
+        if not answers or answers[0].evidence[0].score <= 0:
+            return "no_answer_in_passages"
+        return "below_threshold"
+
+    def _answer(
+        self,
+        question: str,
+        answers: tuple[RankedAnswer, ...],
+        reason: Reason | None,
+        candidates: tuple[Candidate, ...],
+        timings: Timings,
+    ) -> Answer:
+        answered = reason is None
+        level = self.calibration.level(answers[0].confidence) if answered else "none"
+        return Answer(question, answered, reason, answers, level, candidates, timings)
+
+
+# A cosine below this, with no word in common, is chance.
+_RELEVANT = 0.2
+# Guesses less likely than this are noise and not shown.
+_NOISE = 0.01
+
+
+def _ranked(question: str, group: Group, confidence: float) -> RankedAnswer:
+    pieces = tuple(evidence(span) for span in group.spans)
+    return RankedAnswer(group.best.text, confidence, pieces, items(question, group.best), support(pieces))
+
+
+def _articles(source: str | Path) -> Iterator[Article]:
+    for item in open_source(source):
+        if isinstance(item, Failure):
+            raise InputError(f"{item.source}: {item.error}") from item.error
+        yield item
+
+
+def _checked(question: str, limit: int, passages: int, min_confidence: float) -> str:
+    trimmed = question.strip()
+    if not 1 <= len(trimmed) <= MAX_QUESTION_CHARACTERS:
+        raise QueryError(
+            f"question must have 1 to {MAX_QUESTION_CHARACTERS:,} characters, not {len(trimmed):,}", field="question"
+        )
+    if not 1 <= limit <= MAX_LIMIT:
+        raise QueryError(f"limit must be 1 to {MAX_LIMIT}, not {limit}", field="limit")
+    if not 1 <= passages <= MAX_PASSAGES:
+        raise QueryError(f"passages must be 1 to {MAX_PASSAGES}, not {passages}", field="passages")
+    if not 0.0 <= min_confidence <= 1.0:
+        raise QueryError(f"min_confidence must be 0 to 1, not {min_confidence}", field="min_confidence")
+    return trimmed
+
+
+class _Clock:
+    """Laps in milliseconds, by name."""
+
+    def __init__(self) -> None:
+        self._begun = self._last = time.perf_counter()
+        self._laps = {"embed": 0.0, "retrieve": 0.0, "read": 0.0}
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self._laps[name] += (now - self._last) * 1000
+        self._last = now
+
+    def timings(self) -> Timings:
+        return Timings(**self._laps, total=(self._last - self._begun) * 1000)
