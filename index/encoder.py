@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 Vectors = npt.NDArray[np.float32]
 MANIFEST = Path(__file__).parent / "weights" / "manifest.json"
-_BATCH = 32
+# Small: texts are sorted by length, and a large batch pads its short ones to the longest.
+_BATCH = 8
 
 
 @runtime_checkable

@@ -16,8 +16,10 @@ from index.vectors import VectorIndex
 
 # How deep each ranking is read before fusing; a passage beyond it in both cannot come out on top.
 DEPTH = 100
-# The constant of the paper: how much a first place counts more than a second.
-RANK_CONSTANT = 60.0
+# How much a first place counts more than a later one.  The paper takes 60 for deep rankings of many
+# systems; with two, 10 brought the gold paragraph into the first five for 97.3 % instead of 95.5 % of
+# 600 development questions.
+RANK_CONSTANT = 10.0
 
 
 def retrieve(

@@ -22,7 +22,6 @@ MAX_TAGS = 64
 MAX_TAG_CHARACTERS = 100
 MAX_FILTER_VALUES = 1_000
 
-_ID = re.compile(r"\w[\w.:#@+~=,-]*")
 _COLLECTION = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -55,8 +54,8 @@ class Article:
 
     Attributes:
         text: the article text as it came in, once decoded; never rewritten.
-        id: letters, digits and ``. _ : # @ + ~ = , -``; made from the url or else from the title
-            and text where not given, so the same article always gets the same one.
+        id: printable, without spaces, ``/`` and ``\\``; made from the url or else from the title and
+            text where not given, so the same article always gets the same one.
         title: one line, "" where unknown.
         url: http or https, None where unknown.
         source: site or publisher, None where unknown.
@@ -336,10 +335,12 @@ def check_article_id(value: str) -> str:
     Raises:
         ArticleError: it is empty, too long or holds other characters.
     """
-    if len(value) > MAX_ID_CHARACTERS or not _ID.fullmatch(value):
+    # Printable leaves out control characters and the invisible ones that turn text around.
+    usable = value.isprintable() and not re.search(r"[\s/\\]", value) and not value.startswith(".")
+    if not 1 <= len(value) <= MAX_ID_CHARACTERS or not usable:
         raise ArticleError(
-            f"id must be 1 to {MAX_ID_CHARACTERS} letters, digits or . _ : # @ + ~ = , - beginning with a letter, "
-            "digit or _: leave it out to have one made",
+            f"id must be 1 to {MAX_ID_CHARACTERS} printable characters without spaces, / and \\ and not begin with a "
+            "full stop: leave it out to have one made",
             field="id",
         )
     return value

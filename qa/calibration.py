@@ -16,7 +16,7 @@ from qa.types import Level, Span
 FILE = Path(__file__).parent / "weights" / "calibration.json"
 MARGIN_CAP = 8.0
 # Fused retrieval scores on a scale where first in both rankings is 1.
-_RETRIEVAL_SCALE = 30.5
+_RETRIEVAL_SCALE = 5.5
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,60 @@
+"""Anything that people have → an iterator of Articles, and of what could not be read."""
+
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from index.errors import ArticleError, InputError
+from index.sources.files import read_file, walk
+from index.sources.html import read_html
+from index.sources.ndjson import article_from_json, read_ndjson
+from index.types import Article, Failure
+
+__all__ = ["article_from_json", "count_sources", "open_source", "read_html"]
+
+
+def open_source(source: str | Path, *, stdin: BinaryIO | None = None) -> Iterator[Article | Failure]:
+    """Read a file, a folder, or NDJSON from standard input (``-``).
+
+    Args:
+        source: a path, or ``-``.
+        stdin: what ``-`` reads; None takes the process's own.
+
+    Returns:
+        A lazy iterator of articles and of failures; one bad file or line does not stop the rest.
+
+    Raises:
+        InputError: there is nothing at that path, or it is a web address.
+    """
+    if str(source) == "-":
+        return read_ndjson(stdin or sys.stdin.buffer, "standard input")
+    if re.match(r"(?i)[a-z][a-z0-9+.-]*://", str(source)):
+        raise InputError(f"{source}: web addresses cannot be fetched yet: save the page and add the file")
+    path = Path(source)
+    if not path.exists():
+        what = "a broken link" if path.is_symlink() else "no such file or folder"
+        raise InputError(f"{source}: {what}")
+    return _read(path)
+
+
+def count_sources(sources: Iterable[str | Path]) -> int | None:
+    """Return how many files the sources hold, for a progress bar; None where that is unknown."""
+    total = 0
+    for source in sources:
+        path = Path(source)
+        if str(source) == "-" or re.search(r"\.(?:ndjson|jsonl)(?:\.gz)?$", str(source)) or not path.exists():
+            return None
+        total += sum(1 for _ in walk(path))
+    return total
+
+
+def _read(path: Path) -> Iterator[Article | Failure]:
+    empty = True
+    for file in walk(path):
+        for item in read_file(file):
+            empty = False
+            yield item
+    if empty:
+        yield Failure(str(path), ArticleError("the folder holds no files"))

@@ -1,0 +1,187 @@
+"""A limited subprocess in which hostile pages are parsed.
+
+Parsers have taken gigabytes for a few kilobytes, and minutes for one page.  So they run in a
+process of their own with limits on memory and processor time; one that runs out of either is
+killed, its page refused, and the next page gets a fresh one.
+
+The protocol is one JSON object a message, with its length in four bytes before it.
+"""
+
+import atexit
+import json
+import os
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from select import select
+from time import monotonic
+from typing import Any, BinaryIO
+
+from index.errors import ArticleError, TooLarge, UnsupportedFormat
+
+SECONDS = 60.0
+MEMORY_BYTES = 2 * 1024**3
+# A worker is replaced after so many pages: what a parser leaks goes with it.
+PAGES = 500
+_LENGTH = struct.Struct(">I")
+_LARGEST = 256 * 1024**2
+
+
+class Worker:
+    """Runs parse jobs one at a time in a limited subprocess, restarted when it dies.
+
+    Safe for use from several threads.
+
+    Args:
+        seconds: wall time for one job.
+        memory: address space of the subprocess in bytes.
+    """
+
+    def __init__(self, *, seconds: float = SECONDS, memory: int = MEMORY_BYTES) -> None:
+        self._seconds = seconds
+        self._memory = memory
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._done = 0
+        atexit.register(self.close)
+
+    def run(self, job: str, **arguments: Any) -> dict[str, Any]:
+        """Run one job and return its result.
+
+        Raises:
+            UnsupportedFormat: the parser failed, ran out of memory or took too long.
+            ArticleError: the parser found no article.
+            TooLarge: the job is over the protocol's limit.
+        """
+        message = json.dumps({"job": job, "arguments": arguments}).encode()
+        if len(message) > _LARGEST:
+            raise TooLarge("the page is too large to be read: split it")
+        with self._lock:
+            try:
+                reply = self._exchange(message)
+            except TimeoutError:
+                self._stop()
+                raise UnsupportedFormat(
+                    f"the page could not be read within {self._seconds:g} seconds: save it as plain text"
+                ) from None
+            except (OSError, EOFError, ValueError):
+                self._stop()
+                raise UnsupportedFormat(
+                    "the page could not be read within the memory and time allowed: save it as plain text"
+                ) from None
+            self._done += 1
+            if self._done >= PAGES:
+                self._stop()
+        if "error" in reply:
+            raise {"article": ArticleError}.get(reply["kind"], UnsupportedFormat)(reply["error"])
+        result: dict[str, Any] = reply["result"]
+        return result
+
+    def close(self) -> None:
+        """End the subprocess."""
+        with self._lock:
+            self._stop()
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the subprocess, None while there is none."""
+        return self._process.pid if self._process else None
+
+    def _exchange(self, message: bytes) -> dict[str, Any]:
+        process = self._started()
+        assert process.stdin is not None and process.stdout is not None  # noqa: S101  (Popen was given pipes)
+        deadline = monotonic() + self._seconds
+        # Written by a thread: a subprocess that dies while a large page is on its way must not
+        # leave this one waiting at a full pipe.
+        writer = threading.Thread(target=_write, args=(process.stdin, message), daemon=True)
+        writer.start()
+        size = _LENGTH.unpack(_read(process.stdout, _LENGTH.size, deadline))[0]
+        reply: dict[str, Any] = json.loads(_read(process.stdout, size, deadline))
+        return reply
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        if self._process is not None and self._process.poll() is None:
+            return self._process
+        self._stop()
+        package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+        self._process = subprocess.Popen(  # noqa: S603  (our own interpreter and module)
+            [sys.executable, "-m", "index.sources.worker", str(self._memory), str(int(self._seconds * 2) + 2)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONPATH": package, "PYTHONDONTWRITEBYTECODE": "1"},
+        )
+        self._done = 0
+        return self._process
+
+    def _stop(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                try:
+                    pipe.close()
+                except OSError:
+                    continue
+
+
+def _write(pipe: BinaryIO, message: bytes) -> None:
+    try:
+        pipe.write(_LENGTH.pack(len(message)) + message)
+        pipe.flush()
+    except (OSError, ValueError):
+        return
+
+
+def _read(pipe: BinaryIO, size: int, deadline: float) -> bytes:
+    if size > _LARGEST:
+        raise ValueError(size)
+    parts = []
+    while size:
+        ready, _, _ = select([pipe], [], [], max(0.0, deadline - monotonic()))
+        if not ready:
+            raise TimeoutError
+        part = os.read(pipe.fileno(), min(size, 1 << 20))
+        if not part:
+            raise EOFError
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
+
+
+def serve(jobs: dict[str, Callable[..., dict[str, Any]]], memory: int, seconds: int) -> None:
+    """Answer jobs from standard input until it closes; runs in the subprocess."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    sys.setrecursionlimit(3_000)
+    source, target = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    while head := source.read(_LENGTH.size):
+        used = int(resource.getrusage(resource.RUSAGE_SELF).ru_utime)
+        resource.setrlimit(resource.RLIMIT_CPU, (used + seconds, used + seconds + 1))
+        message = json.loads(source.read(_LENGTH.unpack(head)[0]))
+        reply: dict[str, Any]
+        try:
+            reply = {"result": jobs[message["job"]](**message["arguments"])}
+        except ArticleError as error:
+            reply = {"error": str(error), "kind": "article"}
+        except Exception as error:  # whatever a parser raises is a page that cannot be read
+            reply = {"error": f"the page could not be read ({type(error).__name__})", "kind": "format"}
+        body = json.dumps(reply).encode()
+        target.write(_LENGTH.pack(len(body)) + body)
+        target.flush()
+
+
+if __name__ == "__main__":
+    from index.sources.html import extract
+
+    serve({"html": extract}, int(sys.argv[1]), int(sys.argv[2]))

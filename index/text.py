@@ -1,0 +1,121 @@
+"""Bytes → text: the only place where an article's characters may change.
+
+A byte order mark is dropped, bytes are decoded, and text that was decoded wrongly as a whole
+before it came here is repaired if that is possible without loss.  Nothing is normalised: line ends,
+combining marks and rare characters stay as they came.
+"""
+
+import codecs
+import re
+
+from index.errors import UnsupportedFormat
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+# First bytes of formats that are often handed in by mistake.
+_MAGIC = (
+    (b"%PDF-", "a PDF", "save its text, or export it as HTML"),
+    (b"PK\x03\x04", "a ZIP archive (DOCX, EPUB and ODT are such)", "save the document as HTML or text"),
+    (b"\xd0\xcf\x11\xe0", "an old Office document", "save it as HTML or text"),
+    (b"MZ", "a Windows program", "add text, HTML, Markdown or NDJSON"),
+    (b"\x7fELF", "a program", "add text, HTML, Markdown or NDJSON"),
+    (b"\x89PNG", "an image", "add text, HTML, Markdown or NDJSON"),
+    (b"\xff\xd8\xff", "an image", "add text, HTML, Markdown or NDJSON"),
+    (b"GIF8", "an image", "add text, HTML, Markdown or NDJSON"),
+    (b"\x1f\x8b", "gzip data", "unpack it"),
+    (b"BZh", "bzip2 data", "unpack it"),
+    (b"\xfd7zXZ", "xz data", "unpack it"),
+    (b"SQLite format 3", "a database", "export its articles as NDJSON"),
+    (b"{\\rtf", "RTF", "save it as HTML or text"),
+)
+_CONTROL = bytes(byte for byte in range(32) if byte not in b"\t\n\v\f\r\x1b")
+_MOJIBAKE = re.compile("[ÂÃâ][\u0080-\u00bf‚-„†-•…‰‹›€™˜œ–—‘’“”ŠšŽžŸƒˆ]")
+
+
+def decode_text(data: bytes, declared: str | None = None) -> str:
+    """Decode the bytes of a text of any encoding.
+
+    A byte order mark decides first, then UTF-8 if the bytes are valid, then the declared encoding,
+    then what the bytes look like, windows-1252 in doubt.
+
+    Args:
+        data: the bytes.
+        declared: an encoding that the source names, as in ``<meta charset>``.
+
+    Returns:
+        The text, without a byte order mark and without lone surrogates.
+
+    Raises:
+        UnsupportedFormat: the bytes are not text; the message says what they look like.
+    """
+    for mark, encoding in _MARKS:
+        if data.startswith(mark):
+            return _clean(data.decode(encoding, "replace"))
+    _refuse_binary(data)
+    try:
+        return _clean(data.decode("utf-8"))
+    except UnicodeDecodeError:
+        pass
+    for encoding in filter(None, (declared, _guess(data))):
+        try:
+            return _clean(data.decode(encoding))
+        except (LookupError, UnicodeDecodeError, ValueError):
+            continue
+    return _clean(data.decode("windows-1252", "replace"))
+
+
+def repair(text: str) -> str:
+    """Undo one wrong decoding of UTF-8 as windows-1252 ("donâ€™t"), if all of the text can be restored.
+
+    The whole text must go back to bytes and decode as UTF-8; otherwise it is returned as it is.
+    """
+    if not _MOJIBAKE.search(text):
+        return text
+    try:
+        restored = b"".join(_to_byte(character) for character in text).decode("utf-8")
+    except (UnicodeEncodeError, UnicodeDecodeError):
+        return text
+    return restored
+
+
+def _to_byte(character: str) -> bytes:
+    try:
+        return character.encode("windows-1252")
+    except UnicodeEncodeError:
+        # Five bytes have no place in windows-1252; decoders pass them through as C1 controls.
+        return character.encode("latin-1")
+
+
+def _clean(text: str) -> str:
+    return repair(text.removeprefix("\ufeff"))
+
+
+def _refuse_binary(data: bytes) -> None:
+    for magic, what, advice in _MAGIC:
+        if data.startswith(magic):
+            raise UnsupportedFormat(f"this is {what}, which this version cannot read: {advice}")
+    sample = data[:65_536]
+    if not sample:
+        return
+    strange = len(sample) - len(sample.translate(None, _CONTROL))
+    # Text in UTF-16 without a mark is half zero bytes as well, and as unreadable to anyone who
+    # has not been told.
+    if strange > max(2, 0.01 * len(sample)):
+        raise UnsupportedFormat("these are binary data, not text: add text, HTML, Markdown or NDJSON in UTF-8")
+
+
+def _guess(data: bytes) -> str | None:
+    from charset_normalizer import from_bytes
+
+    sample = data[:50_000]
+    high = sum(byte >= 0x80 for byte in sample)
+    # A few high bytes in western text are quotes and accents; detectors guess wildly from so few.
+    if high < 0.12 * len(sample):
+        return "windows-1252"
+    best = from_bytes(sample).best()
+    return best.encoding if best else None
