@@ -1,0 +1,70 @@
+# make serve | test | check | docs | help.  Everything lives in .venv; the second time is quick.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 8000
+LIBRARY ?= library
+# Where pip finds torch without CUDA on Linux; a machine that cannot reach it takes what its own index has.
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+STAMP := $(VENV)/installed
+CHROMIUM := $(shell command -v chromium || command -v chromium-browser)
+
+.PHONY: help install serve test check docs browser clean
+
+help:
+	@echo "make serve   install, fill the library with samples/ if it is empty, serve on http://127.0.0.1:$(PORT)"
+	@echo "make test    install, run the whole test suite"
+	@echo "make check   lint and types"
+	@echo "make docs    write docs/cli.md, docs/settings.md and docs/openapi.json anew"
+	@echo "PORT= and LIBRARY= change where make serve listens and keeps its articles."
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@echo "== creating $(VENV) with $(PYTHON)"
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11"; exit 2; }
+	@"$(PYTHON)" -c 'import ensurepip' 2>/dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-venv; \
+		else echo "python3-venv is missing: sudo apt-get install python3-venv"; exit 2; fi
+	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
+	@echo "== installing (torch without CUDA first)"
+	@$(PIP) install -q --upgrade "pip>=25" "setuptools>=77"
+	@$(BIN)/python -c 'import importlib.metadata as m, sys; sys.exit(m.version("torch").split("+")[0] != "2.13.0")' 2>/dev/null || \
+		$(PIP) install -q --retries 0 --timeout 20 -c constraints.txt --index-url $(TORCH_INDEX) --extra-index-url https://pypi.org/simple torch 2>/dev/null || \
+		$(PIP) install -q -c constraints.txt torch
+	@$(PIP) install -q -c constraints.txt --no-build-isolation -e '.[dev]'
+	@if $(PIP) list 2>/dev/null | grep -iE '^(nvidia-|cuda)'; then \
+		echo "a CUDA package was installed: rm -r $(VENV), then make install TORCH_INDEX=<an index with CPU builds of torch>"; exit 2; fi
+	@touch $(STAMP)
+
+serve: install
+	@if [ ! -f "$(LIBRARY)/library.json" ]; then \
+		echo "== filling $(LIBRARY) with samples/"; \
+		$(BIN)/citespan add --library "$(LIBRARY)" samples/articles && cp samples/examples.json "$(LIBRARY)/examples.json"; fi
+	@echo "== serving on http://127.0.0.1:$(PORT) (Ctrl-C stops)"
+	@exec $(BIN)/citespan serve --library "$(LIBRARY)" --port $(PORT)
+
+test: install browser
+	@echo "== running the tests"
+	@$(BIN)/python -m pytest
+
+check: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+docs: install
+	$(BIN)/python -m tests.house.generated
+
+browser:
+	@if [ -z "$(CHROMIUM)" ]; then \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			echo "== installing Chromium for the page's tests"; \
+			{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null; } \
+			|| echo "Chromium could not be installed: the page's tests will be skipped"; \
+		else echo "no Chromium here: the page's tests will be skipped (sudo apt-get install chromium)"; fi; fi
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info build dist

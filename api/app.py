@@ -1,0 +1,95 @@
+"""create_app: the HTTP interface around a QuestionAnswering."""
+
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import PackageNotFoundError, version
+
+import structlog
+from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
+
+from api import problems
+from api.metrics import Metrics
+from api.middleware import Gate
+from api.openapi import describe
+from api.routes import articles, ask, collections, page, search, service
+from api.settings import Settings
+from api.state import State
+from api.workers import Workers
+from index import CitespanError
+from qa import QuestionAnswering
+
+_log = structlog.get_logger("citespan")
+
+
+def create_app(qa: QuestionAnswering, settings: Settings | None = None) -> FastAPI:
+    """Make the application; models are loaded in the background once it starts.
+
+    From the outside in: Gate (id, checks, safety headers, log, metrics), FastAPI's own error
+    handling (every error a problem), the routers.
+
+    Args:
+        qa: opened; closed when the application stops.
+        settings: all settings; None takes the defaults and the environment.
+    """
+    chosen = settings or Settings.read()
+    metrics = Metrics()
+    state = State(qa, chosen, Workers(chosen.queue_size, chosen.ask_seconds), metrics)
+    metrics.gauge("citespan_queue_waiting", "Questions waiting", lambda: state.workers.questions.waiting)
+    metrics.gauge("citespan_writes_waiting", "Writes waiting", lambda: state.workers.writes.waiting)
+    metrics.gauge("citespan_ready", "1 once questions are taken", lambda: float(state.unready() is None))
+    metrics.gauge("citespan_articles", "Articles in all collections", lambda: _articles(state))
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        threading.Thread(target=_warm_up, args=(state,), name="citespan-warm-up", daemon=True).start()
+        yield
+        state.stopping.set()
+        await run_in_threadpool(state.workers.close, chosen.shutdown_seconds)
+        await run_in_threadpool(qa.close)
+
+    app = FastAPI(
+        title="Citespan",
+        version=_version(),
+        description="Ask a collection of articles; get verbatim answers with the sentence, the article and the date.",
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.state.citespan = state
+    problems.install(app)
+    for module in (ask, search, articles, collections, service, page):
+        app.include_router(module.router)
+    describe(app)
+    app.add_middleware(Gate, settings=chosen, metrics=metrics)
+    return app
+
+
+def _warm_up(state: State) -> None:
+    try:
+        state.qa.warm_up()
+    except CitespanError as error:
+        state.failure = "models or library cannot be loaded: the service's log says why"
+        _log.error("not ready", error=str(error))
+    except Exception as error:  # a thread's exception would end up on stderr and nowhere else
+        state.failure = "models or library cannot be loaded: the service's log says why"
+        _log.error("not ready", kind=type(error).__name__, exc_info=error)
+    else:
+        state.ready.set()
+        _log.info("ready")
+
+
+def _articles(state: State) -> float:
+    try:
+        return float(sum(info.articles for info in state.qa.library.collections()))
+    except CitespanError:
+        return float("nan")
+
+
+def _version() -> str:
+    try:
+        return version("citespan")
+    except PackageNotFoundError:  # run from a checkout that is not installed
+        return "0"

@@ -1,0 +1,456 @@
+"""The citespan command.  Alone prints: results to stdout, messages and progress to stderr.
+
+Exit codes: 0 done; 1 no answer, or nothing matched; 2 wrong usage or input; 3 anything else failed.
+Heavy libraries are imported inside the commands, so that --help and mistakes answer at once.
+"""
+
+import json
+import os
+import re
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from api.settings import Settings
+    from index import Added, Article, Candidate, Failure
+    from qa import Answer, QuestionAnswering
+
+app = typer.Typer(
+    name="citespan",
+    help="Ask a collection of articles; get verbatim answers with the sentence, the article and the date.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+Library = Annotated[
+    Path | None, typer.Option("--library", help="Folder of the library.", show_default="$CITESPAN_LIBRARY, else ./library")
+]
+Collection = Annotated[str, typer.Option("--collection", help="Which collection of it.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the JSON of the HTTP interface.")]
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+class Stop(Exception):
+    """Ends a command with an exit code and one line that says why.
+
+    Args:
+        code: the exit code.
+        message: "" prints nothing.
+    """
+
+    def __init__(self, code: int, message: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.", show_default="8000")] = None,
+    library: Library = None,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Listen on an address that others can reach, without a key.")
+    ] = False,
+) -> None:
+    """Serve the chat page and the HTTP interface."""
+    from api.server import run
+
+    raise Stop(run(_settings(library, host=host, port=port, insecure=insecure or None)))
+
+
+@app.command()
+def add(
+    sources: Annotated[list[str], typer.Argument(metavar="SOURCE...", help="Files, folders, or - for NDJSON articles on standard input.")],
+    library: Library = None,
+    collection: Collection = "default",
+    as_json: AsJson = False,
+) -> None:
+    """Add articles, or replace those added before; what is done stays done if something fails later."""
+    with _opened(library) as qa:
+        from index import Article, Failure, count_sources
+
+        failed: list[Failure] = []
+
+        def readable() -> Iterator[Article]:
+            for item in _read(sources):
+                if isinstance(item, Failure):
+                    failed.append(item)
+                    _say(f"{_plain(item.source)}: {_plain(str(item.error))}")
+                    continue
+                yield item
+
+        done = 0
+        target = qa.library.collection(collection, create=True)
+        with _progress("adding", count_sources(sources)) as advance:
+            articles = _usable(readable(), failed)
+            for added in target.add(articles, progress=lambda p: advance(p.done + len(failed))):
+                done += 1
+                _print_added(added, as_json)
+    if failed:
+        raise Stop(2, f"{done} articles are in the library, {len(failed)} sources could not be used")
+
+
+@app.command()
+def ask(
+    question: Annotated[str, typer.Argument(help="What you want to know.")],
+    limit: Annotated[int, typer.Option(help="At most so many distinct answers.")] = 5,
+    library: Library = None,
+    collection: Collection = "default",
+    as_json: AsJson = False,
+) -> None:
+    """Answer a question from the articles."""
+    with _opened(library, read_only=True) as qa:
+        answer = qa.ask(question, collection=collection, limit=limit)
+        if as_json:
+            from api.schemas import AskOut
+
+            _print(AskOut.from_answer(answer).model_dump_json(indent=2))
+        else:
+            _print_answer(answer)
+    raise Stop(0 if answer.answered else 1)
+
+
+@app.command()
+def search(
+    words: Annotated[str, typer.Argument(help="What to look for.")],
+    limit: Annotated[int, typer.Option(help="At most so many passages.")] = 10,
+    library: Library = None,
+    collection: Collection = "default",
+    as_json: AsJson = False,
+) -> None:
+    """Show the passages that speak most of some words."""
+    with _opened(library, read_only=True) as qa:
+        found = qa.library.collection(collection).search(words, limit=limit)
+        if as_json:
+            from api.schemas import CandidateOut, SearchOut
+
+            _print(SearchOut(passages=[CandidateOut.from_candidate(c) for c in found]).model_dump_json(indent=2))
+        else:
+            for candidate in found:
+                _print_candidate(candidate)
+    raise Stop(0 if found else 1)
+
+
+@app.command("list")
+def list_(library: Library = None, collection: Collection = "default", as_json: AsJson = False) -> None:
+    """List the articles: id, date, title."""
+    with _opened(library, read_only=True) as qa:
+        target = qa.library.collection(collection)
+        cursor = None
+        shown = 0
+        while True:
+            page = target.list(limit=500, cursor=cursor)
+            for info in page.articles:
+                shown += 1
+                if as_json:
+                    from api.schemas import ArticleRow
+
+                    _print(ArticleRow.from_info(info).model_dump_json())
+                else:
+                    _print(f"{_plain(info.id)}\t{info.published or '-'}\t{_plain(info.title)}")
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+    raise Stop(0 if shown else 1)
+
+
+@app.command()
+def show(
+    article_id: Annotated[str, typer.Argument(metavar="ID", help="The article's id, as list prints it.")],
+    library: Library = None,
+    collection: Collection = "default",
+    masked: Annotated[bool, typer.Option("--masked", help="Show what was masked as page furniture, and why.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show an article with its whole text."""
+    with _opened(library, read_only=True) as qa:
+        stored = qa.library.collection(collection).get(article_id)
+    if as_json:
+        from api.schemas import ArticleOut
+
+        _print(ArticleOut.from_stored(stored).model_dump_json(indent=2))
+    elif masked:
+        for part in stored.masked:
+            _print(f"{part.start}-{part.end}\t{part.rule}\t{_plain(stored.text[part.start : part.end])}")
+    else:
+        info = stored.info
+        _print(_plain(info.title) or info.id)
+        _print(_plain("  ".join(part for part in (info.published, info.source, info.url) if part)))
+        _print(_plain(stored.text))
+
+
+@app.command()
+def remove(
+    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of articles, as list prints them.")],
+    library: Library = None,
+    collection: Collection = "default",
+) -> None:
+    """Remove articles and everything made of them."""
+    with _opened(library) as qa:
+        from index import ArticleNotFound
+
+        unknown = []
+        target = qa.library.collection(collection)
+        for article_id in ids:
+            try:
+                target.remove(article_id)
+                _say(f"removed {_plain(article_id)}")
+            except ArticleNotFound as error:
+                unknown.append(str(error))
+    if unknown:
+        raise Stop(2, "; ".join(unknown) + ": see citespan list")
+
+
+@app.command("eval")
+def eval_(
+    file: Annotated[Path, typer.Argument(help="Questions: SQuAD's format (.json) or one a line (.jsonl), either gzipped or not.")],
+    open_: Annotated[bool, typer.Option("--open", help="Ask the whole collection instead of the question's own paragraph.")] = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many questions.")] = None,
+    library: Library = None,
+    collection: Collection = "default",
+    as_json: AsJson = False,
+) -> None:
+    """Measure exact match, F1 and recall on a file of questions."""
+    from qa import evaluate_open, evaluate_reading, load_examples
+
+    examples = load_examples(file)[:limit]
+    with _opened(library, read_only=True) if open_ else _reader_only(library) as qa, _progress("asking", len(examples)) as advance:
+        if open_:
+            report = evaluate_open(qa, examples, collection=collection, progress=advance)
+        else:
+            report = evaluate_reading(qa, examples, progress=advance)
+    facts = report.as_dict()
+    if as_json:
+        _print(json.dumps(facts))
+        return
+    for name, value in facts.items():
+        shown = "  ".join(f"{key} {part}" for key, part in value.items()) if isinstance(value, dict) else value
+        _print(f"{name:<12} {shown}")
+
+
+@app.command()
+def models(library: Library = None, as_json: AsJson = False) -> None:
+    """Show the models in use, where they came from, their licence and checksum."""
+    from dataclasses import asdict
+
+    with _reader_only(library) as qa:
+        cards = [asdict(card) for card in qa.models()]
+    if as_json:
+        _print(json.dumps({"models": cards}, indent=2))
+        return
+    for card in cards:
+        _print(f"{card['role']}: {card['name']}")
+        for name in ("origin", "licence", "parameters", "sha256", "path"):
+            _print(f"  {name:<10} {card[name]}")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command and exit with its code."""
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `citespan list | head` ends quietly
+    raise SystemExit(_run(arguments))
+
+
+def _run(arguments: list[str] | None) -> int:
+    try:
+        app(args=arguments, standalone_mode=False)
+    except Stop as stop:
+        if str(stop):
+            _say(str(stop))
+        return stop.code
+    except (KeyboardInterrupt, typer.Abort):
+        _say("stopped; what was acknowledged before is kept")
+        return 130
+    except typer.Exit as stop:
+        return stop.exit_code
+    except Exception as error:
+        return _failed(error)
+    return 0
+
+
+def _failed(error: Exception) -> int:
+    """Say in one line what went wrong; return the exit code."""
+    from index.errors import CitespanError, InputError, LibraryFormatError, NotFound
+
+    if hasattr(error, "format_message") and hasattr(error, "exit_code"):  # click's usage errors
+        _say(f"{error.format_message()} (see citespan --help)")
+        return 2
+    if isinstance(error, InputError | NotFound | LibraryFormatError):
+        _say(_plain(str(error)))
+        return 2
+    if isinstance(error, CitespanError):
+        _say(_plain(str(error)))
+        return 3
+    if os.path.basename(sys.argv[0]) and _debugging():
+        raise error
+    _say(f"failed: {type(error).__name__}: {_plain(str(error))} (CITESPAN_LOG_LEVEL=debug shows where)")
+    return 3
+
+
+def _debugging() -> bool:
+    from api.settings import Settings
+
+    return Settings.read().log_level == "debug"
+
+
+def _settings(library: Path | None, **given: Any) -> "Settings":
+    from api.settings import Settings
+
+    return Settings.read(library=library, **given)
+
+
+@contextmanager
+def _opened(library: Path | None, *, read_only: bool = False) -> "Iterator[QuestionAnswering]":
+    from qa import Options, QuestionAnswering
+
+    settings = _settings(library)
+    options = Options(
+        reader=settings.reader,
+        encoder=settings.encoder,
+        device=settings.device,
+        precision=settings.precision,
+        threads=settings.threads,
+        threshold=settings.threshold,
+    )
+    with QuestionAnswering.open(settings.library, options=options, read_only=read_only) as qa:
+        yield qa
+
+
+@contextmanager
+def _reader_only(library: Path | None) -> "Iterator[QuestionAnswering]":
+    """A QuestionAnswering for what needs no articles: the library is used if there is one, else an empty one."""
+    import tempfile
+
+    settings = _settings(library)
+    if (settings.library / "library.json").is_file():
+        with _opened(library, read_only=True) as qa:
+            yield qa
+    else:
+        with tempfile.TemporaryDirectory() as folder, _opened(Path(folder) / "empty") as qa:
+            yield qa
+
+
+def _read(sources: list[str]) -> "Iterator[Article | Failure]":
+    from index import Failure, InputError, open_source
+
+    for source in sources:
+        try:
+            yield from open_source(source)
+        except InputError as error:
+            yield Failure(source, error)
+
+
+def _usable(articles: "Iterator[Article]", failed: "list[Failure]") -> "Iterator[Article]":
+    """Leave out articles in which nothing could be searched, so that one does not stop the rest."""
+    from index import ArticleError, Failure, find_furniture, split_passages
+
+    for article in articles:
+        if split_passages(article.id, article.text, find_furniture(article.text)):
+            yield article
+        else:
+            error = ArticleError("no text is left beside page furniture")
+            failed.append(Failure(article.id, error))
+            _say(f"{article.id}: {error}")
+
+
+@contextmanager
+def _progress(what: str, total: int | None) -> "Iterator[Any]":
+    """Show a bar with rate and time left on a terminal, nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda done: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = [
+        TextColumn(what),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    ]
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(what, total=total, rate="")
+
+        def advance(done: int) -> None:
+            speed = bar.tasks[0].finished_speed or bar.tasks[0].speed
+            bar.update(task, completed=done, rate=f"{speed:.1f}/s" if speed else "")
+
+        yield advance
+
+
+def _print_added(added: "Added", as_json: bool) -> None:
+    what = "added" if added.created else ("replaced" if added.changed else "unchanged")
+    if as_json:
+        from api.schemas import AddedOut
+
+        _print(AddedOut.from_added(added).model_dump_json())
+    else:
+        _print(f"{_plain(added.id)}\t{_plain(added.title)}\t{added.passages}\t{what}")
+
+
+def _print_answer(answer: "Answer") -> None:
+    if not answer.answered:
+        reasons = {
+            "empty_collection": "the library holds no articles yet: citespan add FILE",
+            "nothing_relevant": "nothing in the articles is about this",
+            "no_answer_in_passages": "the passages that came closest hold no answer",
+            "below_threshold": "what was found is too unsure to be called an answer",
+        }
+        _print(f"No answer: {reasons[answer.reason or 'below_threshold']}.")
+        for candidate in answer.candidates[:3]:
+            _print_candidate(candidate)
+        return
+    for place, ranked in enumerate(answer.answers):
+        if place and ranked.confidence < 0.05:
+            continue
+        piece = ranked.evidence[0]
+        if place == 0:
+            _print(_plain(ranked.text))
+            _print(f"  “{_marked(piece.sentence, ranked.text)}”")
+        else:
+            _print(f"{'Other answers:' + chr(10) if place == 1 else ''}  {_plain(ranked.text)}")
+        facts = [piece.article.title or piece.article.id, piece.article.source, piece.article.published, piece.article.url]
+        more = f", {len(ranked.evidence)} places" if len(ranked.evidence) > 1 else ""
+        indent = "  " if place == 0 else "    "
+        _print(f"{indent}{_plain(' · '.join(part for part in facts if part))}  ({ranked.confidence:.0%}{more})")
+
+
+def _print_candidate(candidate: "Candidate") -> None:
+    info = candidate.article
+    facts = " · ".join(part for part in (info.title or info.id, info.source, info.published) if part)
+    _print(f"{_plain(facts)}  [{_plain(candidate.passage.id)}]")
+    _print(f"  {_plain(' '.join(candidate.passage.text.split()))}")
+
+
+def _marked(sentence: str, text: str) -> str:
+    plain, wanted = _plain(" ".join(sentence.split())), _plain(" ".join(text.split()))
+    if not sys.stdout.isatty() or wanted not in plain:
+        return plain
+    return plain.replace(wanted, f"\x1b[1m{wanted}\x1b[0m", 1)
+
+
+def _plain(text: str) -> str:
+    """Take away what could steer a terminal or turn its text around."""
+    return _CONTROL.sub("�", text)
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"citespan: {' '.join(line.split())}\n")

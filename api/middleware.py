@@ -1,0 +1,144 @@
+"""Around every request: id, checks of host, origin and size, headers of safety, log, metrics.
+
+Pure ASGI: middleware on Starlette's base class hides from a handler that its client has gone.
+"""
+
+import re
+import secrets
+import time
+from collections.abc import MutableMapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.metrics import Metrics
+from api.problems import Problem, problem_of
+from api.settings import Settings
+
+API_POLICY = "default-src 'none'; frame-ancestors 'none'"
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "font-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
+)
+_SAFE = {
+    b"x-content-type-options": b"nosniff",
+    b"referrer-policy": b"no-referrer",
+    b"cross-origin-opener-policy": b"same-origin",
+    b"cross-origin-resource-policy": b"same-origin",
+    b"content-security-policy": API_POLICY.encode(),
+    b"cache-control": b"no-store",
+}
+_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_MAX_HEADERS = 100
+_log = structlog.get_logger("citespan")
+
+
+class Gate:
+    """Checks each request before the application sees it, and finishes each reply.
+
+    Args:
+        app: the application.
+        settings: limits and allowed hosts.
+        metrics: where requests are counted.
+    """
+
+    def __init__(self, app: ASGIApp, *, settings: Settings, metrics: Metrics) -> None:
+        self._app = app
+        self._settings = settings
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            if scope["type"] == "websocket":
+                await send({"type": "websocket.close", "code": 1000})
+                return
+            await self._app(scope, receive, send)
+            return
+        request_id = _request_id(scope)
+        scope["state"]["request_id"] = request_id
+        begun = time.perf_counter()
+        status = 0
+
+        async def finish(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = _with_safety(message.get("headers", []), request_id)
+            await send(message)
+
+        try:
+            self._check(scope)
+            await self._app(scope, receive, finish)
+        except Exception as error:
+            problem = problem_of(error)
+            if problem.status == 500:
+                _log.error("unexpected", request_id=request_id, kind=type(error).__name__, exc_info=error)
+            if status == 0:
+                await problem.response()(scope, receive, finish)
+        finally:
+            seconds = time.perf_counter() - begun
+            route = getattr(scope.get("route"), "path", "unmatched")
+            self._metrics.requests.labels(scope["method"], route, str(status)).inc()
+            self._metrics.seconds.labels(route).observe(seconds)
+            _log.info(
+                "request",
+                request_id=request_id,
+                method=scope["method"],
+                path=scope["path"][:200],
+                status=status or "client gone",
+                ms=round(seconds * 1000, 1),
+            )
+
+    def _check(self, scope: Scope) -> None:
+        """Refuse what no client of ours sends.
+
+        Raises:
+            Problem: 400 host, 403 origin, 414 address, 431 headers.
+        """
+        settings = self._settings
+        if len(scope.get("raw_path", b"")) + len(scope["query_string"]) > settings.url_bytes:
+            raise Problem(414, f"the address is over {settings.url_bytes:,} bytes: send the question in a POST body")
+        headers = scope["headers"]
+        if len(headers) > _MAX_HEADERS or sum(len(n) + len(v) + 4 for n, v in headers) > settings.header_bytes:
+            raise Problem(431, f"the headers are over {settings.header_bytes:,} bytes or {_MAX_HEADERS}: send fewer")
+        hosts = [value for name, value in headers if name == b"host"]
+        name = _host_name(hosts[0]) if len(hosts) == 1 else None
+        if name is None or name not in settings.hosts:
+            raise Problem(
+                400, "the Host header must name this service once: set CITESPAN_ALLOWED_HOSTS to add a name"
+            )
+        if scope["method"] not in ("GET", "HEAD", "OPTIONS"):
+            origins = [value for key, value in headers if key == b"origin"]
+            if any(not _same_origin(origin, hosts[0], scope["scheme"]) for origin in origins):
+                raise Problem(403, "a page of another origin may not change or ask anything here")
+
+
+def _request_id(scope: Scope) -> str:
+    given = [value for name, value in scope["headers"] if name == b"x-request-id"]
+    if len(given) == 1 and _ID.fullmatch(given[0]):
+        return str(given[0].decode("ascii"))
+    return secrets.token_hex(8)
+
+
+def _with_safety(headers: Any, request_id: str) -> list[tuple[bytes, bytes]]:
+    present: MutableMapping[bytes, bytes] = {name.lower(): value for name, value in headers}
+    added = [(name, value) for name, value in _SAFE.items() if name not in present]
+    return [*headers, *added, (b"x-request-id", request_id.encode("ascii"))]
+
+
+def _host_name(value: bytes) -> str | None:
+    match = re.fullmatch(rb"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(?::(\d{1,5}))?", value)
+    return match[1].decode("ascii").lower() if match else None
+
+
+def _same_origin(origin: bytes, host: bytes, scheme: str) -> bool:
+    # Behind a proxy that ends TLS the page's scheme is https while ours is http: the host decides.
+    try:
+        parts = urlsplit(origin.decode("ascii"))
+        return parts.scheme in ("http", "https", scheme) and parts.netloc.lower() == host.decode("ascii").lower()
+    except ValueError:
+        return False

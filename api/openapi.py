@@ -1,0 +1,79 @@
+"""What the OpenAPI description says of bodies and queries, which are read by us and not by FastAPI."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from pydantic import BaseModel
+
+from api.schemas import ArticleIn, AskIn, FiltersIn, SearchIn, VerifyIn
+
+_BODIES: tuple[type[BaseModel], ...] = (ArticleIn, AskIn, SearchIn, VerifyIn, FiltersIn)
+_PROBLEM = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string", "format": "uri"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "what to change"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"loc": {"type": "array", "items": {}}, "msg": {"type": "string"}},
+            },
+        },
+    },
+}
+
+
+def body_of(model: type[BaseModel]) -> dict[str, Any]:
+    """Describe a JSON body."""
+    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def query_of(model: type[BaseModel], leave_out: tuple[str, ...] = ("filters", "include", "min_confidence")) -> dict[str, Any]:
+    """Describe a query string that has the fields of a model."""
+    schema = model.model_json_schema()
+    required = schema.get("required", [])
+    return {
+        "parameters": [
+            {"name": name, "in": "query", "required": name in required, "schema": _flat(facts)}
+            for name, facts in schema["properties"].items()
+            if name not in leave_out
+        ]
+    }
+
+
+def describe(app: FastAPI) -> None:
+    """Make /openapi.json complete: our bodies and the one shape of errors."""
+    plain = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            facts = plain()
+            schemas = facts.setdefault("components", {}).setdefault("schemas", {})
+            for model in _BODIES:
+                schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+                schema.pop("$defs", None)
+                schemas[model.__name__] = schema
+            schemas["Problem"] = _PROBLEM
+            reply = {
+                "description": "an error; detail says what to change",
+                "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+            }
+            for operations in facts["paths"].values():
+                for operation in operations.values():
+                    operation["responses"].pop("422", None)
+                    operation["responses"]["default"] = reply
+            for unused in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(unused, None)
+            app.openapi_schema = facts
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _flat(facts: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in facts.items() if name in ("type", "anyOf", "default", "minimum", "maximum", "minLength", "maxLength")}

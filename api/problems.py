@@ -1,0 +1,166 @@
+"""Errors → application/problem+json (RFC 9457).  One shape, whatever went wrong.
+
+An error that nobody expected becomes a 500 without its text: the log has it, under the request id.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+
+from index import (
+    CitespanError,
+    InputError,
+    LibraryError,
+    ModelError,
+    NotFound,
+    QueryError,
+    StorageError,
+    TooLarge,
+    UnsupportedFormat,
+)
+
+TYPE_BASE = "https://github.com/citespan/citespan/blob/main/docs/errors.md#"
+_TITLES = {
+    400: "malformed request",
+    401: "key missing",
+    403: "not allowed",
+    404: "not found",
+    405: "method not allowed",
+    408: "too slow",
+    409: "conflict",
+    413: "too large",
+    414: "address too long",
+    415: "unknown format",
+    422: "field missing or out of range",
+    429: "too many requests",
+    431: "headers too large",
+    500: "internal error",
+    503: "not available now",
+    507: "disk full",
+}
+_MAX_ERRORS = 10
+_log = structlog.get_logger("citespan")
+
+
+class Problem(Exception):
+    """A reply that is an error.
+
+    Args:
+        status: HTTP status.
+        detail: what to change.
+        errors: for a rejected body, ``{"loc": [...], "msg": ...}`` each.
+        headers: further headers.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        *,
+        errors: Sequence[Mapping[str, Any]] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.errors = errors
+        self.headers = dict(headers or {})
+
+    def body(self) -> dict[str, Any]:
+        """Return the problem as JSON will have it."""
+        title = _TITLES.get(self.status, "error")
+        facts: dict[str, Any] = {
+            "type": TYPE_BASE + title.replace(" ", "-"),
+            "title": title,
+            "status": self.status,
+            "detail": self.detail[:1_000],
+        }
+        if self.errors:
+            facts["errors"] = [dict(error) for error in self.errors[:_MAX_ERRORS]]
+        return facts
+
+    def response(self) -> Response:
+        """Return the problem as a response."""
+        return Response(
+            orjson.dumps(self.body()), self.status, headers=self.headers, media_type="application/problem+json"
+        )
+
+
+def busy(seconds: float, detail: str) -> Problem:
+    """Return a 503 that says when to come again."""
+    return Problem(503, detail, headers={"Retry-After": str(max(1, min(30, math.ceil(seconds))))})
+
+
+def problem_of(error: Exception, *, place: str = "body") -> Problem:
+    """Return the problem that stands for an error.
+
+    Args:
+        error: any exception.
+        place: where a bad field stood: ``body`` or ``query``.
+    """
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, ValidationError | RequestValidationError):
+        return _invalid(error.errors(), place)
+    if isinstance(error, HTTPException):
+        return _http(error)
+    if isinstance(error, TooLarge):
+        return Problem(413, str(error))
+    if isinstance(error, QueryError) and error.field == "cursor":
+        return Problem(400, str(error))
+    if isinstance(error, InputError):
+        # A page that cannot be parsed came in the right format: its field is at fault.
+        field = error.field or ("html" if isinstance(error, UnsupportedFormat) else "")
+        loc = [place, *([field] if field else [])]
+        return Problem(422, str(error), errors=[{"loc": loc, "msg": str(error)}])
+    if isinstance(error, NotFound):
+        return Problem(404, "no such article or collection: list them at /v1/articles and /v1/collections")
+    if isinstance(error, StorageError) and error.disk_full:
+        return Problem(507, "the disk is full: free space and try again")
+    if isinstance(error, LibraryError):
+        _log.error("library", error=str(error))
+        return busy(5, "the library cannot be used at the moment: the service's log says why")
+    if isinstance(error, ModelError):
+        _log.error("model", error=str(error))
+        return busy(30, "a model cannot be loaded: the service's log says why")
+    return Problem(500, "something went wrong here: the service's log has it under the request id of this reply")
+
+
+def install(app: FastAPI) -> None:
+    """Make an application answer every error as a problem."""
+
+    async def answer(request: Request, error: Exception) -> Response:
+        problem = problem_of(error)
+        if problem.status == 500:
+            _log.error("unexpected", kind=type(error).__name__, exc_info=error)
+        return problem.response()
+
+    for kind in (Problem, CitespanError, RequestValidationError, HTTPException, ValidationError):
+        app.add_exception_handler(kind, answer)
+
+
+def _http(error: HTTPException) -> Problem:
+    details = {
+        404: "there is nothing at this address: see /docs",
+        405: "this address does not take this method: the Allow header says which it takes",
+    }
+    detail = details.get(error.status_code, "the request cannot be served as it is: see /docs")
+    return Problem(error.status_code, detail, headers=error.headers)
+
+
+def _invalid(found: Sequence[Any], place: str) -> Problem:
+    errors = []
+    for one in found[:_MAX_ERRORS]:
+        loc = [str(part)[:100] if isinstance(part, str) else part for part in one["loc"]]
+        message = "unknown field" if one["type"] == "extra_forbidden" else str(one["msg"])[:200]
+        errors.append({"loc": [place, *loc[:6]] if loc[:1] != [place] else loc[:6], "msg": message})
+    first = errors[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return Problem(422, f"{where}: {first['msg']}", errors=errors)

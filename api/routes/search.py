@@ -1,0 +1,28 @@
+"""POST /v1/search: passages only."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+
+from api.bodies import read_body, until_gone
+from api.openapi import body_of
+from api.schemas import CandidateOut, SearchIn, SearchOut
+from api.state import ready_state
+from api.workers import SEARCH
+
+router = APIRouter(tags=["search"])
+
+
+@router.post("/v1/search", response_model=SearchOut, openapi_extra=body_of(SearchIn), operation_id="search")
+async def search(request: Request) -> Any:
+    """Return the passages that speak most of some words."""
+    state = ready_state(request)
+    asked = await read_body(request, SearchIn, state.settings.ask_body_bytes)
+    filters = asked.filters.to_filters()
+    collection = state.qa.library.collection(asked.collection)
+    found = await state.workers.run(
+        SEARCH,
+        lambda job: collection.search(asked.query, limit=asked.limit, filters=filters),
+        gone=lambda: until_gone(request),
+    )
+    return SearchOut(passages=[CandidateOut.from_candidate(candidate) for candidate in found])

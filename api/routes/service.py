@@ -1,0 +1,49 @@
+"""/healthz, /readyz, /metrics, /v1/examples."""
+
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from api.state import State, state_of
+
+router = APIRouter(tags=["service"])
+_MAX_EXAMPLES = 6
+
+
+@router.get("/healthz", operation_id="health")
+async def health() -> dict[str, str]:
+    """Say that the process lives."""
+    return {"status": "alive"}
+
+
+@router.get("/readyz", operation_id="ready")
+async def ready(request: Request) -> dict[str, str]:
+    """Say whether a question would be taken now."""
+    problem = state_of(request).unready()
+    if problem is not None:
+        raise problem
+    return {"status": "ready"}
+
+
+@router.get("/metrics", operation_id="metrics", response_class=Response)
+async def metrics(request: Request) -> Response:
+    """Return the service's numbers in Prometheus' text format."""
+    text = await run_in_threadpool(state_of(request).metrics.text)
+    return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+@router.get("/v1/examples", operation_id="examples")
+async def examples(request: Request) -> dict[str, list[str]]:
+    """Return questions worth trying, from examples.json in the library's folder; empty where there is none."""
+    return {"questions": await run_in_threadpool(_examples, state_of(request))}
+
+
+def _examples(state: State) -> list[str]:
+    try:
+        found: Any = orjson.loads((state.qa.library.folder / "examples.json").read_bytes())
+    except (OSError, orjson.JSONDecodeError):
+        return []
+    usable = [one for one in found if isinstance(one, str) and 0 < len(one) <= 300] if isinstance(found, list) else []
+    return usable[:_MAX_EXAMPLES]

@@ -1,0 +1,115 @@
+"""run(): the process that serves: lock, port, models, signals, log."""
+
+import logging
+import socket
+import sys
+from types import FrameType
+
+import structlog
+import uvicorn
+
+from api.app import create_app
+from api.protocol import with_deadlines
+from api.settings import Settings
+from api.state import State
+from index import InputError
+from qa import Options, QuestionAnswering
+
+
+def options_of(settings: Settings) -> Options:
+    """Return what settings say about models."""
+    return Options(
+        reader=settings.reader,
+        encoder=settings.encoder,
+        device=settings.device,
+        precision=settings.precision,
+        threads=settings.threads,
+        threshold=settings.threshold,
+    )
+
+
+def run(settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT; returns the exit code.
+
+    The library's lock and the port are taken before models load, so that a second process fails at
+    once; models load in the background, so that /healthz answers at once.
+
+    Raises:
+        InputError: another machine could reach the address and insecure is not set, or the port
+            cannot be had.
+        LibraryLocked: another process has the library open for writing.
+    """
+    if not settings.loopback and not settings.insecure:
+        raise InputError(
+            f"{settings.host} can be reached by other machines, and there are no keys yet: "
+            "listen on 127.0.0.1, or give --insecure behind a proxy that checks who asks"
+        )
+    configure_log(settings.log_level)
+    qa = QuestionAnswering.open(settings.library, options=options_of(settings))
+    try:
+        listening = _listen(settings)
+    except BaseException:
+        qa.close()
+        raise
+    app = create_app(qa, settings)
+    config = uvicorn.Config(
+        app,
+        http=with_deadlines(settings.header_seconds, settings.body_seconds),
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=int(settings.shutdown_seconds) or 1,
+        timeout_keep_alive=15,
+    )
+    address, port = listening.getsockname()[:2]
+    shown = f"[{address}]" if ":" in address else address
+    print_line = f"Citespan listens on http://{shown}:{port}  (library {settings.library}; models are loading)"
+    sys.stderr.write(print_line + "\n")
+    _Server(config, app.state.citespan).run(sockets=[listening])
+    return 0
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, state: State) -> None:
+        super().__init__(config)
+        self._state = state
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        # At once, not when the last connection is done: balancers must stop sending.
+        self._state.stopping.set()
+        super().handle_exit(sig, frame)
+
+
+def configure_log(level: str) -> None:
+    """Write one JSON object an event to stderr; control characters come out escaped."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.dict_tracebacks,
+            structlog.processors.EventRenamer("event"),
+            structlog.processors.JSONRenderer(ensure_ascii=True),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    logging.basicConfig(level=logging.WARNING, format='{"event": "%(name)s", "level": "%(levelname)s"}', force=True)
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((settings.host.strip("[]"), settings.port))
+    except OSError as error:
+        listening.close()
+        raise InputError(
+            f"cannot listen on {settings.host} port {settings.port} ({error.strerror}): choose another with --port"
+        ) from None
+    listening.set_inheritable(True)
+    return listening

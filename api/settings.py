@@ -1,0 +1,71 @@
+"""Every CITESPAN_ setting: type, default, bounds, help.  Alone reads the environment."""
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from index import InputError
+
+MIB = 1024**2
+
+
+class Settings(BaseSettings):
+    """All settings; each is read from the variable CITESPAN_<NAME>."""
+
+    model_config = SettingsConfigDict(env_prefix="CITESPAN_", extra="ignore", frozen=True)
+
+    library: Path = Field(Path("library"), description="folder of the library")
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8000, ge=0, le=65_535, description="port to listen on; 0 takes a free one")
+    insecure: bool = Field(False, description="allow listening on an address that others can reach, without a key")
+    allowed_hosts: list[str] = Field(
+        [], description='further names that the Host header may hold, as JSON: ["qa.example.org"]'
+    )
+    reader: str | None = Field(None, description="folder or hub name of the reader; unset takes the shipped one")
+    encoder: str | None = Field(None, description="folder or hub name of the encoder; unset takes the shipped one")
+    device: str = Field("auto", description="auto, cpu or cuda")
+    precision: Literal["auto", "float32", "bfloat16"] = Field("auto", description="number format of the networks")
+    threads: int = Field(0, ge=0, le=256, description="threads for one forward pass; 0 leaves it to the machine")
+    threshold: float | None = Field(
+        None, ge=0, le=1, description="confidence below which no answer is given; unset takes the fitted one"
+    )
+    ask_body_bytes: int = Field(64 * 1024, ge=1_024, description="largest body of a question or search")
+    article_body_bytes: int = Field(16 * MIB, ge=1_024, description="largest body of one article")
+    header_bytes: int = Field(16 * 1024, ge=1_024, description="largest headers of a request, in all")
+    url_bytes: int = Field(8 * 1024, ge=256, description="longest path and query")
+    header_seconds: float = Field(10, gt=0, description="time in which a request's headers must arrive")
+    body_seconds: float = Field(60, gt=0, description="time in which a request's body must arrive")
+    ask_seconds: float = Field(10, gt=0, description="time in which a question must be answered")
+    queue_size: int = Field(32, ge=1, le=10_000, description="questions that may wait; more get 503")
+    shutdown_seconds: float = Field(10, ge=0, description="time that accepted requests have to finish on SIGTERM")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severe event logged")
+    log_questions: bool = Field(False, description="whether questions are written to the log")
+
+    @classmethod
+    def read(cls, **given: object) -> Self:
+        """Read the environment; values that are given and not None win.
+
+        Raises:
+            InputError: a value is of the wrong kind or out of range; the message names the variable.
+        """
+        try:
+            return cls(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = "_".join(str(part) for part in first["loc"]).upper()
+            raise InputError(f"CITESPAN_{name}: {first['msg']}") from None
+        except ValueError as error:  # pydantic-settings: a list that is not JSON
+            raise InputError(f"a CITESPAN_ variable cannot be read: {error}") from None
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """Names that the Host header may hold."""
+        own = {"127.0.0.1", "localhost", "[::1]", self.host.lower(), *(name.lower() for name in self.allowed_hosts)}
+        return frozenset(own)
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach the address."""
+        return self.host in ("localhost", "::1", "[::1]") or self.host.startswith("127.")

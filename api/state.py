@@ -1,0 +1,64 @@
+"""What the routes of one application share."""
+
+import threading
+from dataclasses import dataclass, field
+
+from fastapi import Request
+
+from api.metrics import Metrics
+from api.problems import Problem, busy
+from api.settings import Settings
+from api.workers import Workers
+from qa import QuestionAnswering
+
+
+@dataclass
+class State:
+    """One service: its question answering, workers, settings and readiness.
+
+    Attributes:
+        qa: the library and models.
+        settings: all settings.
+        workers: where work is done.
+        metrics: what is counted.
+        ready: set once models and library are loaded.
+        stopping: set once the service was told to stop.
+        failure: why it cannot become ready, None while it can.
+    """
+
+    qa: QuestionAnswering
+    settings: Settings
+    workers: Workers
+    metrics: Metrics
+    ready: threading.Event = field(default_factory=threading.Event)
+    stopping: threading.Event = field(default_factory=threading.Event)
+    failure: str | None = None
+
+    def unready(self) -> Problem | None:
+        """Return why no question is taken now, None where one would be."""
+        if self.stopping.is_set():
+            return busy(5, "the service is stopping")
+        if self.failure is not None:
+            return busy(30, self.failure)
+        if not self.ready.is_set():
+            return busy(3, "the service is starting: models are being loaded")
+        return None
+
+
+def state_of(request: Request) -> State:
+    """Return the state of the application that serves a request."""
+    state: State = request.app.state.citespan
+    return state
+
+
+def ready_state(request: Request) -> State:
+    """Return the state of an application that takes questions.
+
+    Raises:
+        Problem: 503, it is starting or stopping.
+    """
+    state = state_of(request)
+    problem = state.unready()
+    if problem is not None:
+        raise problem
+    return state

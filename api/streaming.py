@@ -1,0 +1,72 @@
+"""Server-sent events: the steps of an answer while it is being found."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import orjson
+from fastapi.responses import StreamingResponse
+
+from api.problems import problem_of
+from api.workers import ASK, Cancelled, Job, Workers
+
+PING_SECONDS = 15.0
+Event = tuple[str, Any]
+
+
+def event_text(name: str, data: Any) -> bytes:
+    """Return one event as bytes; JSON holds no line break, so one data line is enough."""
+    return f"event: {name}\ndata: ".encode() + orjson.dumps(data) + b"\n\n"
+
+
+def stream(workers: Workers, steps: Callable[[], Iterator[Event]]) -> StreamingResponse:
+    """Return a response that sends events as a worker thread makes them.
+
+    The client's leaving stops the work before its next step.
+
+    Args:
+        workers: where the work is done.
+        steps: makes the iterator of (event name, data); called and run in the worker thread.
+    """
+    return StreamingResponse(
+        _events(workers, steps),
+        media_type="text/event-stream",
+        headers={"X-Accel-Buffering": "no", "Cache-Control": "no-store"},
+    )
+
+
+async def _events(workers: Workers, steps: Callable[[], Iterator[Event]]) -> AsyncIterator[bytes]:
+    loop = asyncio.get_running_loop()
+    ready: asyncio.Queue[Event | None] = asyncio.Queue()
+    jobs: list[Job] = []
+
+    def work(job: Job) -> None:
+        for event in steps():
+            loop.call_soon_threadsafe(ready.put_nowait, event)
+            job.check()
+
+    async def run() -> None:
+        try:
+            await workers.run(ASK, work, started=jobs.append)
+        except Cancelled:
+            return
+        except Exception as error:
+            ready.put_nowait(("error", problem_of(error).body()))
+        finally:
+            ready.put_nowait(None)
+
+    task = asyncio.ensure_future(run())
+    try:
+        while True:
+            try:
+                event = await asyncio.wait_for(ready.get(), PING_SECONDS)
+            except TimeoutError:
+                yield b": still at it\n\n"
+                continue
+            if event is None:
+                return
+            yield event_text(*event)
+    finally:
+        for job in jobs:
+            job.cancel()
+        task.cancel()
