@@ -31,7 +31,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "== installing (torch without CUDA first)"
 	@$(PIP) install -q --upgrade "pip>=25" "setuptools>=77"
 	@$(BIN)/python -c 'import importlib.metadata as m, sys; sys.exit(m.version("torch").split("+")[0] != "2.13.0")' 2>/dev/null || \
-		$(PIP) install -q --retries 0 --timeout 20 -c constraints.txt --index-url $(TORCH_INDEX) --extra-index-url https://pypi.org/simple torch 2>/dev/null || \
+		$(PIP) install -q --retries 0 --timeout 20 --no-deps --index-url $(TORCH_INDEX) torch==2.13.0 2>/dev/null || \
 		$(PIP) install -q -c constraints.txt torch
 	@$(PIP) install -q -c constraints.txt --no-build-isolation -e '.[dev]'
 	@if $(PIP) list 2>/dev/null | grep -iE '^(nvidia-|cuda)'; then \

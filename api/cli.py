@@ -32,7 +32,8 @@ app = typer.Typer(
 )
 
 Library = Annotated[
-    Path | None, typer.Option("--library", help="Folder of the library.", show_default="$CITESPAN_LIBRARY, else ./library")
+    Path | None,
+    typer.Option("--library", help="Folder of the library.", show_default="$CITESPAN_LIBRARY, else ./library"),
 ]
 Collection = Annotated[str, typer.Option("--collection", help="Which collection of it.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the JSON of the HTTP interface.")]
@@ -56,7 +57,9 @@ class Stop(Exception):
 @app.command()
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.", show_default="8000")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port to listen on; 0 takes a free one.", show_default="8000")
+    ] = None,
     library: Library = None,
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Listen on an address that others can reach, without a key.")
@@ -70,7 +73,10 @@ def serve(
 
 @app.command()
 def add(
-    sources: Annotated[list[str], typer.Argument(metavar="SOURCE...", help="Files, folders, or - for NDJSON articles on standard input.")],
+    sources: Annotated[
+        list[str],
+        typer.Argument(metavar="SOURCE...", help="Files, folders, or - for NDJSON articles on standard input."),
+    ],
     library: Library = None,
     collection: Collection = "default",
     as_json: AsJson = False,
@@ -213,8 +219,12 @@ def remove(
 
 @app.command("eval")
 def eval_(
-    file: Annotated[Path, typer.Argument(help="Questions: SQuAD's format (.json) or one a line (.jsonl), either gzipped or not.")],
-    open_: Annotated[bool, typer.Option("--open", help="Ask the whole collection instead of the question's own paragraph.")] = False,
+    file: Annotated[
+        Path, typer.Argument(help="Questions: SQuAD's format (.json) or one a line (.jsonl), either gzipped or not.")
+    ],
+    open_: Annotated[
+        bool, typer.Option("--open", help="Ask the whole collection instead of the question's own paragraph.")
+    ] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many questions.")] = None,
     library: Library = None,
     collection: Collection = "default",
@@ -224,7 +234,10 @@ def eval_(
     from qa import evaluate_open, evaluate_reading, load_examples
 
     examples = load_examples(file)[:limit]
-    with _opened(library, read_only=True) if open_ else _reader_only(library) as qa, _progress("asking", len(examples)) as advance:
+    with (
+        _opened(library, read_only=True) if open_ else _reader_only(library) as qa,
+        _progress("asking", len(examples)) as advance,
+    ):
         if open_:
             report = evaluate_open(qa, examples, collection=collection, progress=advance)
         else:
@@ -370,7 +383,14 @@ def _progress(what: str, total: int | None) -> "Iterator[Any]":
         yield lambda done: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     columns = [
         TextColumn(what),
@@ -422,7 +442,12 @@ def _print_answer(answer: "Answer") -> None:
             _print(f"  “{_marked(piece.sentence, ranked.text)}”")
         else:
             _print(f"{'Other answers:' + chr(10) if place == 1 else ''}  {_plain(ranked.text)}")
-        facts = [piece.article.title or piece.article.id, piece.article.source, piece.article.published, piece.article.url]
+        facts = [
+            piece.article.title or piece.article.id,
+            piece.article.source,
+            piece.article.published,
+            piece.article.url,
+        ]
         more = f", {len(ranked.evidence)} places" if len(ranked.evidence) > 1 else ""
         indent = "  " if place == 0 else "    "
         _print(f"{indent}{_plain(' · '.join(part for part in facts if part))}  ({ranked.confidence:.0%}{more})")

@@ -13,13 +13,19 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.requests = Counter(
-            "citespan_requests_total", "Requests by route and status", ["method", "route", "status"], registry=self.registry
+            "citespan_requests_total",
+            "Requests by route and status",
+            ["method", "route", "status"],
+            registry=self.registry,
         )
         self.seconds = Histogram(
             "citespan_request_seconds", "Time of a request", ["route"], buckets=_SECONDS, registry=self.registry
         )
         self.answers = Counter(
-            "citespan_answers_total", "Questions by confidence level, or reason for no answer", ["outcome"], registry=self.registry
+            "citespan_answers_total",
+            "Questions by confidence level, or reason for no answer",
+            ["outcome"],
+            registry=self.registry,
         )
         self.phases = Histogram(
             "citespan_ask_seconds", "Time of a question by phase", ["phase"], buckets=_SECONDS, registry=self.registry

@@ -108,9 +108,7 @@ class Gate:
         hosts = [value for name, value in headers if name == b"host"]
         name = _host_name(hosts[0]) if len(hosts) == 1 else None
         if name is None or name not in settings.hosts:
-            raise Problem(
-                400, "the Host header must name this service once: set CITESPAN_ALLOWED_HOSTS to add a name"
-            )
+            raise Problem(400, "the Host header must name this service once: set CITESPAN_ALLOWED_HOSTS to add a name")
         if scope["method"] not in ("GET", "HEAD", "OPTIONS"):
             origins = [value for key, value in headers if key == b"origin"]
             if any(not _same_origin(origin, hosts[0], scope["scheme"]) for origin in origins):

@@ -33,7 +33,9 @@ def body_of(model: type[BaseModel]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
-def query_of(model: type[BaseModel], leave_out: tuple[str, ...] = ("filters", "include", "min_confidence")) -> dict[str, Any]:
+def query_of(
+    model: type[BaseModel], leave_out: tuple[str, ...] = ("filters", "include", "min_confidence")
+) -> dict[str, Any]:
     """Describe a query string that has the fields of a model."""
     schema = model.model_json_schema()
     required = schema.get("required", [])
@@ -76,4 +78,8 @@ def describe(app: FastAPI) -> None:
 
 
 def _flat(facts: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in facts.items() if name in ("type", "anyOf", "default", "minimum", "maximum", "minLength", "maxLength")}
+    return {
+        name: value
+        for name, value in facts.items()
+        if name in ("type", "anyOf", "default", "minimum", "maximum", "minLength", "maxLength")
+    }

@@ -60,9 +60,14 @@ def _breadcrumb(line: str) -> bool:
 def _share(line: str) -> bool:
     """ "Share on Facebook Tweet WhatsApp Email": nothing but the names of networks."""
     words = re.sub(r"[^\w\s-]", " ", line.lower())
-    words = re.sub(r"\b(?:share|this|article|story|page|post|on|via|to|with|by|in|and|or|follow|us|\d+|shares?)\b", " ", words)
+    words = re.sub(
+        r"\b(?:share|this|article|story|page|post|on|via|to|with|by|in|and|or|follow|us|\d+|shares?)\b", " ", words
+    )
     rest = re.sub(rf"\b(?:{_NETWORKS})\b", " ", words)
-    return bool(re.match(r"(?:\d+\s+)?shares?\b|tweet\b|follow us\b|facebook\b|email\b|print\b|copy link\b", line, re.I)) and not rest.strip()
+    return (
+        bool(re.match(r"(?:\d+\s+)?shares?\b|tweet\b|follow us\b|facebook\b|email\b|print\b|copy link\b", line, re.I))
+        and not rest.strip()
+    )
 
 
 # (name, test of one line).  A line is stripped and its white space collapsed.  Lines over _LONGEST
@@ -77,25 +82,78 @@ _RULES: tuple[tuple[str, Callable[[str], bool]], ...] = (
         "read_more",
         lambda line: _teaser(
             line,
-            r"read more|more on this|related|related (?:story|stories|articles?|news|posts?|coverage|reading|links?)"
+            r"read more|more on this|related (?:story|stories|articles?|news|posts?|coverage|reading|links?)|related"
             r"|recommended(?: for you| reading| stories)?|don['’]t miss|up next|you may also like|you might also like"
             r"|more from [^.:]{2,40}|trending(?: now)?|most (?:read|popular)|editor['’]?s['’]? (?:picks?|choice)|next article"
             r"|previous article|keep reading|continue reading",
         ),
     ),
-    ("advertisement", _rule(r"^(?:\[?(?:advertisements?|sponsored(?: content)?|ad|promoted|paid content)\]?|story continues below.{0,40}|article continues (?:after|below).{0,40})\.?$")),
-    ("cookies", _rule(r"^(?:this (?:web)?site|we(?: and our partners)?|our (?:web)?site|by (?:continuing|using|clicking))\b.{0,160}\bcookies\b")),
-    ("cookies", _rule(r"^(?:accept(?: all)?(?: cookies)?|reject all|cookie (?:settings|policy|preferences)|manage cookies|privacy policy)[.|\s]*$")),
-    ("newsletter", _rule(r"^(?:sign up|subscribe|get|join)\b.{0,100}\b(?:newsletters?|inbox|e?mail(?:ing)? list|e-?mail updates|breaking news alerts)\b.{0,60}$")),
-    ("newsletter", _rule(r"^(?:subscribe(?: now| today)?|sign up(?: now)?|log in|login|sign in|register|newsletter|your e-?mail address)[.!:]?$")),
-    ("comments", _rule(r"^(?:leave a (?:comment|reply)|post a comment|add a comment|\d* ?comments?(?: \(\d+\))?|no comments(?: yet)?|join the (?:conversation|discussion)|your e-?mail address will not be published\.?.{0,60}|required fields are marked.{0,10}|be the first to comment.{0,20}|(?:view|show|load) (?:all |more )?comments.{0,20}|comments are closed\.?)$")),
+    (
+        "advertisement",
+        _rule(
+            r"^(?:\[?(?:advertisements?|sponsored(?: content)?|ad|promoted|paid content)\]?|story continues below.{0,40}|article continues (?:after|below).{0,40})\.?$"
+        ),
+    ),
+    (
+        "cookies",
+        _rule(
+            r"^(?:this (?:web)?site|we(?: and our partners)?|our (?:web)?site|by (?:continuing|using|clicking))\b.{0,160}\bcookies\b"
+        ),
+    ),
+    (
+        "cookies",
+        _rule(
+            r"^(?:accept(?: all)?(?: cookies)?|reject all|cookie (?:settings|policy|preferences)|manage cookies|privacy policy)[.|\s]*$"
+        ),
+    ),
+    (
+        "newsletter",
+        _rule(
+            r"^(?:sign up|subscribe|get|join)\b.{0,100}\b(?:newsletters?|inbox|e?mail(?:ing)? list|e-?mail updates|breaking news alerts)\b.{0,60}$"
+        ),
+    ),
+    (
+        "newsletter",
+        _rule(
+            r"^(?:subscribe(?: now| today)?|sign up(?: now)?|log in|login|sign in|register|newsletter|your e-?mail address)[.!:]?$"
+        ),
+    ),
+    (
+        "comments",
+        _rule(
+            r"^(?:leave a (?:comment|reply)|post a comment|add a comment|\d* ?comments?(?: \(\d+\))?|no comments(?: yet)?|join the (?:conversation|discussion)|your e-?mail address will not be published\.?.{0,60}|required fields are marked.{0,10}|be the first to comment.{0,20}|(?:view|show|load) (?:all |more )?comments.{0,20}|comments are closed\.?)$"
+        ),
+    ),
     ("copyright", _rule(r"^(?:©|\(c\)|copyright\b).{0,200}$")),
     ("copyright", _rule(r"^.{0,120}\ball rights reserved\b.{0,120}$")),
-    ("follow", _rule(r"^(?:follow|like|find|join) (?:us|me|@?\w+) on (?:" + _NETWORKS + r"|google news|social media)\b.{0,80}$")),
-    ("credit", _rule(r"^(?:(?:photo|image|picture|file photo|photograph)(?: credits?| courtesy(?: of)?| by)?\s*[:/©]|(?:photo|image|photograph) (?:by|courtesy of)\b).{0,120}$")),
-    ("byline", _rule(r"^[Bb][Yy] [A-Z][\w.'’-]+(?: [A-Z][\w.'’-]+){1,3}(?:(?:,| and| \|) [\w ,'’|&-]{1,60})?$", re.NOFLAG)),
-    ("dateline", _rule(rf"^(?:published|posted|updated|last updated|last modified|first published|date)?:?\s*(?:on )?(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,? )?{_DATE}(?:[, |·-]{{0,3}}(?:at )?\d{{1,2}}[:.]\d{{2}}(?: ?[ap]\.?m\.?)?(?: ?[A-Z]{{2,4}})?)?[.|\s]*$")),
-    ("navigation", _rule(r"^(?:skip to (?:main )?content|back to top|click here.{0,60}|tap here.{0,60}|menu|search|toggle navigation|load more|show more|view all|see all|next|previous|home|advertise with us|terms (?:of (?:use|service)|and conditions)|contact us|about us|\d+ ?min(?:ute)?s? read|listen to this article.{0,30}|tags?: .{1,120}|filed under:? .{1,120}|categor(?:y|ies): .{1,120}|share this:?|share)[.]?$")),
+    (
+        "follow",
+        _rule(
+            r"^(?:follow|like|find|join) (?:us|me|@?\w+) on (?:" + _NETWORKS + r"|google news|social media)\b.{0,80}$"
+        ),
+    ),
+    (
+        "credit",
+        _rule(
+            r"^(?:(?:photo|image|picture|file photo|photograph)(?: credits?| courtesy(?: of)?| by)?\s*[:/©]|(?:photo|image|photograph) (?:by|courtesy of)\b).{0,120}$"
+        ),
+    ),
+    (
+        "byline",
+        _rule(r"^[Bb][Yy] [A-Z][\w.'’-]+(?: [A-Z][\w.'’-]+){1,3}(?:(?:,| and| \|) [\w ,'’|&-]{1,60})?$", re.NOFLAG),
+    ),
+    (
+        "dateline",
+        _rule(
+            rf"^(?:published|posted|updated|last updated|last modified|first published|date)?:?\s*(?:on )?(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,? )?{_DATE}(?:[, |·-]{{0,3}}(?:at )?\d{{1,2}}[:.]\d{{2}}(?: ?[ap]\.?m\.?)?(?: ?[A-Z]{{2,4}})?)?[.|\s]*$"
+        ),
+    ),
+    (
+        "navigation",
+        _rule(
+            r"^(?:skip to (?:main )?content|back to top|click here.{0,60}|tap here.{0,60}|menu|search|toggle navigation|load more|show more|view all|see all|next|previous|home|advertise with us|terms (?:of (?:use|service)|and conditions)|contact us|about us|\d+ ?min(?:ute)?s? read|listen to this article.{0,30}|tags?: .{1,120}|filed under:? .{1,120}|categor(?:y|ies): .{1,120}|share this:?|share)[.]?$"
+        ),
+    ),
 )
 # After one of these near the end of a text, headlines follow until it ends.
 _LIST_HEADING = re.compile(
@@ -183,7 +241,12 @@ class TextMetadata:
     source: str | None = None
 
 
-_MONTHS = {name: number for number, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)}
+_MONTHS = {
+    name: number
+    for number, name in enumerate(
+        ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"], 1
+    )
+}
 
 
 def metadata_from_text(text: str) -> TextMetadata:
@@ -192,9 +255,9 @@ def metadata_from_text(text: str) -> TextMetadata:
     Knows the breadcrumb line (``date 2023-06-23 Home » Title – Site``), a headline on a line of its
     own, and a date that stands alone or after "Published".
     """
-    lines = [line for _, line in zip(range(6), _lines(text), strict=False)]
+    lines = [line for _, line in zip(range(8), _lines(text), strict=False)]
     title = published = source = None
-    for place, line in enumerate(lines):
+    for line in lines[:-1]:
         if _breadcrumb(line.text) and len(line.text) <= _LONGEST:
             crumbs = re.split(r"\s*(?:»|›|→|::)\s*|\s+[>/]\s+", line.text)
             last = crumbs[-1] if len(crumbs) > 1 else ""
@@ -206,14 +269,16 @@ def metadata_from_text(text: str) -> TextMetadata:
             published = published or _date(crumbs[0])
         elif any(name == "dateline" and test(line.text) for name, test in _RULES):
             published = published or _date(line.text)
-        elif place == 0 and title is None and len(lines) > 1 and _is_headline(line.text):
-            title = line.text
+        elif not any(test(line.text) for _, test in _RULES):
+            # The first line that is no furniture is the headline or the article's first sentence.
+            title = title or (line.text if _is_headline(line.text) else None)
+            if title is None or published is not None:
+                break
     return TextMetadata(title, published, source)
 
 
 def _is_headline(line: str) -> bool:
-    shaped = 3 <= len(line) <= 160 and not re.search(r"[.;:,…]$", line) and re.match(r"[\"“‘'«]?[^\W_]", line)
-    return bool(shaped) and not any(test(line) for _, test in _RULES)
+    return 3 <= len(line) <= 160 and not re.search(r"[.;:,…]$", line) and bool(re.match(r"[\"“‘'«]?[^\W_]", line))
 
 
 def _date(text: str) -> str | None:

@@ -26,6 +26,12 @@ MAX_LIST_LIMIT = 1_000
 # A snapshot is written when this many passages changed since the last one, and when closing.
 SNAPSHOT_EVERY = 20_000
 
+# Inside the class, list is the method of that name.
+Candidates = list[Candidate]
+Problems = list[str]
+Articles = list[Article]
+AddedAll = list[Added]
+
 _log = logging.getLogger(__name__)
 
 
@@ -158,7 +164,8 @@ class Collection:
 
     def encode_query(self, query: str) -> npt.NDArray[np.float32]:
         """Return a query's vector, float32 (dimension,), to hand to search()."""
-        return self._encoder.encode_queries([query.strip()])[0]
+        vector: npt.NDArray[np.float32] = self._encoder.encode_queries([query.strip()])[0]
+        return vector
 
     def search(
         self,
@@ -167,7 +174,7 @@ class Collection:
         limit: int = 10,
         filters: Filters | None = None,
         vector: npt.NDArray[np.float32] | None = None,
-    ) -> "list[Candidate]":
+    ) -> Candidates:
         """Return the passages that speak most of a query, best first.
 
         Args:
@@ -192,7 +199,7 @@ class Collection:
             filters=filters or Filters(),
         )
 
-    def check(self) -> "list[str]":
+    def check(self) -> Problems:
         """Return what is wrong with the collection's files, in words; empty where all is well.
 
         Looks at the database's own consistency, and at whether the vectors in memory hold the same
@@ -206,7 +213,7 @@ class Collection:
             problems.append(f"the vector index lacks {len(missing)} passages and has {len(extra)} that are gone")
         return problems
 
-    def _add_group(self, group: "list[Article]") -> "list[Added]":
+    def _add_group(self, group: Articles) -> AddedAll:
         with self._store.read() as view:
             known = {article.id: view.fingerprint(article.id) for article in group}
         fresh = []

@@ -31,9 +31,15 @@ class Encoder(Protocol):
     """
 
     @property
-    def fingerprint(self) -> str: ...
+    def fingerprint(self) -> str:
+        """Changes whenever the same text would get another vector."""
+        ...
+
     @property
-    def dimension(self) -> int: ...
+    def dimension(self) -> int:
+        """Length of a vector."""
+        ...
+
     def encode_passages(self, texts: Sequence[str]) -> Vectors:
         """Return one unit vector a passage: float32 (n, dimension)."""
         ...

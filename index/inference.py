@@ -208,7 +208,9 @@ def _check_folder(folder: Path) -> None:
             for module in facts:
                 kind = str(module.get("type", "")) if isinstance(module, dict) else ""
                 if not kind.startswith("sentence_transformers."):
-                    raise ModelError(f"{folder.name}: modules.json names {kind!r}, which is not of sentence-transformers")
+                    raise ModelError(
+                        f"{folder.name}: modules.json names {kind!r}, which is not of sentence-transformers"
+                    )
     if os.name == "posix":
         root = folder.resolve()
         for path in folder.rglob("*"):

@@ -12,12 +12,11 @@ _TOKEN = re.compile(r"[^\W_]+")
 
 # Words that say nothing about which passage is meant.  With OR they would only make every passage
 # a match and the ranking slow.
-STOP_WORDS = frozenset(
-    """a about an and any are as at be been being by can could did do does doing for from had has have having he her
-    hers him his how i if in into is it its me my of on or our s she should so some such t than that the their theirs
-    them then there these they this those to was we were what when where which while who whom whose why will with
-    would you your""".split()
-)
+_STOP_WORDS = """a about an and any are as at be been being by can could did do does doing for from had has have
+having he her hers him his how i if in into is it its me my of on or our s she should so some such t than that the
+their theirs them then there these they this those to was we were what when where which while who whom whose why will
+with would you your"""
+STOP_WORDS = frozenset(_STOP_WORDS.split())
 
 
 def words(query: str) -> list[str]:

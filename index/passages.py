@@ -43,9 +43,7 @@ def split_passages(
     ranges: list[tuple[int, int]] = []
     for start, end in _unmasked(text, masked):
         ranges.extend(_pack(text, _units(text, start, end, pieces), pieces))
-    return tuple(
-        Passage(article_id, number, start, end, text[start:end]) for number, (start, end) in enumerate(ranges)
-    )
+    return tuple(Passage(article_id, number, start, end, text[start:end]) for number, (start, end) in enumerate(ranges))
 
 
 def sentence_spans(text: str) -> list[tuple[int, int]]:

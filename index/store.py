@@ -108,11 +108,13 @@ class View:
 
     def article(self, article_id: str) -> StoredArticle | None:
         """Return a whole article, None where there is none."""
-        row = self._db.execute(f"SELECT {_INFO}, a.text, a.masked, a.key FROM article a WHERE id = ?", (article_id,))  # noqa: S608
+        row = self._db.execute(f"SELECT {_INFO}, a.text, a.masked, a.key FROM article a WHERE id = ?", (article_id,))
         found = row.fetchone()
         if found is None:
             return None
-        passages = self._db.execute("SELECT number, start, text FROM passage WHERE article = ? ORDER BY number", found[-1:])
+        passages = self._db.execute(
+            "SELECT number, start, text FROM passage WHERE article = ? ORDER BY number", found[-1:]
+        )
         return StoredArticle(
             info=_info(found),
             text=found[10],
@@ -123,7 +125,7 @@ class View:
     def page(self, limit: int, after: int) -> tuple[Page, int | None]:
         """Return articles in order of arrival after a key, and the key to go on from."""
         rows = self._db.execute(
-            f"SELECT {_INFO}, a.key FROM article a WHERE a.key > ? ORDER BY a.key LIMIT ?",  # noqa: S608
+            f"SELECT {_INFO}, a.key FROM article a WHERE a.key > ? ORDER BY a.key LIMIT ?",
             (after, limit + 1),
         ).fetchall()
         more = rows[limit - 1][-1] if len(rows) > limit else None
@@ -135,7 +137,7 @@ class View:
         if not clause:
             return None
         rows = self._db.execute(
-            f"SELECT p.id FROM passage p JOIN article a ON a.key = p.article WHERE {clause} ORDER BY p.id",  # noqa: S608
+            f"SELECT p.id FROM passage p JOIN article a ON a.key = p.article WHERE {clause} ORDER BY p.id",
             values,
         )
         return np.fromiter((row[0] for row in rows), dtype=np.int64)
@@ -145,7 +147,7 @@ class View:
         clause, values = _where(filters)
         inside = f"AND rowid IN (SELECT p.id FROM passage p JOIN article a ON a.key = p.article WHERE {clause})"
         rows = self._db.execute(
-            f"SELECT rowid FROM words WHERE words MATCH ? {inside if clause else ''} "  # noqa: S608
+            f"SELECT rowid FROM words WHERE words MATCH ? {inside if clause else ''} "
             f"ORDER BY bm25(words, {_TITLE_WEIGHT}, {_BODY_WEIGHT}), rowid LIMIT ?",
             (expression, *values, limit),
         )
@@ -156,7 +158,7 @@ class View:
         found = {}
         for key in ids:
             row = self._db.execute(
-                f"SELECT {_INFO}, p.number, p.start, p.text "  # noqa: S608
+                f"SELECT {_INFO}, p.number, p.start, p.text "
                 "FROM passage p JOIN article a ON a.key = p.article WHERE p.id = ?",
                 (int(key),),
             ).fetchone()
@@ -196,7 +198,8 @@ class View:
         """Return what is wrong inside the database, in words; empty where all is well."""
         problems = [row[0] for row in self._db.execute("PRAGMA integrity_check") if row[0] != "ok"]
         counts = {
-            "passages without an article": "SELECT count(*) FROM passage WHERE article NOT IN (SELECT key FROM article)",
+            "passages without an article": "SELECT count(*) FROM passage WHERE article NOT IN "
+            "(SELECT key FROM article)",
             "passages without a vector": "SELECT count(*) FROM passage WHERE id NOT IN (SELECT id FROM vector)",
             "vectors without a passage": "SELECT count(*) FROM vector WHERE id NOT IN (SELECT id FROM passage)",
             "passages without words": "SELECT count(*) FROM passage WHERE id NOT IN (SELECT rowid FROM words)",
@@ -377,7 +380,7 @@ def decode_cursor(cursor: str | None) -> int:
         key = int(cursor[1:], 16)
     except ValueError:
         raise QueryError("cursor is not one that a listing gave out: leave it out", field="cursor") from None
-    if encode_cursor(key) != cursor:
+    if key < 0 or encode_cursor(key) != cursor:
         raise QueryError("cursor is not one that a listing gave out: leave it out", field="cursor")
     return key
 
@@ -457,7 +460,7 @@ def _where(filters: Filters) -> tuple[str, list[str]]:
         parts.append(f"a.id IN ({_marks(filters.article_ids)})")
         values.extend(filters.article_ids)
     if filters.tags:
-        parts.append(f"a.key IN (SELECT article FROM article_tag WHERE tag IN ({_marks(filters.tags)}))")  # noqa: S608
+        parts.append(f"a.key IN (SELECT article FROM article_tag WHERE tag IN ({_marks(filters.tags)}))")
         values.extend(filters.tags)
     return " AND ".join(parts), values
 
@@ -504,7 +507,9 @@ def _translated() -> Iterator[None]:
         if "full" in text:
             raise StorageError("the disk is full: free space and try again", disk_full=True) from error
         if "readonly" in text or "unable to open" in text:
-            raise StorageError("the library's folder cannot be written or opened: check its owner and rights") from error
+            raise StorageError(
+                "the library's folder cannot be written or opened: check its owner and rights"
+            ) from error
         if "locked" in text or "I/O" in text or "disk" in text:
             raise StorageError(f"the storage refused ({text}): try again") from error
         raise LibraryCorrupt(f"the database cannot be used ({text}): restore it from a backup") from error

@@ -115,7 +115,7 @@ def _guess(data: bytes) -> str | None:
     sample = data[:50_000]
     high = sum(byte >= 0x80 for byte in sample)
     # A few high bytes in western text are quotes and accents; detectors guess wildly from so few.
-    if high < 0.12 * len(sample):
+    if high < 0.25 * len(sample):
         return "windows-1252"
     best = from_bytes(sample).best()
     return best.encoding if best else None

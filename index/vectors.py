@@ -89,9 +89,9 @@ class VectorIndex:
         """
         import faiss
 
-        parameters = None
+        parameters: Any = None
         if allowed is not None:
-            parameters = faiss.SearchParameters(sel=faiss.IDSelectorBatch(np.ascontiguousarray(allowed, np.int64)))
+            parameters = faiss.SearchParameters(sel=faiss.IDSelectorBatch(np.ascontiguousarray(allowed, np.int64)))  # type: ignore[call-arg]
         with self._lock:
             count = min(limit, len(self))
             if count == 0 or (allowed is not None and len(allowed) == 0):

@@ -23,7 +23,9 @@ _SEVERAL = re.compile(
     r"|\bbetween (?:which|what|whom)\b",
     re.IGNORECASE,
 )
-_SEPARATOR = re.compile(r"\s*;\s*(?:and\s+|or\s+)?|\s*,\s*(?:and\s+|or\s+)?|\s+(?:and|or|&|as well as)\s+", re.IGNORECASE)
+_SEPARATOR = re.compile(
+    r"\s*;\s*(?:and\s+|or\s+)?|\s*,\s*(?:and\s+|or\s+)?|\s+(?:and|or|&|as well as)\s+", re.IGNORECASE
+)
 _MAX_ITEM_WORDS = 8
 
 
@@ -129,9 +131,7 @@ def items(question: str, span: Span) -> tuple[Item, ...]:
         return ()
     base = span.article_start
     article = span.candidate.article.id
-    return tuple(
-        Item(text, article, base + start, base + end) for text, (start, end) in zip(texts, parts, strict=True)
-    )
+    return tuple(Item(text, article, base + start, base + end) for text, (start, end) in zip(texts, parts, strict=True))
 
 
 def _stands_alone(text: str) -> bool:

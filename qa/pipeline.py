@@ -88,9 +88,7 @@ class QuestionAnswering:
         self.threshold = self.calibration.threshold if threshold is None else threshold
 
     @classmethod
-    def open(
-        cls, folder: str | Path = "library", *, options: Options | None = None, read_only: bool = False
-    ) -> Self:
+    def open(cls, folder: str | Path = "library", *, options: Options | None = None, read_only: bool = False) -> Self:
         """Open a library for questions; models are loaded at first use.
 
         Args:
@@ -112,7 +110,9 @@ class QuestionAnswering:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -239,9 +239,7 @@ class QuestionAnswering:
         found = decode(text, self.reader.read(question, [text])[0], n_best=1)
         return found[0] if found else None
 
-    def _rank(
-        self, question: str, spans: list[Span], limit: int, min_confidence: float
-    ) -> tuple[RankedAnswer, ...]:
+    def _rank(self, question: str, spans: list[Span], limit: int, min_confidence: float) -> tuple[RankedAnswer, ...]:
         groups = merge(spans, [self.calibration.span_value(span) for span in spans])
         ranked = []
         for place, group in enumerate(groups[:limit]):

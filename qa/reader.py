@@ -8,15 +8,12 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from index import LocalModel, ModelCard, ModelError, choose_device, choose_dtype, quiet_transformers, set_threads
-
-if TYPE_CHECKING:
-    import torch
 
 MANIFEST = Path(__file__).parent / "weights" / "manifest.json"
 WINDOW = 384

@@ -1,13 +1,16 @@
 """Fit confidence: what spans are ranked by, the logistic, the threshold.  Writes qa/weights/calibration.json.
 
-Each development question is asked twice over a library that holds the development corpus: as it is,
-and with every passage of its own Wikipedia article left out, so that no passage holds the answer.
-Questions at even places fit the numbers, those at odd places give the figures that are reported.
+Each development question is asked five ways over a library that holds the development corpus, since
+people's libraries differ: of all paragraphs; of all but those of its own Wikipedia article; of its
+own article alone; of its own article without the paragraph that holds the answer; of one other
+article.  In the second, the fourth and the fifth no passage holds the answer.  Questions at even
+places fit the numbers, those at odd places give the figures that are reported.
 
     python training/calibrate.py --library LIBRARY --questions squad11-dev-A.json.gz --reading squad20-dev-A.json.gz
 """
 
 import argparse
+import hashlib
 import json
 import random
 from collections.abc import Sequence
@@ -17,53 +20,79 @@ from typing import Any
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import log_loss, roc_auc_score
 
-from index import ArticleInfo, Candidate, Passage
+from index import ArticleInfo, Candidate, Filters, Passage
 from qa import Example, QuestionAnswering, Span, load_examples
-from qa.calibration import FILE, MARGIN_CAP, Calibration, retrieval_score, shipped
+from qa.calibration import FILE, MARGIN_CAP, Calibration, shipped
 from qa.evaluation import RIGHT_F1, calibration_error, f1
 from qa.merging import merge
 
 READ = 10
 SEED = 20231123
+MEDIUM, HIGH = 0.55, 0.8
+WRONG_COST = 0.25
+
+
+KINDS = ("all", "all but own", "own", "own but gold", "other")
+ANSWERABLE = ("all", "own")
 
 
 def gather(qa: QuestionAnswering, examples: Sequence[Example], path: Path) -> None:
-    """Retrieve and read for each question, with and without its own article; one JSON line each."""
-    done = sum(1 for _ in path.open()) // 2 if path.exists() else 0
-    homes = {article.sha256: article.id for article in _all(qa)}
-    import hashlib
-
+    """Retrieve and read for each question in each way; one JSON line each.  Goes on where it was stopped."""
+    done = sum(1 for _ in path.open()) // len(KINDS) if path.exists() else 0
+    articles = _all(qa)
+    homes = {article.sha256: article.id for article in articles}
+    titles: dict[str, list[str]] = {}
+    for article in articles:
+        titles.setdefault(_title(article.id), []).append(article.id)
+    dice = random.Random(SEED)
+    strangers = [dice.choice(sorted(titles)) for _ in examples]
+    collection = qa.library.collection()
     with path.open("a", encoding="utf-8") as out:
-        for example in examples[done:]:
-            home = homes[hashlib.sha256(example.context.encode()).hexdigest()].split("#")[0]
-            found = qa.library.collection().search(example.question, limit=60)
-            rest = [c for c in found if c.article.id.split("#")[0] != home]
-            lines = []
-            for kind, chosen in (("with", found[:READ]), ("without", rest[:READ])):
-                spans = qa.read(example.question, chosen)
-                places = {id(candidate): place for place, candidate in enumerate(chosen)}
-                row = {
-                    "kind": kind,
-                    "question": example.question,
-                    "answers": example.answers,
-                    "candidates": [
-                        {
-                            "article": c.article.id,
-                            "number": c.passage.number,
-                            "start": c.passage.start,
-                            "text": c.passage.text,
-                            "score": c.score,
-                            "similarity": c.similarity,
-                        }
-                        for c in chosen
-                    ],
-                    "spans": [[places[id(s.candidate)], s.start, s.end, s.score] for s in spans],
-                }
-                lines.append(json.dumps(row))
+        for example, stranger in list(zip(examples, strangers, strict=True))[done:]:
+            gold = homes[hashlib.sha256(example.context.encode()).hexdigest()]
+            own = titles[_title(gold)]
+            other = titles[stranger if stranger != _title(gold) else sorted(titles)[0]]
+
+            def found(ids: Sequence[str] = (), limit: int = READ, question: str = example.question) -> list[Candidate]:
+                return collection.search(question, limit=limit, filters=Filters(article_ids=tuple(ids)))
+
+            ways = {
+                "all": found(),
+                "all but own": [c for c in found(limit=60) if c.article.id not in own][:READ],
+                "own": found(own),
+                "own but gold": found([article for article in own if article != gold]),
+                "other": found(other),
+            }
+            lines = [json.dumps(_row(qa, kind, example, ways[kind])) for kind in KINDS]
             out.write("\n".join(lines) + "\n")
             out.flush()
+
+
+def _row(qa: QuestionAnswering, kind: str, example: Example, chosen: Sequence[Candidate]) -> dict[str, Any]:
+    places = {id(candidate): place for place, candidate in enumerate(chosen)}
+    return {
+        "kind": kind,
+        "question": example.question,
+        "answers": example.answers,
+        "candidates": [
+            {
+                "article": c.article.id,
+                "number": c.passage.number,
+                "start": c.passage.start,
+                "text": c.passage.text,
+                "score": c.score,
+                "similarity": c.similarity,
+            }
+            for c in chosen
+        ],
+        "spans": [[places[id(s.candidate)], s.start, s.end, s.score] for s in qa.read(example.question, chosen)],
+    }
+
+
+def _title(article_id: str) -> str:
+    return article_id.rpartition("#")[0]
 
 
 def load(path: Path) -> list[dict[str, Any]]:
@@ -96,62 +125,72 @@ def top(row: dict[str, Any], numbers: Calibration) -> tuple[float, float, float]
     if not groups:
         return -20.0, 0.0, 0.0
     margin = groups[0].value - groups[1].value if len(groups) > 1 else MARGIN_CAP
-    good = f1(groups[0].best.text, row["answers"]) if row["kind"] == "with" else 0.0
+    good = f1(groups[0].best.text, row["answers"]) if row["kind"] in ANSWERABLE else 0.0
     return groups[0].value, min(margin, MARGIN_CAP), good
 
 
-def choose_ranking(rows: list[dict[str, Any]], start: Calibration) -> Calibration:
-    """Grid search of what retrieval adds to a span's score, by the F1 of the best answer."""
-    best, chosen = -1.0, start
-    for similarity in (0.0, 2.0, 4.0, 6.0, 8.0):
-        for retrieval in (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0):
+def fit(rows: list[dict[str, Any]], start: Calibration) -> Calibration:
+    """Fit everything but the reading threshold.
+
+    A grid over what retrieval adds to a span's value; at each point the logistic is fitted, and the
+    point with the best likelihood is taken among those whose best answers are within one point
+    of F1 of the best, which is well inside the noise.  Ranking and confidence come from one number that way.
+    """
+    tried = []
+    for similarity in (0.0, 2.0, 4.0, 6.0, 8.0, 10.0):
+        for retrieval in (0.0, 0.5, 1.0, 2.0, 3.0, 4.0):
             numbers = replace(start, similarity=similarity, retrieval=retrieval)
-            figure = float(np.mean([top(row, numbers)[2] for row in rows if row["kind"] == "with"]))
-            print(f"similarity {similarity:4.1f} retrieval {retrieval:4.1f}: F1 {100 * figure:.2f}")
-            if figure > best:
-                best, chosen = figure, numbers
-    return chosen
-
-
-def fit_confidence(rows: list[dict[str, Any]], numbers: Calibration) -> Calibration:
-    """Fit the logistic, then the confidence that best parts answers to give from answers to keep back."""
-    table = np.array([top(row, numbers) for row in rows])
+            table = np.array([top(row, numbers) for row in rows])
+            everything = np.array([row["kind"] == "all" for row in rows])
+            figure = 100 * float(table[everything, 2].mean())
+            right = table[:, 2] >= RIGHT_F1
+            model = LogisticRegression(C=100.0).fit(table[:, :2], right)
+            loss = float(log_loss(right, model.predict_proba(table[:, :2])[:, 1]))
+            fitted = replace(
+                numbers,
+                intercept=float(model.intercept_[0]),
+                value=float(model.coef_[0][0]),
+                margin=max(0.0, float(model.coef_[0][1])),
+            )
+            tried.append((loss, figure, fitted))
+            print(f"similarity {similarity:4.1f} retrieval {retrieval:4.1f}: F1 {figure:.2f} log loss {loss:.4f}")
+    best = max(figure for _, figure, _ in tried)
+    chosen = min((one for one in tried if one[1] >= best - 1.0), key=lambda one: one[0])[2]
+    table = np.array([top(row, chosen) for row in rows])
     right = table[:, 2] >= RIGHT_F1
-    model = LogisticRegression(C=100.0).fit(table[:, :2], right)
-    fitted = replace(
-        numbers,
-        intercept=float(model.intercept_[0]),
-        value=float(model.coef_[0][0]),
-        margin=max(0.0, float(model.coef_[0][1])),
-    )
-    confidences = np.array([fitted.confidence(value, margin) for value, margin, _ in table])
-    # A wrong answer costs as much as a right one is worth.
+    confidences = np.array([chosen.confidence(value, margin) for value, margin, _ in table])
+    # A wrong answer costs WRONG_COST of what a right one is worth.  Far less than one, since an
+    # unsure answer is marked so and comes with its sentence: a reader sees through it at a glance,
+    # while an answer withheld is not seen at all.
     options = np.arange(0.05, 0.95, 0.01)
-    gains = [float(((confidences >= t) * np.where(right, 1.0, -1.0)).sum()) for t in options]
-    return replace(fitted, threshold=round(float(options[int(np.argmax(gains))]), 2))
+    gains = [float(((confidences >= t) * np.where(right, 1.0, -WRONG_COST)).sum()) for t in options]
+    return replace(chosen, threshold=round(float(options[int(np.argmax(gains))]), 2))
 
 
-def report(rows: list[dict[str, Any]], numbers: Calibration) -> dict[str, float]:
+def report(rows: list[dict[str, Any]], numbers: Calibration) -> dict[str, Any]:
     """Figures on rows that fitted nothing."""
     table = np.array([top(row, numbers) for row in rows])
-    held = np.array([row["kind"] == "with" for row in rows])
+    kinds = np.array([row["kind"] for row in rows])
+    held = np.isin(kinds, ANSWERABLE)
     right = table[:, 2] >= RIGHT_F1
     confidences = np.array([numbers.confidence(value, margin) for value, margin, _ in table])
     given = confidences >= numbers.threshold
+    levels = {
+        "low": (numbers.threshold, numbers.medium),
+        "medium": (numbers.medium, numbers.high),
+        "high": (numbers.high, 1.01),
+    }
+    inside = {name: (confidences >= low) & (confidences < high) for name, (low, high) in levels.items()}
     return {
         "questions": len(rows),
-        "open_f1": round(100 * float(table[held, 2].mean()), 2),
+        "open_f1": round(100 * float(table[kinds == "all", 2].mean()), 2),
         "ece": round(calibration_error(confidences, right), 4),
         "auroc_right": round(float(roc_auc_score(right, confidences)), 4),
         "auroc_in_collection": round(float(roc_auc_score(held, confidences)), 4),
-        "answered_with": round(100 * float(given[held].mean()), 1),
-        "answered_without": round(100 * float(given[~held].mean()), 1),
+        "answered": {kind: round(100 * float(given[kinds == kind].mean()), 1) for kind in KINDS},
         "precision_when_answered": round(100 * float(right[given].mean()), 1),
-        **{
-            f"precision_{low:.2f}_{high:.2f}": round(100 * float(right[inside].mean()), 1)
-            for low, high in ((numbers.threshold, numbers.medium), (numbers.medium, numbers.high), (numbers.high, 1.01))
-            if (inside := (confidences >= low) & (confidences < high)).any()
-        },
+        "precision": {name: round(100 * float(right[rows_in].mean()), 1) for name, rows_in in inside.items()},
+        "share": {name: round(100 * float(rows_in.mean()), 1) for name, rows_in in inside.items()},
     }
 
 
@@ -203,10 +242,10 @@ def main() -> None:
         random.Random(SEED).shuffle(unsure)
         threshold = reading_threshold(qa, unsure[: options.number])
     rows = load(path)
-    fit = [row for place, row in enumerate(rows) if place // 2 % 2 == 0]
-    held_out = [row for place, row in enumerate(rows) if place // 2 % 2 == 1]
-    numbers = fit_confidence(fit, choose_ranking(fit, shipped()))
-    numbers = replace(numbers, medium=0.5, high=0.75, reading_threshold=threshold)
+    fitting = [row for place, row in enumerate(rows) if place // len(KINDS) % 2 == 0]
+    held_out = [row for place, row in enumerate(rows) if place // len(KINDS) % 2 == 1]
+    numbers = fit(fitting, shipped())
+    numbers = replace(numbers, medium=MEDIUM, high=HIGH, reading_threshold=threshold)
     figures = report(held_out, numbers)
     print(json.dumps(figures, indent=2))
     facts = {"format": 1, "numbers": asdict(numbers), "held_out": figures}

@@ -58,7 +58,9 @@ async def add_article(request: Request, response: Response) -> Any:
         message = "text is empty: give the article's text"
         raise Problem(422, message, errors=[{"loc": ["body", "text"], "msg": message}])
     if given.id == "":
-        raise Problem(422, "id is empty: leave it out to have one made", errors=[{"loc": ["body", "id"], "msg": "empty"}])
+        raise Problem(
+            422, "id is empty: leave it out to have one made", errors=[{"loc": ["body", "id"], "msg": "empty"}]
+        )
     check_collection_name(given.collection)
 
     def work(job: Job) -> Added:
@@ -70,9 +72,7 @@ async def add_article(request: Request, response: Response) -> Any:
     return AddedOut.from_added(added)
 
 
-@router.get(
-    "/v1/articles", response_model=ArticlesOut, openapi_extra=query_of(ListQuery), operation_id="list_articles"
-)
+@router.get("/v1/articles", response_model=ArticlesOut, openapi_extra=query_of(ListQuery), operation_id="list_articles")
 async def list_articles(request: Request) -> Any:
     """List articles in order of arrival."""
     asked = read_query(request, ListQuery, ("limit",))

@@ -32,7 +32,9 @@ async def ask_get(request: Request) -> Any:
 
 
 @router.post(
-    "/v1/ask/stream", openapi_extra=body_of(AskIn), operation_id="ask_stream",
+    "/v1/ask/stream",
+    openapi_extra=body_of(AskIn),
+    operation_id="ask_stream",
     responses={200: {"content": {"text/event-stream": {}}, "description": "retrieved, answer ..., done or error"}},
 )
 async def ask_stream(request: Request) -> Response:

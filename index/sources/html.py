@@ -49,7 +49,9 @@ def read_html(html: str | bytes, *, url: str | None = None, **known: Any) -> Art
     """
     page = decode_html(html) if isinstance(html, bytes) else html
     if len(page) > MAX_HTML_CHARACTERS:
-        raise TooLarge(f"the page has {len(page):,} characters; at most {MAX_HTML_CHARACTERS:,}: split it", field="html")
+        raise TooLarge(
+            f"the page has {len(page):,} characters; at most {MAX_HTML_CHARACTERS:,}: split it", field="html"
+        )
     if not page.strip():
         raise ArticleError("html is empty: give the page", field="html")
     facts = _worker.run("html", page=page)

@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable
 from select import select
 from time import monotonic
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from index.errors import ArticleError, TooLarge, UnsupportedFormat
 
@@ -131,7 +131,7 @@ class Worker:
                     continue
 
 
-def _write(pipe: BinaryIO, message: bytes) -> None:
+def _write(pipe: IO[bytes], message: bytes) -> None:
     try:
         pipe.write(_LENGTH.pack(len(message)) + message)
         pipe.flush()
@@ -139,7 +139,7 @@ def _write(pipe: BinaryIO, message: bytes) -> None:
         return
 
 
-def _read(pipe: BinaryIO, size: int, deadline: float) -> bytes:
+def _read(pipe: IO[bytes], size: int, deadline: float) -> bytes:
     if size > _LARGEST:
         raise ValueError(size)
     parts = []

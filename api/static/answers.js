@@ -1,0 +1,120 @@
+// A reply of /v1/ask → what a person reads.
+
+import { element, isolated, markedSentence, safeLink, safeText, withRanges } from "./text.js";
+
+const REASONS = {
+  empty_collection: "There are no articles here yet. Add one, then ask again.",
+  nothing_relevant: "Nothing in the articles is about this.",
+  no_answer_in_passages: "The passages that came closest do not answer this.",
+  below_threshold: "What was found is too unsure to be called an answer.",
+};
+const LEVELS = { high: "Sure", medium: "Fairly sure", low: "Unsure", none: "No answer" };
+
+export function showReply(turn, reply, openArticle) {
+  turn.replaceChildren(element("h2", {}, isolated(reply.question)));
+  if (reply.answered) showAnswer(turn, reply, openArticle);
+  else showNothing(turn, reply, openArticle);
+}
+
+function showAnswer(turn, reply, openArticle) {
+  const best = reply.answers[0];
+  const first = best.evidence[0];
+  turn.append(
+    element("p", { class: "answer" }, isolated(best.text)),
+    sureness(LEVELS[reply.confidence_level], best.confidence),
+  );
+  if (best.items.length) {
+    turn.append(element("ul", { class: "items" }, ...best.items.map((item) => element("li", {}, isolated(item.text)))));
+  }
+  turn.append(element("blockquote", { dir: "auto" }, markedSentence(first)), citation(first.article));
+  turn.append(
+    element(
+      "div", { class: "tools" },
+      element("button", { type: "button", onclick: () => openArticle(first) }, "Open the article here"),
+      element("button", { type: "button", onclick: (event) => copy(event.target, best, first) }, "Copy with citation"),
+    ),
+    folded("In its passage", passageOf(first)),
+  );
+  if (best.evidence.length > 1) {
+    const rest = best.evidence.slice(1).map((piece) => place(piece, openArticle));
+    const voices = best.support.independent === 1 ? "one independent article" : `${best.support.independent} independent articles`;
+    turn.append(folded(`${rest.length} more ${rest.length === 1 ? "place says" : "places say"} the same (${voices})`, ...rest));
+  }
+  const others = reply.answers.slice(1).filter((answer) => answer.confidence >= 0.05);
+  if (others.length) turn.append(folded(`Other answers (${others.length})`, ...others.map((other) => otherAnswer(other, openArticle))));
+}
+
+function showNothing(turn, reply, openArticle) {
+  turn.append(element("p", { class: "none" }, "No answer found."), element("p", {}, REASONS[reply.reason] || ""));
+  const guesses = reply.answers.filter((answer) => answer.confidence >= 0.05);
+  if (guesses.length) turn.append(folded("Guesses, more likely wrong than right", ...guesses.map((one) => otherAnswer(one, openArticle))));
+  if (reply.passages.length) {
+    const closest = reply.passages.slice(0, 3).map((candidate) => element(
+      "div", { class: "other" },
+      element("p", { class: "passage", dir: "auto" }, safeText(candidate.passage.text)),
+      citation(candidate.article),
+      element("button", { type: "button", onclick: () => openArticle({
+        article: candidate.article, article_start: candidate.passage.article_start, article_end: candidate.passage.article_end,
+      }) }, "Open the article here"),
+    ));
+    const box = folded("The closest passages", ...closest);
+    box.open = true;
+    turn.append(box);
+  }
+}
+
+function sureness(words, confidence) {
+  const percent = Math.round(confidence * 100);
+  return element("p", { class: "sure" },
+    element("meter", { min: 0, max: 1, value: confidence, "aria-hidden": "true" }),
+    element("span", {}, `${words}: right in about ${percent} of 100 such cases`));
+}
+
+function otherAnswer(answer, openArticle) {
+  const piece = answer.evidence[0];
+  return element("div", { class: "other" },
+    element("div", { class: "text" }, isolated(answer.text)),
+    element("blockquote", { dir: "auto" }, markedSentence(piece)),
+    citation(piece.article, `${Math.round(answer.confidence * 100)} %`),
+    element("button", { type: "button", onclick: () => openArticle(piece) }, "Open the article here"));
+}
+
+function place(piece, openArticle) {
+  return element("div", { class: "other" },
+    element("blockquote", { dir: "auto" }, markedSentence(piece)),
+    citation(piece.article),
+    element("button", { type: "button", onclick: () => openArticle(piece) }, "Open the article here"));
+}
+
+function passageOf(piece) {
+  const text = withRanges(piece.passage.text, [{ start: piece.start, end: piece.end, name: "mark" }]);
+  return element("p", { class: "passage", dir: "auto" }, text);
+}
+
+function folded(title, ...children) {
+  return element("details", {}, element("summary", {}, title), ...children);
+}
+
+export function citation(article, more = "") {
+  const line = element("p", { class: "cite" });
+  const link = safeLink(article.url);
+  const title = isolated(article.title || article.id);
+  line.append(link ? element("a", { href: link, target: "_blank", rel: "noopener noreferrer" }, title) : title);
+  for (const part of [article.source, article.published, more]) {
+    if (part) line.append(" · ", isolated(part));
+  }
+  return line;
+}
+
+async function copy(button, answer, piece) {
+  const { title, source, published, url } = piece.article;
+  const where = [title, source, published, url].filter(Boolean).join(", ");
+  const before = button.textContent;
+  try {
+    await navigator.clipboard.writeText(`${answer.text}\n“${piece.sentence}” (${where})`);
+    button.textContent = "Copied";
+  } catch {
+    button.textContent = "The browser does not allow copying";
+  }
+  setTimeout(() => { button.textContent = before; }, 2000);
+}

@@ -1,0 +1,52 @@
+// The HTTP interface, as the page uses it.
+
+export class Problem extends Error {
+  constructor(facts, retryAfter) {
+    super(facts.detail || facts.title || "Something went wrong.");
+    this.status = facts.status;
+    this.retryAfter = retryAfter;
+  }
+}
+
+export async function call(path, options = {}) {
+  let response;
+  try {
+    response = await fetch(path, options);
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Problem({ detail: "The service cannot be reached. Is it still running?" }, 3);
+  }
+  if (!response.ok) {
+    let facts = { detail: `The service answered ${response.status}.`, status: response.status };
+    try { facts = await response.json(); } catch { /* not a problem document: the status says enough */ }
+    throw new Problem(facts, Number(response.headers.get("Retry-After")) || null);
+  }
+  return response;
+}
+
+export async function get(path) {
+  return (await call(path)).json();
+}
+
+export function post(path, body, signal) {
+  return call(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), signal });
+}
+
+// Yields [event, data] of a server-sent stream.
+export async function* stream(path, body, signal) {
+  const response = await post(path, body, signal);
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    rest += value;
+    const blocks = rest.split("\n\n");
+    rest = blocks.pop();
+    for (const block of blocks) {
+      const name = /^event: (.*)$/m.exec(block);
+      const data = /^data: (.*)$/m.exec(block);
+      if (name && data) yield [name[1], JSON.parse(data[1])];
+    }
+  }
+}

@@ -1,0 +1,293 @@
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from index import (
+    Article,
+    ArticleError,
+    ArticleNotFound,
+    CollectionNotFound,
+    Filters,
+    Library,
+    LibraryFormatError,
+    LibraryLocked,
+    QueryError,
+)
+from qa import QuestionAnswering
+from tests.helpers import ROOT, clean_environment
+
+
+def article(name: str, text: str = "", **fields: object) -> Article:
+    return Article(text or f"{name} is the capital of the province of {name}land. It has a harbour.", id=name, **fields)  # type: ignore[arg-type]
+
+
+def test_adding_twice_changes_nothing_and_replacing_leaves_nothing_of_the_old(library: Library) -> None:
+    collection = library.collection()
+    first = collection.add_one(article("Ostra"))
+    assert (first.created, first.changed) == (True, True)
+    again = collection.add_one(article("Ostra"))
+    assert (again.created, again.changed, again.passages) == (False, False, first.passages)
+    replaced = collection.add_one(article("Ostra", "Ostra was renamed Westra in 1950."))
+    assert (replaced.created, replaced.changed) == (False, True)
+    assert collection.get("Ostra").text == "Ostra was renamed Westra in 1950."
+    assert all("harbour" not in found.passage.text for found in collection.search("harbour"))
+    assert collection.info().articles == 1 and collection.check() == []
+
+
+def test_every_passage_is_found_by_its_own_text(library: Library) -> None:
+    collection = library.collection()
+    list(
+        collection.add(
+            article(f"Town{n}", f"Town{n} was founded in {1000 + n} by bishop Number{n}.") for n in range(40)
+        )
+    )
+    for n in (0, 7, 39):
+        stored = collection.get(f"Town{n}")
+        assert collection.search(stored.passages[0].text, limit=1)[0].passage == stored.passages[0]
+
+
+def test_removing_takes_it_out_of_every_layer(library: Library) -> None:
+    collection = library.collection()
+    collection.add_one(article("Ostra"))
+    collection.add_one(article("Norda"))
+    collection.remove("Ostra")
+    assert [found.article.id for found in collection.search("Ostra harbour")] == ["Norda"]
+    with pytest.raises(ArticleNotFound):
+        collection.get("Ostra")
+    with pytest.raises(ArticleNotFound):
+        collection.remove("Ostra")
+    assert collection.check() == []
+
+
+def test_it_is_all_there_after_reopening_with_and_without_the_snapshot(tmp_path: Path, qa: QuestionAnswering) -> None:
+    encoder = qa.library.encoder
+    with Library.open(tmp_path / "l", encoder=encoder) as library:
+        list(library.collection().add(article(f"Town{n}") for n in range(5)))
+        before = [(c.passage.id, c.score, c.similarity) for c in library.collection().search("harbour of Town3")]
+    for spoil in (False, True):
+        if spoil:
+            for path in (tmp_path / "l" / "default").glob("vectors*"):
+                path.unlink()
+        with Library.open(tmp_path / "l", encoder=encoder) as library:
+            assert library.collection().check() == []
+            assert [
+                (c.passage.id, c.score, c.similarity) for c in library.collection().search("harbour of Town3")
+            ] == before
+
+
+def test_a_snapshot_from_before_the_last_writes_is_brought_up_to_date(tmp_path: Path, qa: QuestionAnswering) -> None:
+    import shutil
+
+    folder = tmp_path / "l"
+    with Library.open(folder, encoder=qa.library.encoder) as library:
+        list(library.collection().add(article(f"Town{n}") for n in range(5)))
+    shutil.copytree(folder / "default", tmp_path / "old")
+    with Library.open(folder, encoder=qa.library.encoder) as library:
+        library.collection().remove("Town0")
+        library.collection().add_one(article("Newtown"))
+    for path in (folder / "default").glob("vectors*"):
+        path.unlink()
+    for path in (tmp_path / "old").glob("vectors*"):
+        shutil.copy(path, folder / "default")
+    with Library.open(folder, encoder=qa.library.encoder) as library:
+        assert library.collection().check() == []
+        assert library.collection().search("Newtown", limit=1)[0].article.id == "Newtown"
+
+
+def test_filters(library: Library) -> None:
+    collection = library.collection()
+    collection.add_one(article("A", published="2023-01-15", source="x.org", tags=("war", "sea")))
+    collection.add_one(article("B", published="2023-06-30T23:30:00-02:00", source="y.org", tags=("sea",)))
+    collection.add_one(article("C"))
+
+    def ids(**fields: object) -> set[str]:
+        return {found.article.id for found in collection.search("capital harbour", filters=Filters(**fields))}  # type: ignore[arg-type]
+
+    assert ids() == {"A", "B", "C"}
+    assert ids(published_from="2023-02-01") == {"B"}
+    assert ids(published_to="2023-01-15") == {"A"}
+    assert ids(published_to="2023-06-30") == {"A"} and ids(published_to="2023-07-01") == {"A", "B"}
+    assert ids(as_of="2023-03-01") == {"A", "C"}
+    assert ids(sources=("x.org",)) == {"A"} and ids(tags=("sea",)) == {"A", "B"} and ids(tags=("war", "no")) == {"A"}
+    assert ids(article_ids=("B", "C")) == {"B", "C"} and ids(article_ids=("nope",)) == set()
+    with pytest.raises(QueryError, match="swap"):
+        Filters(published_from="2024-01-01", published_to="2023-01-01")
+    with pytest.raises(QueryError, match="ISO 8601"):
+        Filters(as_of="2023-13-45")
+
+
+def test_collections_are_apart_and_go_as_a_whole(library: Library) -> None:
+    library.collection("news", create=True).add_one(article("Ostra"))
+    assert library.collection().search("Ostra") == []
+    assert [(info.name, info.articles) for info in library.collections()] == [("default", 0), ("news", 1)]
+    library.remove_collection("news")
+    assert [info.name for info in library.collections()] == ["default"]
+    with pytest.raises(CollectionNotFound):
+        library.collection("news")
+    library.collection().add_one(article("Ostra"))
+    library.remove_collection("default")
+    assert library.collection().info().articles == 0
+    for name in ("../x", "", "A", ".hidden", "a/b", "x" * 65, "CON\x00"):
+        with pytest.raises(QueryError):
+            library.collection(name, create=True)
+
+
+def test_listing_by_pages(library: Library) -> None:
+    collection = library.collection()
+    list(collection.add(article(f"T{n}") for n in range(7)))
+    seen, cursor = [], None
+    while True:
+        page = collection.list(limit=3, cursor=cursor)
+        seen += [info.id for info in page.articles]
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    assert seen == [f"T{n}" for n in range(7)]
+    for bad in ("AAAA", "k", "k-1", "kzz", "k" + "f" * 40):
+        with pytest.raises(QueryError):
+            collection.list(cursor=bad)
+    with pytest.raises(QueryError):
+        collection.list(limit=0)
+
+
+ODD = st.text(
+    st.one_of(st.characters(exclude_categories=("Cs",)), st.sampled_from("\x00\r\n .!é😀\u0301\u200dאب")),
+    min_size=1,
+    max_size=300,
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(ODD)
+def test_any_text_is_kept_as_it_is_and_found_and_gone_again(library: Library, text: str) -> None:
+    collection = library.collection()
+    try:
+        collection.add_one(Article(text, id="odd"))
+    except ArticleError:
+        return
+    stored = collection.get("odd")
+    assert stored.text == text
+    assert all(text[p.start : p.end] == p.text for p in stored.passages)
+    assert collection.check() == []
+    collection.remove("odd")
+    assert collection.check() == [] and collection.info().passages == 0
+
+
+def test_one_process_writes_and_the_error_names_it(tmp_path: Path, qa: QuestionAnswering) -> None:
+    with Library.open(tmp_path / "l", encoder=qa.library.encoder) as library:
+        library.collection().add_one(article("Ostra"))
+        with pytest.raises(LibraryLocked, match=str(os.getpid())):
+            Library.open(tmp_path / "l", encoder=qa.library.encoder)
+        with Library.open(tmp_path / "l", encoder=qa.library.encoder, read_only=True) as beside:
+            assert beside.collection().search("Ostra")[0].article.id == "Ostra"
+    Library.open(tmp_path / "l", encoder=qa.library.encoder).close()
+
+
+def test_of_many_processes_that_open_at_once_one_gets_it(tmp_path: Path) -> None:
+    code = (
+        "import sys; from index import Library, LibraryLocked\n"
+        "try:\n l = Library.open(sys.argv[1]); print('mine', flush=True); sys.stdin.read()\n"
+        "except LibraryLocked: print('locked', flush=True)\n"
+    )
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(tmp_path / "l")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=ROOT,
+            env=clean_environment(),
+        )
+        for _ in range(8)
+    ]
+    said = [process.stdout.readline().strip() for process in started if process.stdout]
+    for process in started:
+        process.kill()
+        process.communicate()
+    assert sorted(said) == [b"locked"] * 7 + [b"mine"]
+    Library.open(tmp_path / "l").close()  # kill -9 freed the lock
+
+
+def test_refuses_folders_that_are_no_libraries_and_newer_formats(tmp_path: Path) -> None:
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "letter.txt").write_text("mine")
+    with pytest.raises(LibraryFormatError, match=r"letter\.txt"):
+        Library.open(tmp_path / "x")
+    with pytest.raises(LibraryFormatError, match="no library"):
+        Library.open(tmp_path / "y", read_only=True)
+    Library.open(tmp_path / "z").close()
+    (tmp_path / "z" / "library.json").write_text('{"format": 99}')
+    with pytest.raises(LibraryFormatError, match="upgrade"):
+        Library.open(tmp_path / "z")
+
+
+class OtherEncoder:
+    """Deterministic vectors of another length: stands for a model that a setting swapped in."""
+
+    fingerprint = "other"
+    dimension = 16
+
+    def encode_passages(self, texts: list[str]) -> np.ndarray:
+        rows = np.array([[hash(text) >> shift & 7 for shift in range(16)] for text in texts], np.float32) + 1
+        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+    encode_queries = encode_passages
+
+
+def test_another_encoder_embeds_everything_anew(tmp_path: Path, qa: QuestionAnswering) -> None:
+    with Library.open(tmp_path / "l", encoder=qa.library.encoder) as library:
+        library.collection().add_one(article("Ostra"))
+    with Library.open(tmp_path / "l", encoder=OtherEncoder(), read_only=True) as library:  # type: ignore[arg-type]
+        with pytest.raises(LibraryFormatError, match="another encoder"):
+            library.collection().search("Ostra")
+    with Library.open(tmp_path / "l", encoder=OtherEncoder()) as library:  # type: ignore[arg-type]
+        assert library.collection().search("Ostra")[0].article.id == "Ostra" and library.collection().check() == []
+
+
+def test_readers_see_one_version_while_articles_are_replaced(library: Library) -> None:
+    collection = library.collection()
+
+    def text(version: int) -> str:
+        return " ".join(
+            f"Version {version} of the report says that gauge {n} stood at {version} metres." for n in range(12)
+        )
+
+    collection.add_one(Article(text(0), id="report"))
+    stop = threading.Event()
+    wrong: list[str] = []
+
+    def look() -> None:
+        while not stop.is_set():
+            found = collection.search("what does the report say of gauge 3")
+            versions = {candidate.passage.text.split()[1] for candidate in found}
+            if len(versions) > 1:
+                wrong.append(str(versions))
+
+    readers = [threading.Thread(target=look) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    for version in range(1, 15):
+        collection.add_one(Article(text(version), id="report"))
+    stop.set()
+    for reader in readers:
+        reader.join()
+    assert wrong == [] and collection.check() == []
+
+
+def test_opening_and_closing_leaks_nothing(tmp_path: Path, qa: QuestionAnswering) -> None:
+    def descriptors() -> int:
+        return len(os.listdir("/proc/self/fd"))
+
+    with Library.open(tmp_path / "l", encoder=qa.library.encoder) as library:
+        library.collection().add_one(article("Ostra"))
+    before = descriptors()
+    for _ in range(30):
+        with Library.open(tmp_path / "l", encoder=qa.library.encoder) as library:
+            library.collection().search("Ostra")
+    assert descriptors() <= before
