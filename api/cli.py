@@ -479,3 +479,7 @@ def _print(line: str) -> None:
 
 def _say(line: str) -> None:
     sys.stderr.write(f"citespan: {' '.join(line.split())}\n")
+
+
+if __name__ == "__main__":
+    main()

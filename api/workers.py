@@ -53,7 +53,10 @@ class Job:
             raise busy(2, "the question could not be answered in time: ask again, or ask for fewer passages")
 
     def run(self) -> None:
-        """Do the work."""
+        """Do the work, unless its waiter has cancelled it already."""
+        # From here on the future cannot be cancelled from outside, so setting it cannot fail.
+        if not self.future.set_running_or_notify_cancel():
+            return
         try:
             self.check()
             self.future.set_result(self._work(self))

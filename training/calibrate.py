@@ -156,15 +156,11 @@ def fit(rows: list[dict[str, Any]], start: Calibration) -> Calibration:
             print(f"similarity {similarity:4.1f} retrieval {retrieval:4.1f}: F1 {figure:.2f} log loss {loss:.4f}")
     best = max(figure for _, figure, _ in tried)
     chosen = min((one for one in tried if one[1] >= best - 1.0), key=lambda one: one[0])[2]
-    table = np.array([top(row, chosen) for row in rows])
-    right = table[:, 2] >= RIGHT_F1
-    confidences = np.array([chosen.confidence(value, margin) for value, margin, _ in table])
     # A wrong answer costs WRONG_COST of what a right one is worth.  Far less than one, since an
     # unsure answer is marked so and comes with its sentence: a reader sees through it at a glance,
-    # while an answer withheld is not seen at all.
-    options = np.arange(0.05, 0.95, 0.01)
-    gains = [float(((confidences >= t) * np.where(right, 1.0, -WRONG_COST)).sum()) for t in options]
-    return replace(chosen, threshold=round(float(options[int(np.argmax(gains))]), 2))
+    # while an answer withheld is not seen at all.  With calibrated confidence giving an answer
+    # pays from cost / (1 + cost) on.
+    return replace(chosen, threshold=round(WRONG_COST / (1 + WRONG_COST), 2))
 
 
 def report(rows: list[dict[str, Any]], numbers: Calibration) -> dict[str, Any]:
