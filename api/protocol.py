@@ -1,14 +1,20 @@
-"""uvicorn's HTTP protocol with a limit on how long a request may take to arrive.
+"""uvicorn's HTTP protocol with limits on how long a request may take to arrive and how long its head may be.
 
-uvicorn waits for ever for a client that sends nothing, half a header, or a byte every two seconds.
+uvicorn waits for ever for a client that sends nothing, half a header, or a byte every two seconds, and
+keeps all that a client sends before the headers end.
 """
 
 from asyncio import TimerHandle, Transport
+from http import HTTPStatus
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from api.problems import Problem
+
+# Far over the limits that the application explains; beyond it nothing more is kept.
+_HEAD_BYTES = 512 * 1024
+_PARSED_URL_BYTES = 65_535
 
 
 def with_deadlines(header_seconds: float, body_seconds: float) -> type[HttpToolsProtocol]:
@@ -23,6 +29,8 @@ def with_deadlines(header_seconds: float, body_seconds: float) -> type[HttpTools
 
     class DeadlineProtocol(HttpToolsProtocol):
         _timer: TimerHandle | None = None
+        _in_head = False
+        _head_bytes = 0
 
         def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
@@ -32,12 +40,22 @@ def with_deadlines(header_seconds: float, body_seconds: float) -> type[HttpTools
             self._disarm()
             super().connection_lost(exc)
 
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            if self._in_head:
+                self._head_bytes += len(data)
+                if self._head_bytes > _HEAD_BYTES:
+                    self._in_head = False
+                    self._refuse()
+
         def on_message_begin(self) -> None:
             self._arm(header_seconds)
+            self._in_head, self._head_bytes = True, 0
             super().on_message_begin()
 
         def on_headers_complete(self) -> None:
             self._arm(body_seconds)
+            self._in_head = False
             super().on_headers_complete()
 
         def on_message_complete(self) -> None:
@@ -45,10 +63,20 @@ def with_deadlines(header_seconds: float, body_seconds: float) -> type[HttpTools
             super().on_message_complete()
 
         def send_400_response(self, msg: str) -> None:
-            body = bytes(Problem(400, "this is not a well-formed HTTP request").response().body)
+            self._refuse()
+
+        def _refuse(self) -> None:
+            # The parser cannot take an address of 64 KiB: what it calls malformed is only too long.
+            if len(getattr(self, "url", b"")) > _PARSED_URL_BYTES:
+                problem = Problem(414, "the address is too long: send the question in a POST body")
+            elif self._head_bytes > _HEAD_BYTES:
+                problem = Problem(431, "the headers are too large: send fewer")
+            else:
+                problem = Problem(400, "this is not a well-formed HTTP request")
+            body = bytes(problem.response().body)
             head = (
-                "HTTP/1.1 400 Bad Request\r\ncontent-type: application/problem+json\r\n"
-                f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+                f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}\r\n"
+                f"content-type: application/problem+json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
             )
             self.transport.write(head.encode("ascii") + body)
             self.transport.close()

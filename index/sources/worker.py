@@ -75,7 +75,7 @@ class Worker:
             if self._done >= PAGES:
                 self._stop()
         if "error" in reply:
-            raise {"article": ArticleError}.get(reply["kind"], UnsupportedFormat)(reply["error"])
+            raise {"article": ArticleError}.get(reply["kind"], UnsupportedFormat)(reply["error"], field=reply["field"])
         result: dict[str, Any] = reply["result"]
         return result
 
@@ -173,9 +173,9 @@ def serve(jobs: dict[str, Callable[..., dict[str, Any]]], memory: int, seconds: 
         try:
             reply = {"result": jobs[message["job"]](**message["arguments"])}
         except ArticleError as error:
-            reply = {"error": str(error), "kind": "article"}
+            reply = {"error": str(error), "kind": "article", "field": error.field}
         except Exception as error:  # whatever a parser raises is a page that cannot be read
-            reply = {"error": f"the page could not be read ({type(error).__name__})", "kind": "format"}
+            reply = {"error": f"the page could not be read ({type(error).__name__})", "kind": "format", "field": "html"}
         body = json.dumps(reply).encode()
         target.write(_LENGTH.pack(len(body)) + body)
         target.flush()

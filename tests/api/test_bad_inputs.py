@@ -128,7 +128,14 @@ def test_bad_input(server: Server, client: httpx2.Client, count: int, bad: Bad) 
 
 @pytest.mark.parametrize(
     "question",
-    ["'; DROP TABLE articles;--", 'NEAR( OR * x:y "', "a\u0000b\u001b[2J", "\u0301" * 1000, "👩\u200d🚀" * 300, "שלום?"],
+    [
+        "'; DROP TABLE articles;--",
+        'NEAR( OR * x:y "',
+        "a\u0000b\u001b[2J",
+        "\u0301" * 1000,
+        "👩\u200d🚀" * 300,
+        "שלום?",
+    ],
 )
 def test_odd_questions_are_answered_like_any_other(client: httpx2.Client, count: int, question: str) -> None:
     reply = client.post("/v1/ask", json={"question": question, "passages": 2})
@@ -181,6 +188,8 @@ RAW = [
     (b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:evil\r\n\r\n", 400),
     (b"GET /healthz HTTP/1.1\r\nHost: {host}\r\nX-Long: " + b"a" * 100_000 + b"\r\n\r\n", 431),
     (b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: {host}\r\n\r\n", 414),
+    (b"GET /" + b"a" * 2_000_000, 414),
+    (b"GET /healthz HTTP/1.1\r\nX-Long: " + b"a" * 2_000_000, 431),
     (b"NONSENSE\r\n\r\n", 400),
     (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc", 400),
 ]
@@ -204,7 +213,10 @@ SLOW = {
     "silence": [b""],
     "half a header": [b"GET /healthz HTT"],
     "header by the byte": [b"G"] * 40,
-    "body by the byte": [b"POST /v1/ask HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n", *[b"{"] * 40],
+    "body by the byte": [
+        b"POST /v1/ask HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n",
+        *[b"{"] * 40,
+    ],
 }
 
 

@@ -243,9 +243,11 @@ class OtherEncoder:
 def test_another_encoder_embeds_everything_anew(tmp_path: Path, qa: QuestionAnswering) -> None:
     with Library.open(tmp_path / "l", encoder=qa.library.encoder) as library:
         library.collection().add_one(article("Ostra"))
-    with Library.open(tmp_path / "l", encoder=OtherEncoder(), read_only=True) as library:  # type: ignore[arg-type]
-        with pytest.raises(LibraryFormatError, match="another encoder"):
-            library.collection().search("Ostra")
+    with (
+        Library.open(tmp_path / "l", encoder=OtherEncoder(), read_only=True) as library,  # type: ignore[arg-type]
+        pytest.raises(LibraryFormatError, match="another encoder"),
+    ):
+        library.collection().search("Ostra")
     with Library.open(tmp_path / "l", encoder=OtherEncoder()) as library:  # type: ignore[arg-type]
         assert library.collection().search("Ostra")[0].article.id == "Ostra" and library.collection().check() == []
 

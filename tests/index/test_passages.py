@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -42,7 +44,7 @@ def test_neighbours_share_one_sentence_and_fit_the_size() -> None:
     text = " ".join(f"Sentence number {n} says that the river rose again on day {n}." for n in range(80))
     passages = split_passages("a", text)
     assert len(passages) > 3
-    for left, right in zip(passages, passages[1:], strict=False):
+    for left, right in pairwise(passages):
         shared = text[right.start : left.end]
         assert shared.startswith("Sentence number") and shared.count(".") == 1
     assert max(estimate_pieces(passage.text) for passage in passages) <= PASSAGE_PIECES
@@ -68,7 +70,8 @@ def test_sentences_end_at_blank_lines_and_at_the_marks_of_other_scripts() -> Non
 
 
 def test_wrapped_lines_are_one_sentence() -> None:
-    text = "The committee met on Monday morning and agreed that the\nbridge should be closed at once, while the engineers of\nthe town look at the cracks.\n"
+    text = "The committee met on Monday morning and agreed that the\nbridge should be closed "
+    text += "at once, while the engineers of\nthe town look at the cracks.\n"
     assert len(sentence_spans(text)) == 1
 
 

@@ -13,7 +13,8 @@ from index.sources.worker import Worker
 from tests.helpers import SAMPLES
 
 PAGE = """<!doctype html><html><head><title>Flood in Ulm - The Gazette</title>
-<meta property="og:site_name" content="The Gazette"><meta property="article:published_time" content="2023-05-04T10:00:00Z">
+<meta property="og:site_name" content="The Gazette">
+<meta property="article:published_time" content="2023-05-04T10:00:00Z">
 </head><body><nav><a>Home</a><a>Sport</a></nav><article><h1>Flood in Ulm</h1><p>{}</p></article>
 <footer>Contact us</footer></body></html>"""
 SENTENCES = "The Danube rose by two metres on Monday night and flooded the old town of Ulm. " * 4

@@ -127,7 +127,8 @@ def test_arguments_out_of_range(qa: QuestionAnswering, bad: dict) -> None:
 
 
 def test_emoji_marks_and_right_to_left_text_keep_their_places(qa: QuestionAnswering) -> None:
-    text = "🎉🎉 Le cafe\u0301 était fermé. שלום עולם. The 👩\u200d🚀 astronaut Zoë Ma\u0301rquez landed in Oulu 🚀 in 1999. مرحبا."
+    text = "🎉🎉 Le cafe\u0301 était fermé. שלום עולם. "
+    text += "The 👩\u200d🚀 astronaut Zoë Ma\u0301rquez landed in Oulu 🚀 in 1999. مرحبا."
     qa.add(Article(text, id="odd"), collection="odd")
     answer = qa.ask("Where did the astronaut land?", collection="odd")
     verbatim(qa, answer, "odd")
