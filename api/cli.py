@@ -1,4 +1,4 @@
-"""The citespan command.  Alone prints: results to stdout, messages and progress to stderr.
+"""The citespan command: what each word of it does.
 
 Exit codes: 0 done; 1 no answer, or nothing matched; 2 wrong usage or input; 3 anything else failed.
 Heavy libraries are imported inside the commands, so that --help and mistakes answer at once.
@@ -6,7 +6,6 @@ Heavy libraries are imported inside the commands, so that --help and mistakes an
 
 import json
 import os
-import re
 import signal
 import sys
 from collections.abc import Iterator
@@ -16,10 +15,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from api.terminal import out, plain, print_added, print_answer, print_candidate, progress, say
+
 if TYPE_CHECKING:
     from api.settings import Settings
-    from index import Added, Article, Candidate, Failure
-    from qa import Answer, QuestionAnswering
+    from index import Article, Failure
+    from qa import QuestionAnswering
 
 app = typer.Typer(
     name="citespan",
@@ -37,8 +38,6 @@ Library = Annotated[
 ]
 Collection = Annotated[str, typer.Option("--collection", help="Which collection of it.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the JSON of the HTTP interface.")]
-
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 class Stop(Exception):
@@ -91,19 +90,26 @@ def add(
             for item in _read(sources):
                 if isinstance(item, Failure):
                     failed.append(item)
-                    _say(f"{_plain(item.source)}: {_plain(str(item.error))}")
+                    say(f"{plain(item.source)}: {plain(str(item.error))}")
                     continue
                 yield item
 
         done = 0
         target = qa.library.collection(collection, create=True)
-        with _progress("adding", count_sources(sources)) as advance:
+        with progress("adding", count_sources(sources)) as advance:
             articles = _usable(readable(), failed)
             for added in target.add(articles, progress=lambda p: advance(p.done + len(failed))):
                 done += 1
-                _print_added(added, as_json)
+                if as_json:
+                    from api.schemas import AddedOut
+
+                    out(AddedOut.from_added(added).model_dump_json())
+                else:
+                    print_added(added)
     if failed:
-        raise Stop(2, f"{done} articles are in the library, {len(failed)} sources could not be used")
+        # One line is enough where nothing else was asked for.
+        alone = done == 0 and len(failed) == 1
+        raise Stop(2, "" if alone else f"added {done} articles; {len(failed)} sources could not be used")
 
 
 @app.command()
@@ -120,9 +126,9 @@ def ask(
         if as_json:
             from api.schemas import AskOut
 
-            _print(AskOut.from_answer(answer).model_dump_json(indent=2))
+            out(AskOut.from_answer(answer).model_dump_json(indent=2))
         else:
-            _print_answer(answer)
+            print_answer(answer)
     raise Stop(0 if answer.answered else 1)
 
 
@@ -140,10 +146,10 @@ def search(
         if as_json:
             from api.schemas import CandidateOut, SearchOut
 
-            _print(SearchOut(passages=[CandidateOut.from_candidate(c) for c in found]).model_dump_json(indent=2))
+            out(SearchOut(passages=[CandidateOut.from_candidate(c) for c in found]).model_dump_json(indent=2))
         else:
             for candidate in found:
-                _print_candidate(candidate)
+                print_candidate(candidate)
     raise Stop(0 if found else 1)
 
 
@@ -161,9 +167,9 @@ def list_(library: Library = None, collection: Collection = "default", as_json: 
                 if as_json:
                     from api.schemas import ArticleRow
 
-                    _print(ArticleRow.from_info(info).model_dump_json())
+                    out(ArticleRow.from_info(info).model_dump_json())
                 else:
-                    _print(f"{_plain(info.id)}\t{info.published or '-'}\t{_plain(info.title)}")
+                    out(f"{plain(info.id)}\t{info.published or '-'}\t{plain(info.title)}")
             cursor = page.next_cursor
             if cursor is None:
                 break
@@ -184,15 +190,15 @@ def show(
     if as_json:
         from api.schemas import ArticleOut
 
-        _print(ArticleOut.from_stored(stored).model_dump_json(indent=2))
+        out(ArticleOut.from_stored(stored).model_dump_json(indent=2))
     elif masked:
         for part in stored.masked:
-            _print(f"{part.start}-{part.end}\t{part.rule}\t{_plain(stored.text[part.start : part.end])}")
+            out(f"{part.start}-{part.end}\t{part.rule}\t{plain(stored.text[part.start : part.end])}")
     else:
         info = stored.info
-        _print(_plain(info.title) or info.id)
-        _print(_plain("  ".join(part for part in (info.published, info.source, info.url) if part)))
-        _print(_plain(stored.text))
+        out(plain(info.title) or info.id)
+        out(plain("  ".join(part for part in (info.published, info.source, info.url) if part)))
+        out(plain(stored.text))
 
 
 @app.command()
@@ -210,7 +216,7 @@ def remove(
         for article_id in ids:
             try:
                 target.remove(article_id)
-                _say(f"removed {_plain(article_id)}")
+                say(f"removed {plain(article_id)}")
             except ArticleNotFound as error:
                 unknown.append(str(error))
     if unknown:
@@ -236,7 +242,7 @@ def eval_(
     examples = load_examples(file)[:limit]
     with (
         _opened(library, read_only=True) if open_ else _reader_only(library) as qa,
-        _progress("asking", len(examples)) as advance,
+        progress("asking", len(examples)) as advance,
     ):
         if open_:
             report = evaluate_open(qa, examples, collection=collection, progress=advance)
@@ -244,11 +250,11 @@ def eval_(
             report = evaluate_reading(qa, examples, progress=advance)
     facts = report.as_dict()
     if as_json:
-        _print(json.dumps(facts))
+        out(json.dumps(facts))
         return
     for name, value in facts.items():
         shown = "  ".join(f"{key} {part}" for key, part in value.items()) if isinstance(value, dict) else value
-        _print(f"{name:<12} {shown}")
+        out(f"{name:<12} {shown}")
 
 
 @app.command()
@@ -259,12 +265,12 @@ def models(library: Library = None, as_json: AsJson = False) -> None:
     with _reader_only(library) as qa:
         cards = [asdict(card) for card in qa.models()]
     if as_json:
-        _print(json.dumps({"models": cards}, indent=2))
+        out(json.dumps({"models": cards}, indent=2))
         return
     for card in cards:
-        _print(f"{card['role']}: {card['name']}")
+        out(f"{card['role']}: {card['name']}")
         for name in ("origin", "licence", "parameters", "sha256", "path"):
-            _print(f"  {name:<10} {card[name]}")
+            out(f"  {name:<10} {card[name]}")
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -279,10 +285,10 @@ def _run(arguments: list[str] | None) -> int:
         app(args=arguments, standalone_mode=False)
     except Stop as stop:
         if str(stop):
-            _say(str(stop))
+            say(str(stop))
         return stop.code
     except (KeyboardInterrupt, typer.Abort):
-        _say("stopped; what was acknowledged before is kept")
+        say("stopped; what was acknowledged before is kept")
         return 130
     except typer.Exit as stop:
         return stop.exit_code
@@ -296,17 +302,17 @@ def _failed(error: Exception) -> int:
     from index.errors import CitespanError, InputError, LibraryFormatError, NotFound
 
     if hasattr(error, "format_message") and hasattr(error, "exit_code"):  # click's usage errors
-        _say(f"{error.format_message()} (see citespan --help)")
+        say(f"{error.format_message()} (see citespan --help)")
         return 2
     if isinstance(error, InputError | NotFound | LibraryFormatError):
-        _say(_plain(str(error)))
+        say(plain(str(error)))
         return 2
     if isinstance(error, CitespanError):
-        _say(_plain(str(error)))
+        say(plain(str(error)))
         return 3
     if os.path.basename(sys.argv[0]) and _debugging():
         raise error
-    _say(f"failed: {type(error).__name__}: {_plain(str(error))} (CITESPAN_LOG_LEVEL=debug shows where)")
+    say(f"failed: {type(error).__name__}: {plain(str(error))} (CITESPAN_LOG_LEVEL=debug shows where)")
     return 3
 
 
@@ -324,18 +330,10 @@ def _settings(library: Path | None, **given: Any) -> "Settings":
 
 @contextmanager
 def _opened(library: Path | None, *, read_only: bool = False) -> "Iterator[QuestionAnswering]":
-    from qa import Options, QuestionAnswering
+    from qa import QuestionAnswering
 
     settings = _settings(library)
-    options = Options(
-        reader=settings.reader,
-        encoder=settings.encoder,
-        device=settings.device,
-        precision=settings.precision,
-        threads=settings.threads,
-        threshold=settings.threshold,
-    )
-    with QuestionAnswering.open(settings.library, options=options, read_only=read_only) as qa:
+    with QuestionAnswering.open(settings.library, options=settings.options(), read_only=read_only) as qa:
         yield qa
 
 
@@ -373,112 +371,7 @@ def _usable(articles: "Iterator[Article]", failed: "list[Failure]") -> "Iterator
         else:
             error = ArticleError("no text is left beside page furniture")
             failed.append(Failure(article.id, error))
-            _say(f"{article.id}: {error}")
-
-
-@contextmanager
-def _progress(what: str, total: int | None) -> "Iterator[Any]":
-    """Show a bar with rate and time left on a terminal, nothing elsewhere."""
-    if not sys.stderr.isatty():
-        yield lambda done: None
-        return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = [
-        TextColumn(what),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    ]
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(what, total=total, rate="")
-
-        def advance(done: int) -> None:
-            speed = bar.tasks[0].finished_speed or bar.tasks[0].speed
-            bar.update(task, completed=done, rate=f"{speed:.1f}/s" if speed else "")
-
-        yield advance
-
-
-def _print_added(added: "Added", as_json: bool) -> None:
-    what = "added" if added.created else ("replaced" if added.changed else "unchanged")
-    if as_json:
-        from api.schemas import AddedOut
-
-        _print(AddedOut.from_added(added).model_dump_json())
-    else:
-        _print(f"{_plain(added.id)}\t{_plain(added.title)}\t{added.passages}\t{what}")
-
-
-def _print_answer(answer: "Answer") -> None:
-    if not answer.answered:
-        reasons = {
-            "empty_collection": "the library holds no articles yet: citespan add FILE",
-            "nothing_relevant": "nothing in the articles is about this",
-            "no_answer_in_passages": "the passages that came closest hold no answer",
-            "below_threshold": "what was found is too unsure to be called an answer",
-        }
-        _print(f"No answer: {reasons[answer.reason or 'below_threshold']}.")
-        for candidate in answer.candidates[:3]:
-            _print_candidate(candidate)
-        return
-    for place, ranked in enumerate(answer.answers):
-        if place and ranked.confidence < 0.05:
-            continue
-        piece = ranked.evidence[0]
-        if place == 0:
-            _print(_plain(ranked.text))
-            _print(f"  “{_marked(piece.sentence, ranked.text)}”")
-        else:
-            _print(f"{'Other answers:' + chr(10) if place == 1 else ''}  {_plain(ranked.text)}")
-        facts = [
-            piece.article.title or piece.article.id,
-            piece.article.source,
-            piece.article.published,
-            piece.article.url,
-        ]
-        more = f", {len(ranked.evidence)} places" if len(ranked.evidence) > 1 else ""
-        indent = "  " if place == 0 else "    "
-        _print(f"{indent}{_plain(' · '.join(part for part in facts if part))}  ({ranked.confidence:.0%}{more})")
-
-
-def _print_candidate(candidate: "Candidate") -> None:
-    info = candidate.article
-    facts = " · ".join(part for part in (info.title or info.id, info.source, info.published) if part)
-    _print(f"{_plain(facts)}  [{_plain(candidate.passage.id)}]")
-    _print(f"  {_plain(' '.join(candidate.passage.text.split()))}")
-
-
-def _marked(sentence: str, text: str) -> str:
-    plain, wanted = _plain(" ".join(sentence.split())), _plain(" ".join(text.split()))
-    if not sys.stdout.isatty() or wanted not in plain:
-        return plain
-    return plain.replace(wanted, f"\x1b[1m{wanted}\x1b[0m", 1)
-
-
-def _plain(text: str) -> str:
-    """Take away what could steer a terminal or turn its text around."""
-    return _CONTROL.sub("�", text)
-
-
-def _print(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
-
-
-def _say(line: str) -> None:
-    sys.stderr.write(f"citespan: {' '.join(line.split())}\n")
+            say(f"{article.id}: {error}")
 
 
 if __name__ == "__main__":

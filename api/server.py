@@ -13,19 +13,7 @@ from api.protocol import with_deadlines
 from api.settings import Settings
 from api.state import State
 from index import InputError
-from qa import Options, QuestionAnswering
-
-
-def options_of(settings: Settings) -> Options:
-    """Return what settings say about models."""
-    return Options(
-        reader=settings.reader,
-        encoder=settings.encoder,
-        device=settings.device,
-        precision=settings.precision,
-        threads=settings.threads,
-        threshold=settings.threshold,
-    )
+from qa import QuestionAnswering
 
 
 def run(settings: Settings) -> int:
@@ -45,7 +33,7 @@ def run(settings: Settings) -> int:
             "listen on 127.0.0.1, or give --insecure behind a proxy that checks who asks"
         )
     configure_log(settings.log_level)
-    qa = QuestionAnswering.open(settings.library, options=options_of(settings))
+    qa = QuestionAnswering.open(settings.library, options=settings.options())
     try:
         listening = _listen(settings)
     except BaseException:

@@ -1,12 +1,15 @@
 """Every CITESPAN_ setting: type, default, bounds, help.  Alone reads the environment."""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from index import InputError
+
+if TYPE_CHECKING:
+    from qa import Options
 
 MIB = 1024**2
 
@@ -58,6 +61,19 @@ class Settings(BaseSettings):
             raise InputError(f"CITESPAN_{name}: {first['msg']}") from None
         except ValueError as error:  # pydantic-settings: a list that is not JSON
             raise InputError(f"a CITESPAN_ variable cannot be read: {error}") from None
+
+    def options(self) -> "Options":
+        """Return what these settings say about models."""
+        from qa import Options  # heavy: `citespan --help` reads no models
+
+        return Options(
+            reader=self.reader,
+            encoder=self.encoder,
+            device=self.device,
+            precision=self.precision,
+            threads=self.threads,
+            threshold=self.threshold,
+        )
 
     @property
     def hosts(self) -> frozenset[str]:

@@ -67,6 +67,7 @@ class Library:
             return cls(path, encoder or SentenceEncoder(), read_only=True, lock=None)
         try:
             path.mkdir(parents=True, exist_ok=True)
+            _refuse_strangers(path)  # before the lock file: a folder that is not ours stays as it is
             lock = _take_lock(path)
         except OSError as error:
             raise StorageError(f"the library folder {path} cannot be written: {error.strerror or error}") from error
@@ -181,11 +182,7 @@ def _make_or_check(folder: Path) -> None:
     if marker.is_file():
         _check_marker(folder)
         return
-    strangers = sorted(p.name for p in folder.iterdir() if p.name not in _HARMLESS and not p.name.endswith(".tmp"))
-    if strangers:
-        raise LibraryFormatError(
-            f"{folder} is not a library and not empty (it holds {strangers[0]!r}): choose an empty or a new folder"
-        )
+    _refuse_strangers(folder)
     beside = folder / f"{_MARKER}.tmp"
     with beside.open("w", encoding="utf-8") as file:
         json.dump({"format": _FORMAT}, file)
@@ -195,6 +192,16 @@ def _make_or_check(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     os.fsync(descriptor)
     os.close(descriptor)
+
+
+def _refuse_strangers(folder: Path) -> None:
+    if (folder / _MARKER).is_file():
+        return
+    strangers = sorted(p.name for p in folder.iterdir() if p.name not in _HARMLESS and not p.name.endswith(".tmp"))
+    if strangers:
+        raise LibraryFormatError(
+            f"{folder} is not a library and not empty (it holds {strangers[0]!r}): choose an empty or a new folder"
+        )
 
 
 def _check_marker(folder: Path) -> None:

@@ -18,6 +18,7 @@ from index.text import decode_text
 from index.types import MAX_TITLE_CHARACTERS, Article, Failure
 
 MAX_FILE_BYTES = 32 * 1024**2
+_PAGES = (".html", ".htm", ".xhtml")
 _LINES = (".ndjson", ".jsonl", ".ndjson.gz", ".jsonl.gz")
 
 
@@ -66,7 +67,7 @@ def _read_whole(path: Path) -> Iterator[Article | Failure]:
     known: dict[str, Any] = {"id": article_id(path)}
     if suffix == ".json" or _is_lines(text):
         yield from _read_json(data, path)
-    elif looks_like_html(text):
+    elif suffix in _PAGES or looks_like_html(text):
         yield _titled(read_html(text, **known), path)
     elif suffix in (".md", ".markdown") or has_front_matter(text):
         yield _titled(read_markdown(text, **known), path)

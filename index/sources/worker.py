@@ -167,7 +167,8 @@ def serve(jobs: dict[str, Callable[..., dict[str, Any]]], memory: int, seconds: 
     source, target = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     while head := source.read(_LENGTH.size):
         used = int(resource.getrusage(resource.RUSAGE_SELF).ru_utime)
-        resource.setrlimit(resource.RLIMIT_CPU, (used + seconds, used + seconds + 1))
+        # The hard limit stays as it is: only root may raise one again for the next page.
+        resource.setrlimit(resource.RLIMIT_CPU, (used + seconds, resource.getrlimit(resource.RLIMIT_CPU)[1]))
         message = json.loads(source.read(_LENGTH.unpack(head)[0]))
         reply: dict[str, Any]
         try:

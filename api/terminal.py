@@ -1,0 +1,120 @@
+"""What the command shows: results to stdout, messages and progress to stderr, nothing that steers a terminal."""
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from index import Added, ArticleInfo, Candidate
+    from qa import Answer, RankedAnswer
+
+# Control characters but tab and line feed, and what turns text around.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_REASONS = {
+    "empty_collection": "the library holds no articles yet: citespan add FILE",
+    "nothing_relevant": "nothing in the articles is about this",
+    "no_answer_in_passages": "the passages that came closest hold no answer",
+    "below_threshold": "what was found is too unsure to be called an answer",
+}
+# Other answers less likely than this are not worth a person's line.
+_SHOWN_FROM = 0.05
+
+
+@contextmanager
+def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """Show a bar with rate and time left on a terminal, nothing elsewhere; yields what moves it."""
+    if not sys.stderr.isatty():
+        yield lambda done: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = [
+        TextColumn(what),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    ]
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(what, total=total, rate="")
+
+        def advance(done: int) -> None:
+            speed = bar.tasks[0].finished_speed or bar.tasks[0].speed
+            bar.update(task, completed=done, rate=f"{speed:.1f}/s" if speed else "")
+
+        yield advance
+
+
+def print_added(added: "Added") -> None:
+    """Print one line: id, title, number of passages, what was done."""
+    what = "added" if added.created else ("replaced" if added.changed else "unchanged")
+    out(f"{plain(added.id)}\t{plain(added.title)}\t{added.passages}\t{what}")
+
+
+def print_answer(answer: "Answer") -> None:
+    """Print the answer, its sentence, where it stands and how sure it is; then the other answers."""
+    if not answer.answered:
+        out(f"No answer: {_REASONS[answer.reason or 'below_threshold']}.")
+        for candidate in answer.candidates[:3]:
+            print_candidate(candidate)
+        return
+    best, *others = answer.answers
+    out(plain(best.text))
+    out(f"  “{_marked(best.evidence[0].sentence, best.text)}”")
+    out(f"  {_place(best)}")
+    others = [one for one in others if one.confidence >= _SHOWN_FROM]
+    if others:
+        out("Other answers:")
+    for one in others:
+        out(f"  {plain(one.text)}")
+        out(f"    {_place(one)}")
+
+
+def print_candidate(candidate: "Candidate") -> None:
+    """Print a passage under its article's title, source and date."""
+    out(f"{_source(candidate.article)}  [{plain(candidate.passage.id)}]")
+    out(f"  {plain(' '.join(candidate.passage.text.split()))}")
+
+
+def _place(ranked: "RankedAnswer") -> str:
+    more = f", {len(ranked.evidence)} places" if len(ranked.evidence) > 1 else ""
+    return f"{_source(ranked.evidence[0].article)}  ({ranked.confidence:.0%}{more})"
+
+
+def _source(info: "ArticleInfo") -> str:
+    return plain(" · ".join(part for part in (info.title or info.id, info.source, info.published, info.url) if part))
+
+
+def _marked(sentence: str, text: str) -> str:
+    shown, wanted = plain(" ".join(sentence.split())), plain(" ".join(text.split()))
+    if not sys.stdout.isatty() or wanted not in shown:
+        return shown
+    return shown.replace(wanted, f"\x1b[1m{wanted}\x1b[0m", 1)
+
+
+def plain(text: str) -> str:
+    """Take away what could steer a terminal or turn its text around."""
+    return _CONTROL.sub("�", text)
+
+
+def out(line: str) -> None:
+    """Write a line of the result."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def say(line: str) -> None:
+    """Write a message, as one line."""
+    sys.stderr.write(f"citespan: {' '.join(line.split())}\n")
