@@ -1,6 +1,7 @@
 """run(): the process that serves: lock, port, models, signals, log."""
 
 import logging
+import signal
 import socket
 import sys
 from types import FrameType
@@ -55,6 +56,10 @@ def run(settings: Settings) -> int:
     shown = f"[{address}]" if ":" in address else address
     print_line = f"Citespan listens on http://{shown}:{port}  (library {settings.library}; models are loading)"
     sys.stderr.write(print_line + "\n")
+    # uvicorn raises the signal once more when all is done: without handlers of ours an orderly end
+    # would look like a killed process.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
     _Server(config, app.state.citespan).run(sockets=[listening])
     return 0
 

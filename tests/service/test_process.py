@@ -1,0 +1,79 @@
+"""The service as a process: starting, stopping, and what it does not start with."""
+
+import shutil
+import signal
+import socket
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.helpers import Server, assert_problem, citespan
+
+
+@pytest.fixture
+def own(tmp_path: Path, sample_library: Path) -> Server:
+    """A server of a test's own, not started yet."""
+    shutil.copytree(sample_library, tmp_path / "library")
+    return Server(tmp_path / "library", tmp_path / "log")
+
+
+def test_alive_at_once_ready_when_the_models_are(own: Server) -> None:
+    own.start(ready=False)
+    try:
+        own.wait("/healthz")
+        early = httpx2.get(own.url + "/readyz")
+        assert_problem(early, 503)
+        assert int(early.headers["retry-after"]) >= 1
+        assert_problem(httpx2.post(own.url + "/v1/ask", json={"question": "Who?"}), 503)
+        own.wait("/readyz")
+        assert httpx2.post(own.url + "/v1/ask", json={"question": "Who?"}, timeout=60).status_code == 200
+    finally:
+        own.stop()
+
+
+def test_sigterm_lets_accepted_questions_finish(own: Server) -> None:
+    replies: list[Any] = []
+
+    def ask() -> None:
+        body = {"question": "Where did the Great Fire of London begin?", "passages": 40}
+        replies.append(httpx2.post(own.url + "/v1/ask", json=body, timeout=60))
+
+    with own:
+        asking = [threading.Thread(target=ask) for _ in range(3)]
+        for thread in asking:
+            thread.start()
+        time.sleep(0.15)
+        assert own.stop(signal.SIGTERM) == 0
+        for thread in asking:
+            thread.join()
+    assert [reply.status_code for reply in replies] == [200] * 3
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", own.port), timeout=5)
+
+
+def test_a_second_server_of_the_same_library_or_port_does_not_start(server: Server, tmp_path: Path) -> None:
+    twice = citespan("serve", "--library", str(server.library), "--port", "0")
+    assert twice.returncode == 3 and b"open for writing" in twice.stderr
+    taken = citespan("serve", "--library", str(tmp_path / "other"), "--port", str(server.port))
+    assert taken.returncode == 2 and b"choose another with --port" in taken.stderr
+    assert httpx2.get(server.url + "/healthz").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "word"),
+    [
+        ("CITESPAN_PORT", "eighty", b"CITESPAN_PORT"),
+        ("CITESPAN_QUEUE_SIZE", "-1", b"CITESPAN_QUEUE_SIZE"),
+        ("CITESPAN_READER", "/no/such/model", b"/no/such/model"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_named(tmp_path: Path, name: str, value: str, word: bytes) -> None:
+    file = tmp_path / "a.txt"
+    file.write_text("The well of Arn is 90 metres deep.\n")
+    assert citespan("add", str(file), "--library", str(tmp_path / "l")).returncode == 0
+    done = citespan("ask", "How deep is the well?", "--library", str(tmp_path / "l"), **{name: value})
+    assert done.returncode in (2, 3) and word in done.stderr and len(done.stderr.splitlines()) == 1
