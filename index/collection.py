@@ -17,9 +17,10 @@ from index.encoder import Encoder
 from index.errors import ArticleNotFound, LibraryFormatError, QueryError, StorageError
 from index.ingest import batches, embedded_text, prepare
 from index.retriever import retrieve
-from index.store import Store, View, Written, decode_cursor, encode_cursor
+from index.store import Store, Written
 from index.types import Added, Article, Candidate, CollectionInfo, Filters, Page, Progress, StoredArticle
 from index.vectors import VectorIndex, sweep
+from index.view import View, decode_cursor, encode_cursor
 
 MAX_SEARCH_LIMIT = 1_000
 MAX_LIST_LIMIT = 1_000

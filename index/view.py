@@ -1,0 +1,232 @@
+"""One consistent reading of a collection: what the database knows, without the right to change it.
+
+Imports sqlite3, as the store does that makes these views.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from index.errors import QueryError
+from index.types import ArticleInfo, CollectionInfo, Filters, MaskedRange, Page, Passage, StoredArticle, instant_range
+
+Ids = npt.NDArray[np.int64]
+Vectors = npt.NDArray[np.float32]
+
+_INFO = """a.id, a.title, a.url, a.source, a.published, a.tags, a.sha256, a.characters,
+    (SELECT count(*) FROM passage WHERE article = a.key), a.added"""
+
+
+class View:
+    """One consistent reading of a collection; made by Store.read and valid inside its ``with``."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    def meta(self, name: str) -> str | None:
+        """Return a stored setting."""
+        row = self._db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def generation(self) -> int:
+        """Return the number of commits so far."""
+        return int(self.meta("generation") or 0)
+
+    def info(self, name: str) -> CollectionInfo:
+        """Return the collection's size."""
+        articles, characters = self._db.execute("SELECT count(*), coalesce(sum(characters), 0) FROM article").fetchone()
+        passages = self._db.execute("SELECT count(*) FROM passage").fetchone()[0]
+        return CollectionInfo(name, articles, passages, characters)
+
+    def fingerprint(self, article_id: str) -> tuple[str, int] | None:
+        """Return an article's fingerprint and number of passages, None where there is none."""
+        row = self._db.execute(
+            "SELECT fingerprint, (SELECT count(*) FROM passage WHERE article = key) FROM article WHERE id = ?",
+            (article_id,),
+        ).fetchone()
+        return None if row is None else (row[0], row[1])
+
+    def article(self, article_id: str) -> StoredArticle | None:
+        """Return a whole article, None where there is none."""
+        row = self._db.execute(f"SELECT {_INFO}, a.text, a.masked, a.key FROM article a WHERE id = ?", (article_id,))
+        found = row.fetchone()
+        if found is None:
+            return None
+        passages = self._db.execute(
+            "SELECT number, start, text FROM passage WHERE article = ? ORDER BY number", found[-1:]
+        )
+        return StoredArticle(
+            info=_info(found),
+            text=found[10],
+            masked=tuple(MaskedRange(*fields) for fields in json.loads(found[11])),
+            passages=tuple(Passage(article_id, number, at, at + len(text), text) for number, at, text in passages),
+        )
+
+    def page(self, limit: int, after: int) -> tuple[Page, int | None]:
+        """Return articles in order of arrival after a key, and the key to go on from."""
+        rows = self._db.execute(
+            f"SELECT {_INFO}, a.key FROM article a WHERE a.key > ? ORDER BY a.key LIMIT ?",
+            (after, limit + 1),
+        ).fetchall()
+        more = rows[limit - 1][-1] if len(rows) > limit else None
+        return Page(tuple(_info(row) for row in rows[:limit])), more
+
+    def allowed(self, filters: Filters) -> Ids | None:
+        """Return the ids of the passages that pass the filters, ascending; None where all do."""
+        clause, values = _where(filters)
+        if not clause:
+            return None
+        rows = self._db.execute(
+            f"SELECT p.id FROM passage p JOIN article a ON a.key = p.article WHERE {clause} ORDER BY p.id",
+            values,
+        )
+        return np.fromiter((row[0] for row in rows), dtype=np.int64)
+
+    def lexical(self, expression: str, limit: int, filters: Filters) -> list[int]:
+        """Return the ids of the passages that match best by BM25, best first."""
+        clause, values = _where(filters)
+        inside = f"AND rowid IN (SELECT p.id FROM passage p JOIN article a ON a.key = p.article WHERE {clause})"
+        rows = self._db.execute(
+            f"SELECT rowid FROM words WHERE words MATCH ? {inside if clause else ''} "
+            f"ORDER BY bm25(words), rowid LIMIT ?",
+            (expression, *values, limit),
+        )
+        return [row[0] for row in rows]
+
+    def passages(self, ids: Sequence[int]) -> dict[int, tuple[Passage, ArticleInfo]]:
+        """Return passages with their articles by id; ids that are gone are left out."""
+        found = {}
+        for key in ids:
+            row = self._db.execute(
+                f"SELECT {_INFO}, p.number, p.start, p.text "
+                "FROM passage p JOIN article a ON a.key = p.article WHERE p.id = ?",
+                (int(key),),
+            ).fetchone()
+            if row is not None:
+                info = _info(row)
+                found[int(key)] = (Passage(info.id, row[10], row[11], row[11] + len(row[12]), row[12]), info)
+        return found
+
+    def passage_ids(self) -> Ids:
+        """Return the ids of all passages, ascending: int64 (n,)."""
+        return np.fromiter((row[0] for row in self._db.execute("SELECT id FROM passage ORDER BY id")), dtype=np.int64)
+
+    def vectors(self, ids: Sequence[int] | Ids) -> tuple[Ids, Vectors]:
+        """Return the vectors of the given passages that are still there: int64 (n,) and float32 (n, dimension)."""
+        rows = []
+        for key in ids:
+            row = self._db.execute("SELECT id, data FROM vector WHERE id = ?", (int(key),)).fetchone()
+            if row is not None:
+                rows.append(row)
+        return _vectors(rows)
+
+    def all_vectors(self, batch: int = 20_000) -> Iterator[tuple[Ids, Vectors]]:
+        """Yield all vectors in batches, ascending by id."""
+        cursor = self._db.execute("SELECT id, data FROM vector ORDER BY id")
+        while rows := cursor.fetchmany(batch):
+            yield _vectors(rows)
+
+    def texts(self, batch: int = 1_000) -> Iterator[list[tuple[int, str, str]]]:
+        """Yield (passage id, title, text) in batches, ascending by id."""
+        cursor = self._db.execute(
+            "SELECT p.id, a.title, p.text FROM passage p JOIN article a ON a.key = p.article ORDER BY p.id"
+        )
+        while rows := cursor.fetchmany(batch):
+            yield rows
+
+    def check(self) -> list[str]:
+        """Return what is wrong inside the database, in words; empty where all is well."""
+        problems = [row[0] for row in self._db.execute("PRAGMA integrity_check") if row[0] != "ok"]
+        counts = {
+            "passages without an article": "SELECT count(*) FROM passage WHERE article NOT IN "
+            "(SELECT key FROM article)",
+            "passages without a vector": "SELECT count(*) FROM passage WHERE id NOT IN (SELECT id FROM vector)",
+            "vectors without a passage": "SELECT count(*) FROM vector WHERE id NOT IN (SELECT id FROM passage)",
+            "passages without words": "SELECT count(*) FROM passage WHERE id NOT IN (SELECT rowid FROM words)",
+            "words without a passage": "SELECT count(*) FROM words WHERE rowid NOT IN (SELECT id FROM passage)",
+        }
+        for what, statement in counts.items():
+            count = self._db.execute(statement).fetchone()[0]
+            if count:
+                problems.append(f"{count} {what}")
+        return problems
+
+
+def encode_cursor(key: int) -> str:
+    """Return the cursor that stands for a key."""
+    return f"k{key:x}"
+
+
+def decode_cursor(cursor: str | None) -> int:
+    """Return the key that a cursor stands for; 0 for None.
+
+    Raises:
+        QueryError: it is not one that a listing gave out.
+    """
+    if cursor is None:
+        return 0
+    try:
+        if not cursor.startswith("k") or len(cursor) > 16:
+            raise ValueError(cursor)
+        key = int(cursor[1:], 16)
+    except ValueError:
+        raise QueryError("cursor is not one that a listing gave out: leave it out", field="cursor") from None
+    if key < 0 or encode_cursor(key) != cursor:
+        raise QueryError("cursor is not one that a listing gave out: leave it out", field="cursor")
+    return key
+
+
+def _where(filters: Filters) -> tuple[str, list[str]]:
+    """Return a condition on article ``a`` and the values bound in it; "" where nothing is filtered."""
+    parts: list[str] = []
+    values: list[str] = []
+    if filters.published_from is not None:
+        parts.append("a.published_last >= ?")
+        values.append(instant_range(filters.published_from)[0])
+    if filters.published_to is not None:
+        parts.append("a.published_first <= ?")
+        values.append(instant_range(filters.published_to)[1])
+    if filters.as_of is not None:
+        parts.append("(a.published_first IS NULL OR a.published_first <= ?)")
+        values.append(instant_range(filters.as_of)[1])
+    if filters.sources:
+        parts.append(f"a.source IN ({_marks(filters.sources)})")
+        values.extend(filters.sources)
+    if filters.article_ids:
+        parts.append(f"a.id IN ({_marks(filters.article_ids)})")
+        values.extend(filters.article_ids)
+    if filters.tags:
+        parts.append(f"a.key IN (SELECT article FROM article_tag WHERE tag IN ({_marks(filters.tags)}))")
+        values.extend(filters.tags)
+    return " AND ".join(parts), values
+
+
+def _marks(values: Sequence[str]) -> str:
+    return ", ".join("?" * len(values))
+
+
+def _info(row: Sequence[object]) -> ArticleInfo:
+    article_id, title, url, source, published, tags, sha256, characters, passages, added = row[:10]
+    return ArticleInfo(
+        id=str(article_id),
+        title=str(title),
+        url=url if url is None else str(url),
+        source=source if source is None else str(source),
+        published=published if published is None else str(published),
+        tags=tuple(json.loads(str(tags))),
+        sha256=str(sha256),
+        characters=int(str(characters)),
+        passages=int(str(passages)),
+        added=str(added),
+    )
+
+
+def _vectors(rows: Sequence[tuple[int, bytes]]) -> tuple[Ids, Vectors]:
+    ids = np.array([row[0] for row in rows], dtype=np.int64)
+    if not rows:
+        return ids, np.empty((0, 0), np.float32)
+    flat = np.frombuffer(b"".join(row[1] for row in rows), dtype="<f2").astype(np.float32)
+    return ids, flat.reshape(len(rows), -1)

@@ -1,0 +1,168 @@
+"""Training data → windows of token ids with their gold spans; written once as one .npz."""
+
+import gzip
+import json
+import random
+import re
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+# What may stand between the members of a list for the whole of it to be one answer.
+_BETWEEN = re.compile(r"[\s,;/&]*(?:,?\s*(?:and|or|as well as|nor)\b)?[\s,;/&]*(?:the|a|an)?\s*", re.IGNORECASE)
+_WORD = re.compile(r"\w+")
+MAX_ANSWER_TOKENS = 40
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Training windows, ragged.
+
+    Attributes:
+        ids: int32 (total,), token ids one after another.
+        bounds: int64 (n + 1,), where each window begins in ids.
+        split: int32 (n,), how many tokens [CLS] question [SEP] are: token type 1 begins there.
+        spans: int32 (m, 3): window, first token, last token; a window without one has no answer.
+        question: int32 (n,), windows of one question carry the same number.
+    """
+
+    ids: np.ndarray
+    bounds: np.ndarray
+    split: np.ndarray
+    spans: np.ndarray
+    question: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Tokens of each window."""
+        return np.diff(self.bounds)
+
+    def save(self, path: Path) -> None:
+        """Write to a file."""
+        np.savez(path, ids=self.ids, bounds=self.bounds, split=self.split, spans=self.spans, question=self.question)
+
+    @classmethod
+    def load(cls, path: Path) -> "Windows":
+        """Read what save wrote."""
+        with np.load(path) as file:
+            return cls(**{name: file[name] for name in ("ids", "bounds", "split", "spans", "question")})
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """Return the examples of one file."""
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def examples(folder: Path, mixture: dict[str, int], dice: random.Random) -> list[dict[str, Any]]:
+    """Return the mixture, each file cut to its cap by chance; several spans become one where the text has it so."""
+    chosen = []
+    for name, cap in mixture.items():
+        rows = [row for row in read_lines(folder / f"{name}.jsonl.gz") if row["question"].strip()]
+        dice.shuffle(rows)
+        for row in rows[:cap]:
+            answers = row["answers"]
+            if row.get("multi") and len(answers) > 1:
+                joined = contiguous(row["context"], answers)
+                answers = [joined] if joined else answers
+            chosen.append({**row, "src": name, "answers": answers})
+    return chosen
+
+
+def contiguous(text: str, answers: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the one span that a list of spans makes, None where other text stands between them."""
+    ordered = sorted(answers, key=lambda answer: answer["start"])
+    for one, two in zip(ordered, ordered[1:], strict=False):
+        end = one["start"] + len(one["text"])
+        if end > two["start"] or not _BETWEEN.fullmatch(text[end : two["start"]]):
+            return None
+    start, end = ordered[0]["start"], ordered[-1]["start"] + len(ordered[-1]["text"])
+    return {"text": text[start:end], "start": start}
+
+
+def negatives(chosen: Sequence[dict[str, Any]], settings: dict[str, Any], dice: random.Random) -> list[dict[str, Any]]:
+    """Return one passage without the answer for a share of the questions: what word search brings up for them."""
+    db = sqlite3.connect(":memory:")
+    db.execute("CREATE VIRTUAL TABLE words USING fts5(body, tokenize = 'porter unicode61')")
+    texts = sorted({row["context"] for row in chosen if row["src"] in settings["from"]})
+    db.executemany("INSERT INTO words (rowid, body) VALUES (?, ?)", enumerate(texts))
+    found = []
+    for row in chosen:
+        if row["src"] not in settings["from"] or not row["answers"] or dice.random() >= settings["share"]:
+            continue
+        words = {word.lower() for word in _WORD.findall(row["question"]) if len(word) > 2 or word.isdigit()}
+        if not words:
+            continue
+        expression = " OR ".join(f'"{word}"' for word in sorted(words))
+        hits = db.execute(
+            "SELECT rowid FROM words WHERE words MATCH ? ORDER BY bm25(words) LIMIT ?", (expression, settings["first"])
+        )
+        answers = [answer["text"].lower() for answer in row["answers"]]
+        others = [
+            texts[hit]
+            for (hit,) in hits
+            if texts[hit] != row["context"] and not any(answer in texts[hit].lower() for answer in answers)
+        ]
+        if others:
+            # The nearer ones more often: those are what a reader will really meet.
+            other = others[min(int(dice.expovariate(0.5)), len(others) - 1)]
+            found.append({**row, "context": other, "answers": [], "impossible": True})
+    return found
+
+
+def tokenize(rows: Sequence[dict[str, Any]], tokenizer: Any, window: int, dice: random.Random) -> Windows:
+    """Return one window per example: where the passage is longer, one that holds the answer, cut at a chance place."""
+    ids: list[np.ndarray] = []
+    split: list[int] = []
+    spans: list[tuple[int, int, int]] = []
+    question: list[int] = []
+    numbers: dict[str, int] = {}
+    for first in range(0, len(rows), 1_000):
+        some = rows[first : first + 1_000]
+        asked = tokenizer([row["question"] for row in some], add_special_tokens=False)["input_ids"]
+        texts = tokenizer([row["context"] for row in some], add_special_tokens=False, return_offsets_mapping=True)
+        for row, head, body, offsets in zip(some, asked, texts["input_ids"], texts["offset_mapping"], strict=True):
+            head = head[:64]
+            room = window - len(head) - 3
+            golds = list(_gold_tokens(row["answers"], offsets))
+            if row["answers"] and not golds:
+                continue
+            start = 0
+            if len(body) > room:
+                if golds:
+                    low, high = dice.choice(golds)
+                    start = dice.randint(max(0, high - room + 1), min(low, len(body) - room))
+                else:
+                    start = dice.randint(0, len(body) - room)
+            piece = body[start : start + room]
+            number = len(split)
+            shift = len(head) + 2 - start
+            kept = [(low, high) for low, high in golds if low >= start and high < start + len(piece)]
+            spans.extend((number, low + shift, high + shift) for low, high in kept)
+            ids.append(np.array([tokenizer.cls_token_id, *head, tokenizer.sep_token_id, *piece, tokenizer.sep_token_id]))
+            split.append(len(head) + 2)
+            question.append(numbers.setdefault(row["question"], len(numbers)))
+    return Windows(
+        ids=np.concatenate(ids).astype(np.int32),
+        bounds=np.r_[0, np.cumsum([len(one) for one in ids])].astype(np.int64),
+        split=np.array(split, np.int32),
+        spans=np.array(spans, np.int32).reshape(-1, 3),
+        question=np.array(question, np.int32),
+    )
+
+
+def _gold_tokens(answers: Sequence[dict[str, Any]], offsets: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    starts = np.array([start for start, _ in offsets])
+    ends = np.array([end for _, end in offsets])
+    for answer in answers:
+        first = int(np.searchsorted(ends, answer["start"], side="right"))
+        last = int(np.searchsorted(starts, answer["start"] + len(answer["text"]), side="left")) - 1
+        if 0 <= first <= last < len(offsets) and last - first < MAX_ANSWER_TOKENS:
+            yield first, last
