@@ -101,7 +101,7 @@ def add(
             for added in target.add(articles, progress=lambda p: advance(p.done + len(failed))):
                 done += 1
                 if as_json:
-                    from api.schemas import AddedOut
+                    from api.replies import AddedOut
 
                     out(AddedOut.from_added(added).model_dump_json())
                 else:
@@ -124,7 +124,7 @@ def ask(
     with _opened(library, read_only=True) as qa:
         answer = qa.ask(question, collection=collection, limit=limit)
         if as_json:
-            from api.schemas import AskOut
+            from api.replies import AskOut
 
             out(AskOut.from_answer(answer).model_dump_json(indent=2))
         else:
@@ -144,7 +144,7 @@ def search(
     with _opened(library, read_only=True) as qa:
         found = qa.library.collection(collection).search(words, limit=limit)
         if as_json:
-            from api.schemas import CandidateOut, SearchOut
+            from api.replies import CandidateOut, SearchOut
 
             out(SearchOut(passages=[CandidateOut.from_candidate(c) for c in found]).model_dump_json(indent=2))
         else:
@@ -165,7 +165,7 @@ def list_(library: Library = None, collection: Collection = "default", as_json: 
             for info in page.articles:
                 shown += 1
                 if as_json:
-                    from api.schemas import ArticleRow
+                    from api.replies import ArticleRow
 
                     out(ArticleRow.from_info(info).model_dump_json())
                 else:
@@ -188,7 +188,7 @@ def show(
     with _opened(library, read_only=True) as qa:
         stored = qa.library.collection(collection).get(article_id)
     if as_json:
-        from api.schemas import ArticleOut
+        from api.replies import ArticleOut
 
         out(ArticleOut.from_stored(stored).model_dump_json(indent=2))
     elif masked:

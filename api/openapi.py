@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from api.schemas import ArticleIn, AskIn, FiltersIn, SearchIn, VerifyIn
+from api.requests import ArticleIn, AskIn, FiltersIn, SearchIn, VerifyIn
 
 _BODIES: tuple[type[BaseModel], ...] = (ArticleIn, AskIn, SearchIn, VerifyIn, FiltersIn)
 _PROBLEM = {

@@ -23,13 +23,13 @@ from index.errors import (
     TooLarge,
     UnsupportedFormat,
 )
+from index.fields import MAX_ARTICLE_CHARACTERS, check_collection_name
 from index.inference import LocalModel, ModelCard, choose_device, choose_dtype, quiet_transformers, set_threads
 from index.library import DEFAULT_COLLECTION, Library
 from index.passages import sentence_around, sentence_spans, split_passages
 from index.sources import count_sources, open_source, read_html
 from index.text import decode_text
 from index.types import (
-    MAX_ARTICLE_CHARACTERS,
     Added,
     Article,
     ArticleInfo,
@@ -42,7 +42,6 @@ from index.types import (
     Passage,
     Progress,
     StoredArticle,
-    check_collection_name,
 )
 
 __all__ = [

@@ -14,8 +14,9 @@ from typing import Self
 from index.collection import Collection
 from index.encoder import Encoder, SentenceEncoder
 from index.errors import CollectionNotFound, LibraryFormatError, LibraryLocked, StorageError
+from index.fields import check_collection_name
 from index.store import DATABASE
-from index.types import CollectionInfo, check_collection_name
+from index.types import CollectionInfo
 
 DEFAULT_COLLECTION = "default"
 _MARKER = "library.json"

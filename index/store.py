@@ -20,8 +20,9 @@ import numpy as np
 import numpy.typing as npt
 
 from index.errors import CollectionNotFound, LibraryCorrupt, LibraryError, StorageError
+from index.fields import instant_range
 from index.migrations import check_version, migrate
-from index.types import Article, MaskedRange, Passage, instant_range
+from index.types import Article, MaskedRange, Passage
 from index.view import Ids, Vectors, View
 
 DATABASE = "articles.db"

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from index.errors import QueryError
-from index.types import ArticleInfo, CollectionInfo, Filters, MaskedRange, Page, Passage, StoredArticle, instant_range
+from index.fields import instant_range
+from index.types import ArticleInfo, CollectionInfo, Filters, MaskedRange, Page, Passage, StoredArticle
 
 Ids = npt.NDArray[np.int64]
 Vectors = npt.NDArray[np.float32]

@@ -4,17 +4,17 @@ import gzip
 import json
 import random
 import re
-import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sklearn.feature_extraction.text import TfidfVectorizer
 
 # What may stand between the members of a list for the whole of it to be one answer.
 _BETWEEN = re.compile(r"[\s,;/&]*(?:,?\s*(?:and|or|as well as|nor)\b)?[\s,;/&]*(?:the|a|an)?\s*", re.IGNORECASE)
-_WORD = re.compile(r"\w+")
 MAX_ANSWER_TOKENS = 40
 
 
@@ -79,7 +79,7 @@ def examples(folder: Path, mixture: dict[str, int], dice: random.Random) -> list
 def contiguous(text: str, answers: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
     """Return the one span that a list of spans makes, None where other text stands between them."""
     ordered = sorted(answers, key=lambda answer: answer["start"])
-    for one, two in zip(ordered, ordered[1:], strict=False):
+    for one, two in pairwise(ordered):
         end = one["start"] + len(one["text"])
         if end > two["start"] or not _BETWEEN.fullmatch(text[end : two["start"]]):
             return None
@@ -89,31 +89,28 @@ def contiguous(text: str, answers: Sequence[dict[str, Any]]) -> dict[str, Any] |
 
 def negatives(chosen: Sequence[dict[str, Any]], settings: dict[str, Any], dice: random.Random) -> list[dict[str, Any]]:
     """Return one passage without the answer for a share of the questions: what word search brings up for them."""
-    db = sqlite3.connect(":memory:")
-    db.execute("CREATE VIRTUAL TABLE words USING fts5(body, tokenize = 'porter unicode61')")
+    asked = [row for row in chosen if row["src"] in settings["from"] and row["answers"]]
+    asked = [row for row in asked if dice.random() < settings["share"]]
     texts = sorted({row["context"] for row in chosen if row["src"] in settings["from"]})
-    db.executemany("INSERT INTO words (rowid, body) VALUES (?, ?)", enumerate(texts))
+    words = TfidfVectorizer(sublinear_tf=True, stop_words="english", max_df=0.1)
+    passages = words.fit_transform(texts).T.tocsc()
     found = []
-    for row in chosen:
-        if row["src"] not in settings["from"] or not row["answers"] or dice.random() >= settings["share"]:
-            continue
-        words = {word.lower() for word in _WORD.findall(row["question"]) if len(word) > 2 or word.isdigit()}
-        if not words:
-            continue
-        expression = " OR ".join(f'"{word}"' for word in sorted(words))
-        hits = db.execute(
-            "SELECT rowid FROM words WHERE words MATCH ? ORDER BY bm25(words) LIMIT ?", (expression, settings["first"])
-        )
-        answers = [answer["text"].lower() for answer in row["answers"]]
-        others = [
-            texts[hit]
-            for (hit,) in hits
-            if texts[hit] != row["context"] and not any(answer in texts[hit].lower() for answer in answers)
-        ]
-        if others:
-            # The nearer ones more often: those are what a reader will really meet.
-            other = others[min(int(dice.expovariate(0.5)), len(others) - 1)]
-            found.append({**row, "context": other, "answers": [], "impossible": True})
+    for first in range(0, len(asked), 500):
+        some = asked[first : first + 500]
+        scores = (words.transform([row["question"] for row in some]) @ passages).tocsr()
+        for place, row in enumerate(some):
+            near = scores.getrow(place)
+            hits = near.indices[np.argsort(-near.data, kind="stable")[: settings["first"]]]
+            answers = [answer["text"].lower() for answer in row["answers"]]
+            others = [
+                texts[hit]
+                for hit in hits
+                if texts[hit] != row["context"] and not any(answer in texts[hit].lower() for answer in answers)
+            ]
+            if others:
+                # The nearer ones more often: those are what a reader will really meet.
+                other = others[min(int(dice.expovariate(0.5)), len(others) - 1)]
+                found.append({**row, "context": other, "answers": [], "impossible": True})
     return found
 
 
@@ -146,7 +143,9 @@ def tokenize(rows: Sequence[dict[str, Any]], tokenizer: Any, window: int, dice: 
             shift = len(head) + 2 - start
             kept = [(low, high) for low, high in golds if low >= start and high < start + len(piece)]
             spans.extend((number, low + shift, high + shift) for low, high in kept)
-            ids.append(np.array([tokenizer.cls_token_id, *head, tokenizer.sep_token_id, *piece, tokenizer.sep_token_id]))
+            ids.append(
+                np.array([tokenizer.cls_token_id, *head, tokenizer.sep_token_id, *piece, tokenizer.sep_token_id])
+            )
             split.append(len(head) + 2)
             question.append(numbers.setdefault(row["question"], len(numbers)))
     return Windows(

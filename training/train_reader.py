@@ -137,19 +137,18 @@ def walk(windows: Windows, config: dict[str, Any], epoch: int, skip: int) -> Ite
         epoch, skip = epoch + 1, 0
 
 
-def develop(model: Any, tokenizer: Any, dev: Path, limit: int, folder: Path) -> dict[str, float]:
+def develop(model: Any, tokenizer: Any, dev: Path, limit: int, folder: Path) -> dict[str, Any]:
     """Return development scores of the model as it is."""
-    from qa import evaluate_reading, load_examples
-    from qa.reader import Reader
+    from qa import Options, QuestionAnswering, evaluate_reading, load_examples
 
     save(model, tokenizer, folder)
-    reader = Reader(str(folder), precision="float32")
     scores = {}
-    for name in ("squad11-dev-A.json.gz", "squad20-dev-A.json.gz"):
-        chosen = load_examples(dev / name)
-        step = max(1, len(chosen) // limit)
-        report = evaluate_reading(reader, chosen[::step][:limit])
-        scores[name.split("-")[0]] = {"f1": report.f1, "auroc": report.auroc}
+    with QuestionAnswering.open(folder.with_name("empty"), options=Options(reader=str(folder))) as qa:
+        for name in ("squad11-dev-A.json.gz", "squad20-dev-A.json.gz"):
+            chosen = load_examples(dev / name)
+            step = max(1, len(chosen) // limit)
+            report = evaluate_reading(qa, chosen[::step][:limit])
+            scores[name.split("-")[0]] = {"answerable_f1": report.has_answer["f1"], "auroc": report.auroc}
     return scores
 
 
@@ -196,12 +195,12 @@ def main() -> None:
         attention_probs_dropout_prob=0.0,
     ).to(device)
     optimizer = torch.optim.AdamW(groups(model, config), lr=0.0, betas=(0.9, 0.98))
-    epoch, place, seen = 0, 0, 0
+    epoch, skip, seen = 0, 0, 0
     if state_file.exists():
         state = torch.load(state_file, map_location=device, weights_only=True)
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
-        epoch, place, seen = state["epoch"], state["place"] + 1, state["seen"]
+        epoch, skip, seen = state["epoch"], state["place"] + 1, state["seen"]
         print(f"going on at {seen:,} tokens", flush=True)
     fall = options.tokens * (1 - config["decay_share"])
     kept = options.out / "before-fall.pt"
@@ -210,13 +209,12 @@ def main() -> None:
     begun, begun_at = time.monotonic(), seen
     model.train()
 
-    def checkpoint(path: Path) -> None:
+    def checkpoint(path: Path, **where: int) -> None:
         part = path.with_suffix(".part")
-        facts = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
-        torch.save({**facts, "epoch": epoch, "place": place, "seen": seen}, part)
+        torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), **where}, part)
         part.replace(path)
 
-    for epoch, place, batch in walk(windows, config, epoch, place):
+    for turn, place, batch in walk(windows, config, epoch, skip):
         if seen >= options.tokens:
             break
         share = rate(seen, options.tokens, config)
@@ -224,29 +222,27 @@ def main() -> None:
             group["lr"] = group["peak"] * share
         tensors = {name: tensor.to(device) for name, tensor in collate(windows, batch, spans).items()}
         with torch.autocast(device, torch.bfloat16, enabled=half):
-            output = model(
-                input_ids=tensors["ids"], attention_mask=tensors["mask"], token_type_ids=tensors["types"]
-            )
+            output = model(input_ids=tensors["ids"], attention_mask=tensors["mask"], token_type_ids=tensors["types"])
         loss = (
             marginal_loss(output.start_logits, tensors["starts"], tensors["allowed"])
             + marginal_loss(output.end_logits, tensors["ends"], tensors["allowed"])
         ).mean() / 2
-        if not math.isfinite(float(loss)):
-            raise SystemExit(f"the loss is {float(loss)} at {seen:,} tokens")
+        losses.append(loss.item())
+        if not math.isfinite(losses[-1]):
+            raise SystemExit(f"the loss is {losses[-1]} at {seen:,} tokens")
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), config["clip"])
         optimizer.step()
         before, seen = seen, seen + int(tensors["mask"].sum())
-        losses.append(float(loss))
         if before < fall <= seen:
-            checkpoint(kept)
+            checkpoint(kept, epoch=turn, place=place, seen=seen)
         if seen >= next_check or seen >= options.tokens:
             next_check += config["checkpoint_every"]
-            checkpoint(state_file)
+            checkpoint(state_file, epoch=turn, place=place, seen=seen)
             row: dict[str, Any] = {
                 "tokens": seen,
-                "epoch": epoch,
+                "epoch": turn,
                 "loss": round(float(np.mean(losses)), 4),
                 "rate": round(share, 3),
                 "tokens_per_second": round((seen - begun_at) / (time.monotonic() - begun)),

@@ -9,16 +9,8 @@ from starlette.concurrency import run_in_threadpool
 from api.bodies import read_body, read_query
 from api.openapi import body_of, query_of
 from api.problems import Problem
-from api.schemas import (
-    AddedOut,
-    ArticleIn,
-    ArticleOut,
-    ArticleRow,
-    ArticlesOut,
-    Strict,
-    VerifyIn,
-    VerifyOut,
-)
+from api.replies import AddedOut, ArticleOut, ArticleRow, ArticlesOut, VerifyOut
+from api.requests import ArticleIn, Strict, VerifyIn
 from api.state import ready_state, state_of
 from api.workers import WRITE, Job
 from index import DEFAULT_COLLECTION, Added, ArticleNotFound, check_collection_name

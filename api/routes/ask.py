@@ -8,7 +8,8 @@ from fastapi import APIRouter, Request, Response
 
 from api.bodies import read_body, read_query, until_gone
 from api.openapi import body_of, query_of
-from api.schemas import AskIn, AskOut, CandidateOut, new_id
+from api.replies import AskOut, CandidateOut, new_id
+from api.requests import AskIn
 from api.state import State, ready_state
 from api.streaming import Event, stream
 from api.workers import ASK, Job

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from api.schemas import CollectionOut, CollectionsOut
+from api.replies import CollectionOut, CollectionsOut
 from api.state import ready_state, state_of
 from api.workers import WRITE
 

@@ -6,7 +6,8 @@ from fastapi import APIRouter, Request
 
 from api.bodies import read_body, until_gone
 from api.openapi import body_of
-from api.schemas import CandidateOut, SearchIn, SearchOut
+from api.replies import CandidateOut, SearchOut
+from api.requests import SearchIn
 from api.state import ready_state
 from api.workers import SEARCH
 

@@ -11,11 +11,12 @@ import orjson
 
 from index.cleaning import metadata_from_text
 from index.errors import ArticleError, CitespanError, InputError, TooLarge, UnsupportedFormat
+from index.fields import MAX_TITLE_CHARACTERS
 from index.sources.html import decode_html, looks_like_html, read_html
 from index.sources.markdown import has_front_matter, read_markdown
 from index.sources.ndjson import article_from_json, read_ndjson
 from index.text import decode_text
-from index.types import MAX_TITLE_CHARACTERS, Article, Failure
+from index.types import Article, Failure
 
 MAX_FILE_BYTES = 32 * 1024**2
 _PAGES = (".html", ".htm", ".xhtml")

@@ -6,9 +6,10 @@ from urllib.parse import urlsplit
 
 from index.cleaning import metadata_from_text
 from index.errors import ArticleError, TooLarge
+from index.fields import check_url, instant_range
 from index.sources.worker import Worker
 from index.text import decode_text
-from index.types import Article, check_url, instant_range
+from index.types import Article
 
 MAX_HTML_CHARACTERS = 16 * 1024**2
 _CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w-]{2,40})", re.IGNORECASE)

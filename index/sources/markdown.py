@@ -5,7 +5,8 @@ from typing import Any
 
 from index.cleaning import metadata_from_text
 from index.errors import ArticleError
-from index.types import Article, instant_range
+from index.fields import instant_range
+from index.types import Article
 
 _FRONT = re.compile(r"\A---[ \t]*\r?\n(.*?)\r?\n(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)", re.DOTALL)
 

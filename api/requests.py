@@ -1,0 +1,120 @@
+"""Request models of the HTTP interface, and how they become the frozen types."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from index import (
+    Article,
+    Filters,
+    read_html,
+)
+from qa import MAX_LIMIT, MAX_PASSAGES, MAX_QUESTION_CHARACTERS
+
+Question = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_QUESTION_CHARACTERS, strict=True)
+]
+Names = Annotated[list[Annotated[str, Field(max_length=300)]], Field(max_length=1_000)]
+
+
+class Strict(BaseModel):
+    """A request body: no unknown fields, no "5" for 5."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+
+
+class FiltersIn(Strict):
+    """Which articles may be searched; what is left out allows all."""
+
+    published_from: str | None = Field(None, description="ISO 8601; only articles published then or later")
+    published_to: str | None = Field(None, description="ISO 8601; only articles published then or earlier")
+    sources: Names = Field(default_factory=list, description="only these sources")
+    tags: Names = Field(default_factory=list, description="only articles with one of these tags")
+    article_ids: Names = Field(default_factory=list, description="only these articles")
+
+    def to_filters(self, as_of: str | None = None) -> Filters:
+        """Return the frozen type.
+
+        Raises:
+            QueryError: a date is not ISO 8601, or from is after to.
+        """
+        return Filters(
+            published_from=self.published_from,
+            published_to=self.published_to,
+            sources=tuple(self.sources),
+            tags=tuple(self.tags),
+            article_ids=tuple(self.article_ids),
+            as_of=as_of,
+        )
+
+
+class AskIn(Strict):
+    """A question."""
+
+    question: Question
+    collection: str = "default"
+    limit: int = Field(5, ge=1, le=MAX_LIMIT, description="at most so many distinct answers")
+    passages: int = Field(10, ge=1, le=MAX_PASSAGES, description="at most so many passages are read")
+    filters: FiltersIn = Field(default_factory=FiltersIn)
+    as_of: str | None = Field(None, description="ISO 8601; hides what was published later")
+    min_confidence: float = Field(0.0, ge=0, le=1, description="answers below it are left out")
+    include: list[Literal["passages"]] = Field(default_factory=list, max_length=1)
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the keyword arguments of QuestionAnswering.steps."""
+        return {
+            "collection": self.collection,
+            "limit": self.limit,
+            "passages": self.passages,
+            "filters": self.filters.to_filters(self.as_of),
+            "min_confidence": self.min_confidence,
+        }
+
+
+class SearchIn(Strict):
+    """Words to look for."""
+
+    query: Question
+    collection: str = "default"
+    limit: int = Field(10, ge=1, le=100)
+    filters: FiltersIn = Field(default_factory=FiltersIn)
+
+
+class ArticleIn(Strict):
+    """An article to add: either text or html."""
+
+    text: str | None = None
+    html: str | None = None
+    id: str | None = None
+    title: str | None = None
+    url: str | None = None
+    source: str | None = None
+    published: str | None = None
+    tags: list[str] = Field(default_factory=list, max_length=64)
+    collection: str = "default"
+
+    def to_article(self) -> Article:
+        """Return the frozen type; html is extracted.
+
+        Raises:
+            InputError: a field cannot be used.
+        """
+        known = {"title": self.title, "url": self.url, "source": self.source, "published": self.published}
+        fields: dict[str, Any] = {name: value for name, value in known.items() if value is not None}
+        if self.id is not None:
+            fields["id"] = self.id
+        fields["tags"] = tuple(self.tags)
+        if self.html is not None:
+            return read_html(self.html, **fields)
+        return Article(text=self.text or "", **fields)
+
+
+class VerifyIn(Strict):
+    """An answer given earlier: does it still stand in its source?"""
+
+    article_id: str = Field(max_length=200)
+    article_start: int = Field(ge=0)
+    article_end: int = Field(ge=0)
+    text: str = Field(min_length=1, max_length=10_000)
+    sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$")
+    collection: str = "default"
