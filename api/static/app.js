@@ -8,6 +8,11 @@ const $ = (selector) => document.querySelector(selector);
 const status = $("#status");
 let asking = null;
 
+function say(text, how = "") {
+  status.textContent = text;
+  status.className = `status ${how}`;
+}
+
 const collection = () => $("#collection").value || "default";
 const inCollection = () => `collection=${encodeURIComponent(collection())}`;
 
@@ -27,28 +32,27 @@ async function ask(question) {
   const own = asking;
   const turn = element("article", { class: "turn", "aria-busy": "true" }, element("h2", {}, isolated(question)));
   $("#answers").prepend(turn);
-  status.textContent = "Looking through the articles …";
+  say("Looking through the articles …");
   const body = { question, collection: collection(), filters: filters() };
   try {
     let reply = null;
     for await (const [event, data] of stream("/v1/ask/stream", body, own.signal)) {
-      if (event === "retrieved") status.textContent = `Reading ${data.passages.length} passages …`;
+      if (event === "retrieved") say(`Reading ${data.passages.length} passages …`);
       else if (event === "answer") showReply(turn, data, openArticle);
       else if (event === "done") reply = data;
       else if (event === "error") throw new Problem(data, null);
     }
     if (!reply) throw new Problem({ detail: "The connection ended before the answer was there." }, 1);
     showReply(turn, reply, openArticle);
-    status.textContent = reply.answered
-      ? `Answer: ${reply.answer}. ${Math.round(reply.confidence * 100)} percent sure.`
-      : "No answer found.";
+    // Seen on the card itself: said once more for those who listen.
+    say(reply.answered ? `Answer: ${reply.answer}. ${Math.round(reply.confidence * 100)} percent sure.` : "No answer found.", "heard");
     history.replaceState(null, "", `?q=${encodeURIComponent(question)}`);
   } catch (error) {
     if (error.name === "AbortError") {
       turn.remove();
       return;
     }
-    status.textContent = "";
+    say("");
     turn.append(element("p", { class: "problem", role: "alert" }, error.message));
     const again = element("button", { type: "button", onclick: () => { turn.remove(); ask(question); } }, "Try again");
     turn.append(again);
@@ -143,7 +147,7 @@ async function removeArticle(article, item) {
   try {
     await call(`/v1/articles/${encodeURIComponent(article.id)}?${inCollection()}`, { method: "DELETE" });
     item.remove();
-    status.textContent = `Removed ${article.title || article.id}.`;
+    say(`Removed ${article.title || article.id}.`);
     loadCounts();
   } catch (error) {
     item.append(element("span", { class: "problem", role: "alert" }, error.message));
@@ -205,7 +209,7 @@ $("#add-form").addEventListener("submit", async (event) => {
     isHtml = false;
     problem.textContent = "";
     $("#add").close();
-    status.textContent = `Added “${added.title || added.id}”: ${added.passages} ${added.passages === 1 ? "passage" : "passages"}. Ask away.`;
+    say(`Added “${added.title || added.id}”: ${added.passages} ${added.passages === 1 ? "passage" : "passages"}. Ask away.`);
     $("#question").focus();
     loadCounts();
   } catch (error) {
