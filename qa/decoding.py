@@ -1,4 +1,4 @@
-"""Scores → spans.  Pure numpy.
+"""Scores → spans, on arrays and strings alone.
 
 A span scores start + end − the no-answer score of its window.  Left un-normalised, such scores
 compare across windows and passages (Clark & Gardner 2018, arXiv:1710.10723).
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from index import sentence_spans
 from qa.reader import Window
 
 MAX_ANSWER_TOKENS = 40
@@ -36,7 +37,7 @@ class ScoredSpan:
 def decode(
     text: str, windows: Sequence[Window], *, n_best: int = N_BEST, max_tokens: int = MAX_ANSWER_TOKENS
 ) -> list[ScoredSpan]:
-    """Return the best spans of one passage, best first, none twice.
+    """Return the best spans of one passage, best first, none twice and none across paragraphs.
 
     Args:
         text: the passage's text.
@@ -48,7 +49,7 @@ def decode(
     for window in windows:
         for start, end, score in _pairs(window, n_best, max_tokens):
             place = _tidy(text, int(window.offsets[start, 0]), int(window.offsets[end, 1]))
-            if place is not None and score > best.get(place, -np.inf):
+            if place is not None and score > best.get(place, -np.inf) and not _joins_blocks(text, *place):
                 best[place] = score
     ranked = sorted(best.items(), key=lambda entry: (-entry[1], entry[0]))
     return [ScoredSpan(start, end, score) for (start, end), score in ranked[:n_best]]
@@ -88,6 +89,13 @@ def _tidy(text: str, start: int, end: int) -> tuple[int, int] | None:
     while start > 0 and (_belongs(text[start]) or text[start - 1] == "\u200d"):
         start -= 1
     return start, end
+
+
+def _joins_blocks(text: str, start: int, end: int) -> bool:
+    """Whether a span runs on from a heading or paragraph into the next; a wrapped line is no such end."""
+    if "\n" not in text[start:end]:
+        return False
+    return any(start < stop < end and "\n" in text[stop:end] for _, stop in sentence_spans(text))
 
 
 def _belongs(character: str) -> bool:

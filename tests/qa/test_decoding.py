@@ -93,3 +93,29 @@ def test_batches_hold_each_window_once_and_like_lengths_together(lengths: list[i
         longest = max(lengths[place] for place in batch)
         assert len(batch) == 1 or longest * len(batch) <= 2_048
         assert min(lengths[place] for place in batch) >= 0.8 * longest
+
+
+def test_a_span_does_not_run_from_a_heading_into_the_paragraph() -> None:
+    text = "The story of CRISPR\n\nBacteria keep a memory."
+    offsets = np.array([(0, 3), (4, 9), (10, 12), (13, 19), (21, 29), (30, 34)], np.int64)
+    made = Window(
+        0,
+        np.array([9, 0, 0, 5, 1, 0], np.float32),
+        np.array([0, 0, 0, 2, 9, 0], np.float32),
+        0.0,
+        offsets,
+        np.arange(6),
+    )
+    found = [text[span.start : span.end] for span in decode(text, [made], n_best=50)]
+    assert found[0] == "The story of CRISPR" and "Bacteria" in found
+    assert not [span for span in found if "\n" in span]
+
+
+def test_a_span_may_run_over_a_wrapped_line() -> None:
+    text = "The committee met on Monday morning and agreed that North\n"
+    text += "Korea should be asked once more before the end of the month, and\nsaid so."
+    start = text.index("North")
+    offsets = np.array([(start, start + 5), (start + 6, start + 11)], np.int64)
+    made = Window(0, np.array([9, 0], np.float32), np.array([0, 9], np.float32), 0.0, offsets, np.arange(2))
+    best = decode(text, [made])[0]
+    assert text[best.start : best.end] == "North\nKorea"
