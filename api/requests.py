@@ -8,6 +8,7 @@ from index import (
     Article,
     Filters,
     read_html,
+    read_text,
 )
 from qa import MAX_LIMIT, MAX_PASSAGES, MAX_QUESTION_CHARACTERS
 
@@ -94,7 +95,7 @@ class ArticleIn(Strict):
     collection: str = "default"
 
     def to_article(self) -> Article:
-        """Return the frozen type; html is extracted.
+        """Return the frozen type; html is extracted, and title, source and date are found where not given.
 
         Raises:
             InputError: a field cannot be used.
@@ -106,7 +107,7 @@ class ArticleIn(Strict):
         fields["tags"] = tuple(self.tags)
         if self.html is not None:
             return read_html(self.html, **fields)
-        return Article(text=self.text or "", **fields)
+        return read_text(self.text or "", **fields)
 
 
 class VerifyIn(Strict):

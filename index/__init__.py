@@ -27,7 +27,7 @@ from index.fields import MAX_ARTICLE_CHARACTERS, check_collection_name
 from index.inference import LocalModel, ModelCard, choose_device, choose_dtype, quiet_transformers, set_threads
 from index.library import DEFAULT_COLLECTION, Library
 from index.passages import sentence_around, sentence_spans, split_passages
-from index.sources import count_sources, open_source, read_html
+from index.sources import count_sources, open_source, read_html, read_text
 from index.text import decode_text
 from index.types import (
     Added,
@@ -91,6 +91,7 @@ __all__ = [
     "open_source",
     "quiet_transformers",
     "read_html",
+    "read_text",
     "sentence_around",
     "sentence_spans",
     "set_threads",

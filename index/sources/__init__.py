@@ -10,9 +10,10 @@ from index.errors import ArticleError, InputError
 from index.sources.files import read_file, walk
 from index.sources.html import read_html
 from index.sources.ndjson import article_from_json, read_ndjson
+from index.sources.plain import read_text
 from index.types import Article, Failure
 
-__all__ = ["article_from_json", "count_sources", "open_source", "read_html"]
+__all__ = ["article_from_json", "count_sources", "open_source", "read_html", "read_text"]
 
 
 def open_source(source: str | Path, *, stdin: BinaryIO | None = None) -> Iterator[Article | Failure]:

@@ -9,12 +9,11 @@ from typing import Any
 
 import orjson
 
-from index.cleaning import metadata_from_text
 from index.errors import ArticleError, CitespanError, InputError, TooLarge, UnsupportedFormat
-from index.fields import MAX_TITLE_CHARACTERS
 from index.sources.html import decode_html, looks_like_html, read_html
 from index.sources.markdown import has_front_matter, read_markdown
 from index.sources.ndjson import article_from_json, read_ndjson
+from index.sources.plain import read_text
 from index.text import decode_text
 from index.types import Article, Failure
 
@@ -73,10 +72,7 @@ def _read_whole(path: Path) -> Iterator[Article | Failure]:
     elif suffix in (".md", ".markdown") or has_front_matter(text):
         yield _titled(read_markdown(text, **known), path)
     else:
-        text = decode_text(data)
-        own = metadata_from_text(text)
-        title = (own.title or "")[:MAX_TITLE_CHARACTERS]
-        yield _titled(Article(text=text, title=title, source=own.source, published=own.published, **known), path)
+        yield _titled(read_text(decode_text(data), **known), path)
 
 
 def article_id(path: Path) -> str:

@@ -163,6 +163,18 @@ def test_search(client: httpx2.Client) -> None:
     assert set(found[0]) >= {"article", "passage", "score", "dense_rank", "lexical_rank"}
 
 
+def test_pasted_text_says_its_own_title_date_and_site(client: httpx2.Client) -> None:
+    text = "date 2021-03-04 Home » The old mill of Farhill opens again – Farhill Post\nIt grinds since Monday.\n"
+    made = client.post("/v1/articles", json={"id": "mill", "text": text})
+    assert (made.status_code, made.json()["title"]) == (201, "The old mill of Farhill opens again")
+    found = client.get("/v1/articles/mill").json()
+    assert (found["published"], found["source"], found["text"]) == ("2021-03-04", "Farhill Post", text)
+    client.post("/v1/articles", json={"id": "mill", "text": text, "title": "Mine", "published": "2022-01-01"})
+    given = client.get("/v1/articles/mill").json()
+    assert (given["title"], given["published"], given["source"]) == ("Mine", "2022-01-01", "Farhill Post")
+    assert client.delete("/v1/articles/mill").status_code == 204
+
+
 def test_twenty_at_once_with_one_id_make_one_article(server: Server) -> None:
     def post(number: int) -> int:
         body = {"id": "same", "text": f"Version {number} of the text.", "collection": "race"}
