@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.terminal import out, plain, print_added, print_answer, print_candidate, progress, say
+from api.terminal import out, plain, print_added, print_answer, print_candidate, print_figures, progress, say
 
 if TYPE_CHECKING:
     from api.settings import Settings
@@ -248,30 +248,44 @@ def eval_(
     open_: Annotated[
         bool, typer.Option("--open", help="Ask the whole collection instead of the question's own paragraph.")
     ] = False,
+    retrieval: Annotated[
+        bool, typer.Option("--retrieval", help="Only look for each question's paragraph: recall and MRR.")
+    ] = False,
+    confidence: Annotated[
+        bool,
+        typer.Option(
+            "--confidence", help="Ask each question with and without its articles: calibration, and knowing when not."
+        ),
+    ] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many questions.")] = None,
+    outcomes: Annotated[
+        Path | None,
+        typer.Option(help="Keep what became of each question here; a run that was stopped goes on from it."),
+    ] = None,
     library: Library = None,
     collection: Collection = "default",
     as_json: AsJson = False,
 ) -> None:
-    """Measure exact match, F1 and recall on a file of questions."""
-    from qa import evaluate_open, evaluate_reading, load_examples
+    """Measure answers, retrieval or confidence on a file of questions."""
+    from qa import evaluate_confidence, evaluate_open, evaluate_reading, evaluate_retrieval, load_examples
 
+    if open_ + retrieval + confidence > 1:
+        raise Stop(2, "give one of --open, --retrieval and --confidence, not several")
     examples = load_examples(file)[:limit]
+    whole = evaluate_open if open_ else evaluate_retrieval if retrieval else evaluate_confidence if confidence else None
     with (
-        _opened(library, read_only=True) if open_ else _reader_only(library) as qa,
+        _opened(library, read_only=True) if whole else _reader_only(library) as qa,
         progress("asking", len(examples)) as advance,
     ):
-        if open_:
-            report = evaluate_open(qa, examples, collection=collection, progress=advance)
+        if whole:
+            report = whole(qa, examples, collection=collection, kept=outcomes, progress=advance)
         else:
-            report = evaluate_reading(qa, examples, progress=advance)
+            report = evaluate_reading(qa, examples, kept=outcomes, progress=advance)
     facts = report.as_dict()
     if as_json:
         out(json.dumps(facts))
-        return
-    for name, value in facts.items():
-        shown = "  ".join(f"{key} {part}" for key, part in value.items()) if isinstance(value, dict) else value
-        out(f"{name:<12} {shown}")
+    else:
+        print_figures(facts)
 
 
 @app.command()

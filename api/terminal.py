@@ -4,7 +4,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from index import Added, ArticleInfo, Candidate
@@ -118,3 +118,18 @@ def out(line: str) -> None:
 def say(line: str) -> None:
     """Write a message, as one line."""
     sys.stderr.write(f"citespan: {' '.join(line.split())}\n")
+
+
+def print_figures(facts: dict[str, Any]) -> None:
+    """Print a report, a line a figure; what has parts indented."""
+    for name, value in facts.items():
+        if name == "bins":
+            for row in value:
+                out(f"{name:<20} " + "  ".join(f"{key} {round(part, 3)}" for key, part in row.items()))
+        elif name == "levels":
+            for level, row in value.items():
+                out(f"{level:<20} " + "  ".join(f"{key} {part}" for key, part in row.items()))
+        elif isinstance(value, dict):
+            out(f"{name:<20} " + "  ".join(f"{key} {part}" for key, part in value.items()))
+        else:
+            out(f"{name:<20} {value}")

@@ -7,7 +7,8 @@
     answer = qa.ask("Which countries recognize the annexations?")
 """
 
-from qa.evaluation import Example, Report, evaluate_open, evaluate_reading, load_examples
+from qa.evaluation import Report, evaluate_confidence, evaluate_open, evaluate_reading, evaluate_retrieval
+from qa.examples import Example, load_examples
 from qa.pipeline import (
     MAX_LIMIT,
     MAX_PASSAGES,
@@ -48,7 +49,9 @@ __all__ = [
     "Span",
     "Support",
     "Timings",
+    "evaluate_confidence",
     "evaluate_open",
     "evaluate_reading",
+    "evaluate_retrieval",
     "load_examples",
 ]

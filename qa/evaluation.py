@@ -1,81 +1,91 @@
-"""Exact match, F1, recall: with the gold paragraph given, or open over a whole collection.
+"""Questions with references → figures: reading, open answering, retrieval, confidence.
 
-Exact match and F1 are SQuAD's (Rajpurkar et al. 2016, arXiv:1606.05250; with unanswerable
-questions 2018, arXiv:1806.03822).
+Each question gives an outcome, a plain record; figures are made of the outcomes alone.  Outcomes can
+be kept in a file, a line each: to be looked at, and for a run that was stopped to go on.
 """
 
-import gzip
 import hashlib
 import json
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from index import DEFAULT_COLLECTION, Collection, InputError, UnsupportedFormat
-from qa.merging import normalize
+from index import DEFAULT_COLLECTION, Candidate, Collection, InputError
+from qa.examples import Example
+from qa.metrics import (
+    auroc,
+    calibration_error,
+    exact_match,
+    f1,
+    percent,
+    recall_and_mrr,
+    reliability,
+    risk_coverage_area,
+    span_counts,
+    span_figures,
+)
 from qa.pipeline import QuestionAnswering
 
-RECALL_AT = (1, 5, 10, 20)
 # An answer counts as right for calibration if it shares at least this F1 with a reference.
 RIGHT_F1 = 0.5
-_BINS = 10
+# Passages looked at for the first 20 articles; each ranking is a hundred deep.
+_DEPTH = 200
+_READ = 10
+_NO_SPAN = -100.0
 
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """One question with its reference answers.
-
-    Attributes:
-        question: the question.
-        context: the paragraph that holds the answer, or seems to.
-        answers: references; any of them is right; where ``multi``, one that joins all spans.
-        impossible: whether the paragraph holds no answer.
-        multi: whether the answer has several spans.
-    """
-
-    question: str
-    context: str
-    answers: tuple[str, ...]
-    impossible: bool
-    multi: bool = False
+Outcome = dict[str, Any]
+Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Figures, in percent where they are shares but for ece and auroc, which are 0..1.
+    """Figures, in percent where they are shares but for mrr, ece, aurc and auroc, which are 0..1.
 
     Attributes:
-        task: ``reading`` or ``open``.
+        task: ``reading``, ``open``, ``retrieval`` or ``confidence``.
         questions: how many were asked.
         exact_match: mean over all questions.
         f1: mean over all questions.
         has_answer: the same over the answerable ones, with their number.
-        no_answer: the same over the unanswerable ones; None where there are none.
+        no_answer: the same over the unanswerable ones.
+        spans: where answers have several spans: precision, recall and F1 over the spans.
         answered: share of questions that the product would have answered, and how many of those
-            answers were right; None for reading.
-        recall: share of questions with the gold paragraph among the first k; None for reading.
-        mrr: mean reciprocal rank of the gold paragraph among the first 20, 0..1; None for reading.
-        ece: expected calibration error of confidence, 10 bins; None for reading.
-        auroc: area under ROC: of answerable by score (reading) or of right by confidence (open);
-            None where all are alike.
+            answers were right.
+        recall: share of questions with the gold paragraph among the first k.
+        mrr: mean reciprocal rank of the gold paragraph among the first 20.
+        dense: recall and mrr of the vectors' ranking alone.
+        lexical: recall and mrr of the words' ranking alone.
+        ece: expected calibration error of confidence, 10 bins.
+        aurc: area under the risk-coverage curve of confidence.
+        auroc: area under ROC: of answerable by score (reading) or of right by confidence (open, confidence).
+        auroc_in_collection: area under ROC of "the answer is in the collection" by confidence.
+        levels: of each confidence level, how many answers had it and how many of them were right.
+        bins: of each tenth of confidence, how many answers, their mean confidence and how many were right, 0..1.
         median_ms: median time of one question.
     """
 
     task: str
     questions: int
-    exact_match: float
-    f1: float
-    has_answer: dict[str, float]
+    exact_match: float | None = None
+    f1: float | None = None
+    has_answer: dict[str, float] | None = None
     no_answer: dict[str, float] | None = None
+    spans: dict[str, float] | None = None
     answered: dict[str, float] | None = None
     recall: dict[str, float] | None = None
     mrr: float | None = None
+    dense: dict[str, float] | None = None
+    lexical: dict[str, float] | None = None
     ece: float | None = None
+    aurc: float | None = None
     auroc: float | None = None
+    auroc_in_collection: float | None = None
+    levels: dict[str, dict[str, float]] | None = None
+    bins: list[dict[str, float]] | None = None
     median_ms: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -84,46 +94,12 @@ class Report:
         return {name: value for name, value in facts.items() if value is not None}
 
 
-def load_examples(path: str | Path) -> list[Example]:
-    """Read questions in SQuAD's format (.json) or one example a line (.jsonl), either one gzipped.
-
-    Raises:
-        InputError: no such file, or a line or field is not as it should be.
-        UnsupportedFormat: another suffix.
-    """
-    file = Path(path)
-    name = file.name.removesuffix(".gz")
-    try:
-        raw = file.read_bytes()
-        text = (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).decode("utf-8")
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read: {error}") from error
-    try:
-        if name.endswith(".jsonl"):
-            examples = [_from_line(json.loads(line)) for line in text.splitlines() if line.strip()]
-        elif name.endswith(".json"):
-            examples = list(_from_squad(json.loads(text)))
-        else:
-            raise UnsupportedFormat(f"{path}: give a .json file in SQuAD's format or .jsonl, either may end in .gz")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path} is not a file of questions: {type(error).__name__}: {error}") from error
-    if not examples:
-        raise InputError(f"{path} holds no questions")
-    return examples
-
-
-def exact_match(prediction: str, references: Sequence[str]) -> float:
-    """Return 1.0 if the normalised prediction equals a normalised reference, else 0.0; no reference: "" is right."""
-    return float(any(normalize(prediction) == normalize(reference) for reference in references or ("",)))
-
-
-def f1(prediction: str, references: Sequence[str]) -> float:
-    """Return the best F1, 0..1, over the bags of normalised words; no reference: "" is right."""
-    return max(_f1(normalize(prediction).split(), normalize(r).split()) for r in references or ("",))
-
-
 def evaluate_reading(
-    qa: QuestionAnswering, examples: Sequence[Example], *, progress: Callable[[int], None] | None = None
+    qa: QuestionAnswering,
+    examples: Sequence[Example],
+    *,
+    kept: Path | None = None,
+    progress: Progress | None = None,
 ) -> Report:
     """Read each question's own paragraph.
 
@@ -133,27 +109,38 @@ def evaluate_reading(
     Args:
         qa: whose reader reads.
         examples: the questions.
+        kept: a file for the outcomes; what it holds already is not asked again.
         progress: called after each question with how many are done.
+
+    Raises:
+        InputError: the file of outcomes is of another run.
     """
-    abstains = any(example.impossible for example in examples)
-    rows, scores, times = [], [], []
-    for done, example in enumerate(examples, 1):
-        begun = _now()
+
+    def one(example: Example) -> Outcome:
+        begun = time.perf_counter()
         found = qa.read_text(example.question, example.context)
-        times.append(_now() - begun)
-        score = found.score if found else -100.0
-        silent = found is None or (abstains and score < qa.calibration.reading_threshold)
-        prediction = "" if silent or found is None else example.context[found.start : found.end]
-        rows.append(_judge(prediction, example))
-        scores.append(score)
-        if progress:
-            progress(done)
-    answerable = np.array([not example.impossible for example in examples])
+        outcome: Outcome = {
+            "ms": (time.perf_counter() - begun) * 1000,
+            "text": example.context[found.start : found.end] if found else "",
+            "score": found.score if found else _NO_SPAN,
+        }
+        if example.multi:
+            outcome["spans"] = qa.read_list(example.question, example.context)
+        return outcome
+
+    rows = _outcomes("reading", qa, examples, one, kept, progress)
+    abstains = any(example.impossible for example in examples)
+    floor = qa.calibration.reading_threshold if abstains else -np.inf
+    texts = [row["text"] if row["score"] >= floor else "" for row in rows]
+    several = [
+        span_counts(row["spans"], example.answers) for row, example in zip(rows, examples, strict=True) if example.multi
+    ]
     return Report(
         task="reading",
-        auroc=_auroc(np.array(scores), answerable),
-        median_ms=round(float(np.median(times)), 1),
-        **_figures(rows, examples),
+        spans=span_figures(several) if several else None,
+        auroc=auroc(np.array([row["score"] for row in rows]), ~_impossible(examples)),
+        median_ms=_median(rows),
+        **_answer_figures(texts, examples),
     )
 
 
@@ -162,7 +149,8 @@ def evaluate_open(
     examples: Sequence[Example],
     *,
     collection: str = DEFAULT_COLLECTION,
-    progress: Callable[[int], None] | None = None,
+    kept: Path | None = None,
+    progress: Progress | None = None,
 ) -> Report:
     """Ask each question of the whole collection: retrieval and answering together.
 
@@ -173,76 +161,202 @@ def evaluate_open(
         qa: which is asked.
         examples: the questions.
         collection: must hold the questions' paragraphs as articles.
+        kept: a file for the outcomes; what it holds already is not asked again.
         progress: called after each question with how many are done.
 
     Raises:
-        InputError: the collection holds none of the paragraphs.
+        InputError: the collection holds none of the paragraphs, or the file of outcomes is of another run.
     """
-    homes = _articles_by_text(qa.library.collection(collection))
-    if not any(_digest(example.context) in homes for example in examples):
-        raise InputError(
-            f"collection {collection!r} holds none of the questions' paragraphs: add them first (citespan add FILE)"
-        )
-    rows, ranks, confidences, given, times = [], [], [], [], []
-    depth = max(RECALL_AT)
-    for done, example in enumerate(examples, 1):
+    target = qa.library.collection(collection)
+    homes = _homes(target, examples, collection)
+
+    def one(example: Example) -> Outcome:
         answer = qa.ask(example.question, collection=collection, limit=1)
-        times.append(answer.timings.total)
         best = answer.answers[0].text if answer.answers else ""
-        prediction = (answer.text or "") if example.impossible else best
-        rows.append(_judge(prediction, example))
-        confidences.append(answer.confidence)
-        given.append(answer.answered)
-        found = qa.library.collection(collection).search(example.question, limit=depth * 2)
-        order = list(dict.fromkeys(candidate.article.id for candidate in found))[:depth]
-        gold = homes.get(_digest(example.context), set())
-        ranks.append(next((rank for rank, article in enumerate(order, 1) if article in gold), 0))
-        if progress:
-            progress(done)
-    right = np.array([row[1] >= RIGHT_F1 for row in rows])
-    sure = np.array(given)
-    with_answer = np.array([not example.impossible for example in examples])
-    placed = np.array(ranks)[with_answer]
+        found = target.search(example.question, limit=_DEPTH)
+        return {
+            "ms": answer.timings.total,
+            "text": (answer.text or "") if example.impossible else best,
+            "confidence": answer.confidence,
+            "level": answer.level,
+            "rank": _rank(found, homes.get(_digest(example.context), set())),
+        }
+
+    rows = _outcomes("open", qa, examples, one, kept, progress)
+    texts = [row["text"] for row in rows]
+    ranks = [row["rank"] for row, example in zip(rows, examples, strict=True) if not example.impossible]
+    recall, mrr = recall_and_mrr(ranks)
+    right = np.array([_right(text, example) for text, example in zip(texts, examples, strict=True)])
     return Report(
         task="open",
-        answered={
-            "share": _percent(sure),
-            "right_when_answered": _percent(right[sure]) if sure.any() else 0.0,
-        },
-        recall={str(k): _percent((placed > 0) & (placed <= k)) for k in RECALL_AT},
-        mrr=round(float(np.mean([1 / rank if rank else 0.0 for rank in placed])), 4),
-        ece=round(calibration_error(np.array(confidences), right), 4),
-        auroc=_auroc(np.array(confidences), right),
-        median_ms=round(float(np.median(times)), 1),
-        **_figures(rows, examples),
+        recall=recall,
+        mrr=mrr,
+        median_ms=_median(rows),
+        **_answer_figures(texts, examples),
+        **_confidence_figures(rows, right),
     )
 
 
-def calibration_error(confidences: "np.ndarray[Any, Any]", right: "np.ndarray[Any, Any]") -> float:
-    """Return the expected calibration error, 0..1, over 10 bins of equal width (Guo et al. 2017, arXiv:1706.04599)."""
-    bins = np.minimum((confidences * _BINS).astype(int), _BINS - 1)
-    gaps = [
-        abs(confidences[bins == which].mean() - right[bins == which].mean()) * (bins == which).mean()
-        for which in np.unique(bins)
-    ]
-    return float(sum(gaps))
+def evaluate_retrieval(
+    qa: QuestionAnswering,
+    examples: Sequence[Example],
+    *,
+    collection: str = DEFAULT_COLLECTION,
+    kept: Path | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Look for each question's paragraph: by words and vectors together, and by either alone.
+
+    Args:
+        qa: whose library is searched.
+        examples: the questions.
+        collection: must hold the questions' paragraphs as articles.
+        kept: a file for the outcomes; what it holds already is not asked again.
+        progress: called after each question with how many are done.
+
+    Raises:
+        InputError: the collection holds none of the paragraphs, or the file of outcomes is of another run.
+    """
+    target = qa.library.collection(collection)
+    asked = _answerable(examples)
+    homes = _homes(target, asked, collection)
+
+    def one(example: Example) -> Outcome:
+        gold = homes.get(_digest(example.context), set())
+        begun = time.perf_counter()
+        found = target.search(example.question, limit=_DEPTH)
+        spent = (time.perf_counter() - begun) * 1000
+        dense = sorted((c for c in found if c.dense_rank), key=lambda c: c.dense_rank or 0)
+        lexical = sorted((c for c in found if c.lexical_rank), key=lambda c: c.lexical_rank or 0)
+        return {
+            "ms": spent,
+            "rank": _rank(found, gold),
+            "dense": _rank(dense, gold),
+            "lexical": _rank(lexical, gold),
+        }
+
+    rows = _outcomes("retrieval", qa, asked, one, kept, progress)
+    recall, mrr = recall_and_mrr([row["rank"] for row in rows])
+    dense, dense_mrr = recall_and_mrr([row["dense"] for row in rows])
+    lexical, lexical_mrr = recall_and_mrr([row["lexical"] for row in rows])
+    return Report(
+        task="retrieval",
+        questions=len(rows),
+        recall=recall,
+        mrr=mrr,
+        dense={**dense, "mrr": dense_mrr},
+        lexical={**lexical, "mrr": lexical_mrr},
+        median_ms=_median(rows),
+    )
 
 
-def _judge(prediction: str, example: Example) -> tuple[float, float]:
-    references = () if example.impossible else example.answers
-    return exact_match(prediction, references), f1(prediction, references)
+def evaluate_confidence(
+    qa: QuestionAnswering,
+    examples: Sequence[Example],
+    *,
+    collection: str = DEFAULT_COLLECTION,
+    kept: Path | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Ask each question twice: of the whole collection, and of it without the articles of the same title.
+
+    The second time its answer is not there.  An answer given then is wrong, whatever it says.
+
+    Args:
+        qa: which is asked.
+        examples: the questions; unanswerable ones are left out.
+        collection: must hold the questions' paragraphs as articles.
+        kept: a file for the outcomes; what it holds already is not asked again.
+        progress: called after each question with how many are done.
+
+    Raises:
+        InputError: the collection holds none of the paragraphs, or the file of outcomes is of another run.
+    """
+    target = qa.library.collection(collection)
+    asked = _answerable(examples)
+    homes = _homes(target, asked, collection)
+    kin = _kin(target)
+
+    def one(example: Example) -> Outcome:
+        gold = homes.get(_digest(example.context), set())
+        own = {article for group in kin.values() if gold & set(group) for article in group} | gold
+        found = target.search(example.question, limit=_DEPTH)
+        others = [candidate for candidate in found if candidate.article.id not in own]
+        outcome: Outcome = {}
+        for kind, chosen in (("with", found), ("without", others)):
+            answer = qa.ask_of(example.question, chosen[:_READ], limit=1)
+            outcome[kind] = {
+                "text": answer.answers[0].text if answer.answers else "",
+                "confidence": answer.confidence,
+                "level": answer.level,
+            }
+        return outcome
+
+    rows = _outcomes("confidence", qa, asked, one, kept, progress)
+    both = [row["with"] for row in rows] + [row["without"] for row in rows]
+    right = np.array(
+        [_right(row["with"]["text"], example) for row, example in zip(rows, asked, strict=True)] + [False] * len(rows)
+    )
+    inside = np.arange(len(both)) < len(rows)
+    surety = np.array([row["confidence"] for row in both])
+    return Report(
+        task="confidence",
+        questions=len(both),
+        auroc_in_collection=auroc(surety, inside),
+        bins=reliability(surety, right),
+        **_confidence_figures(both, right),
+    )
 
 
-def _f1(predicted: list[str], reference: list[str]) -> float:
-    if not predicted or not reference:
-        return float(predicted == reference)
-    same = sum((Counter(predicted) & Counter(reference)).values())
-    return 2 * same / (len(predicted) + len(reference))
+def _outcomes(
+    task: str,
+    qa: QuestionAnswering,
+    examples: Sequence[Example],
+    one: Callable[[Example], Outcome],
+    kept: Path | None,
+    progress: Progress | None,
+) -> list[Outcome]:
+    """Ask what has not been asked yet; each outcome is on the disk before the next question."""
+    head = {"task": task, "models": [card.sha256 for card in qa.models()]}
+    rows = _kept(kept, head, examples) if kept else []
+    if progress and rows:
+        progress(len(rows))
+    for example in examples[len(rows) :]:
+        rows.append(one(example))
+        if kept:
+            with kept.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"question": example.question, **rows[-1]}) + "\n")
+        if progress:
+            progress(len(rows))
+    return rows[: len(examples)]
 
 
-def _figures(rows: Sequence[tuple[float, float]], examples: Sequence[Example]) -> dict[str, Any]:
-    table = np.array(rows)
-    impossible = np.array([example.impossible for example in examples])
+def _kept(path: Path, head: dict[str, Any], examples: Sequence[Example]) -> list[Outcome]:
+    """Return the outcomes a file holds, and make it ready for more: a line cut short is taken away."""
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n") if path.exists() else []
+        whole = lines[:-1]
+        if not whole:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(head) + "\n", encoding="utf-8")
+            return []
+        if lines[-1]:
+            path.write_text("\n".join(whole) + "\n", encoding="utf-8")
+        rows: list[Outcome] = [json.loads(line) for line in whole]
+        same = rows[0] == head and all(
+            row["question"] == example.question for row, example in zip(rows[1:], examples, strict=False)
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} cannot keep outcomes: {error}: give another file") from error
+    if not same:
+        raise InputError(f"{path} holds outcomes of other questions, another task or other models: give another file")
+    return rows[1:]
+
+
+def _answer_figures(texts: Sequence[str], examples: Sequence[Example]) -> dict[str, Any]:
+    pairs = list(zip(texts, examples, strict=True))
+    table = np.array([(exact_match(t, e.references), f1(t, e.references)) for t, e in pairs])
+    impossible = _impossible(examples)
 
     def mean(chosen: "np.ndarray[Any, Any]") -> dict[str, float]:
         part = table[chosen]
@@ -262,60 +376,78 @@ def _figures(rows: Sequence[tuple[float, float]], examples: Sequence[Example]) -
     }
 
 
-def _auroc(scores: "np.ndarray[Any, Any]", positive: "np.ndarray[Any, Any]") -> float | None:
-    """Return the share of (positive, negative) pairs in the right order, ties half; None if one side is empty."""
-    from scipy.stats import rankdata
+def _confidence_figures(rows: Sequence[Outcome], right: "np.ndarray[Any, Any]") -> dict[str, Any]:
+    surety = np.array([row["confidence"] for row in rows])
+    given = np.array([row["level"] != "none" for row in rows])
+    levels = {}
+    for level in ("high", "medium", "low", "none"):
+        chosen = np.array([row["level"] == level for row in rows])
+        levels[level] = {"answers": int(chosen.sum()), "right": percent(right[chosen])}
+    return {
+        "answered": {"share": percent(given), "right_when_answered": percent(right[given])},
+        "ece": round(calibration_error(surety, right), 4),
+        "aurc": round(risk_coverage_area(surety, right), 4),
+        "auroc": auroc(surety, right),
+        "levels": levels,
+    }
 
-    count = int(positive.sum())
-    rest = len(positive) - count
-    if not count or not rest:
-        return None
-    ranks = rankdata(scores)
-    return round(float((ranks[positive].sum() - count * (count + 1) / 2) / (count * rest)), 4)
+
+def _answerable(examples: Sequence[Example]) -> list[Example]:
+    found = [example for example in examples if not example.impossible]
+    if not found:
+        raise InputError("none of the questions has an answer to look for: give a file with answerable ones")
+    return found
 
 
-def _articles_by_text(collection: Collection) -> dict[str, set[str]]:
+def _right(text: str, example: Example) -> bool:
+    return f1(text, example.references) >= RIGHT_F1
+
+
+def _impossible(examples: Sequence[Example]) -> "np.ndarray[Any, Any]":
+    return np.array([example.impossible for example in examples])
+
+
+def _rank(found: Sequence[Candidate], gold: set[str]) -> int:
+    """Return the gold article's place among the first 20 distinct articles, 0 where it is not there."""
+    order = list(dict.fromkeys(candidate.article.id for candidate in found))[:20]
+    return next((rank for rank, article in enumerate(order, 1) if article in gold), 0)
+
+
+def _homes(target: Collection, examples: Sequence[Example], name: str) -> dict[str, set[str]]:
+    """Return the ids of the articles with each text, by the text's digest."""
     homes: dict[str, set[str]] = {}
+    for article in _articles(target):
+        homes.setdefault(article[2], set()).add(article[0])
+    if not any(_digest(example.context) in homes for example in examples):
+        raise InputError(
+            f"collection {name!r} holds none of the questions' paragraphs: add them first (citespan add FILE)"
+        )
+    return homes
+
+
+def _kin(target: Collection) -> dict[str, list[str]]:
+    """Return the ids of the articles by title; one without a title is alone."""
+    kin: dict[str, list[str]] = {}
+    for article, title, _ in _articles(target):
+        kin.setdefault(title or f"\0{article}", []).append(article)
+    return kin
+
+
+def _articles(target: Collection) -> list[tuple[str, str, str]]:
+    """Return (id, title, sha256) of every article."""
+    found: list[tuple[str, str, str]] = []
     cursor = None
     while True:
-        page = collection.list(limit=1_000, cursor=cursor)
-        for article in page.articles:
-            homes.setdefault(article.sha256, set()).add(article.id)
+        page = target.list(limit=1_000, cursor=cursor)
+        found += [(article.id, article.title, article.sha256) for article in page.articles]
         cursor = page.next_cursor
         if cursor is None:
-            return homes
+            return found
 
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _percent(flags: "np.ndarray[Any, Any]") -> float:
-    return round(float(np.mean(flags)) * 100, 2) if len(flags) else 0.0
-
-
-def _now() -> float:
-    import time
-
-    return time.perf_counter() * 1000
-
-
-def _from_line(facts: dict[str, Any]) -> Example:
-    texts = tuple(str(answer["text"]) for answer in facts["answers"])
-    multi = bool(facts.get("multi", False))
-    return Example(
-        question=str(facts["question"]),
-        context=str(facts["context"]),
-        answers=(", ".join(texts),) if multi and texts else texts,
-        impossible=bool(facts.get("impossible", not texts)),
-        multi=multi,
-    )
-
-
-def _from_squad(facts: dict[str, Any]) -> Iterator[Example]:
-    for article in facts["data"]:
-        for paragraph in article["paragraphs"]:
-            for question in paragraph["qas"]:
-                texts = tuple(dict.fromkeys(str(answer["text"]) for answer in question["answers"]))
-                impossible = bool(question.get("is_impossible", False))
-                yield Example(str(question["question"]), str(paragraph["context"]), texts, impossible)
+def _median(rows: Sequence[Outcome]) -> float:
+    return round(float(np.median([row["ms"] for row in rows])), 1)

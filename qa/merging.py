@@ -10,23 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from index import sentence_around
-from qa.types import Evidence, Item, Span, Support
+from qa.types import Evidence, Span, Support
 
 # A span that the reader likes less than "no answer here" supports an answer only if it is about as
 # good as the answer's best.
 _WEAK = 2.0
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation + "“”‘’«»–—…")
-_SEVERAL = re.compile(
-    r"\b(?:which|what|whose|name|list)\b\s+(?:\w+\s+){0,3}?(?:\w{2,}[^s\W]s|children|people|men|women)\b"
-    r"|\bwho\s+(?:are|were|have)\b|\bwhat\s+(?:are|were)\b|\bwhich\b.*\b(?:are|were|have)\b"
-    r"|\bbetween (?:which|what|whom)\b",
-    re.IGNORECASE,
-)
-_SEPARATOR = re.compile(
-    r"\s*;\s*(?:and\s+|or\s+)?|\s*,\s*(?:and\s+|or\s+)?|\s+(?:and|or|&|as well as)\s+", re.IGNORECASE
-)
-_MAX_ITEM_WORDS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,34 +98,6 @@ def support(pieces: Sequence[Evidence]) -> Support:
             independent += 1
         witnesses.update(dict.fromkeys(marks, piece.article.id))
     return Support(articles=len(articles), independent=independent)
-
-
-def items(question: str, span: Span) -> tuple[Item, ...]:
-    """Return the members of an answer that is a list; empty where it is not one.
-
-    Only where the question asks for several, and only where every part could stand alone, since
-    "Trinidad and Tobago" is one country.
-    """
-    if not _SEVERAL.search(question):
-        return ()
-    parts: list[tuple[int, int]] = []
-    position = 0
-    for match in _SEPARATOR.finditer(span.text):
-        parts.append((position, match.start()))
-        position = match.end()
-    parts.append((position, len(span.text)))
-    texts = [span.text[start:end] for start, end in parts]
-    if len(parts) < 2 or not all(_stands_alone(text) for text in texts):
-        return ()
-    if len({text[0].isupper() or text[0].isdigit() for text in texts}) > 1:
-        return ()
-    base = span.article_start
-    article = span.candidate.article.id
-    return tuple(Item(text, article, base + start, base + end) for text, (start, end) in zip(texts, parts, strict=True))
-
-
-def _stands_alone(text: str) -> bool:
-    return bool(re.search(r"\w", text)) and text == text.strip() and len(text.split()) <= _MAX_ITEM_WORDS
 
 
 def _place(span: Span) -> tuple[str, int, int]:

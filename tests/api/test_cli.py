@@ -109,6 +109,25 @@ def test_eval_prints_the_measures(mine: str) -> None:
     assert set(opened["recall"]) == {"1", "5", "10", "20"} and opened["recall"]["20"] > 0
 
 
+def test_eval_measures_retrieval_and_confidence_and_goes_on(mine: str, tmp_path: Path) -> None:
+    titles = {example.context: example.title for example in load_examples(PART)[:5]}
+    lines = "\n".join(json.dumps({"text": text, "title": title}) for text, title in titles.items()).encode()
+    assert citespan("add", "-", "--library", mine, "--collection", "five", stdin=lines).returncode == 0
+    shared = ("--library", mine, "--collection", "five", "--limit", "5")
+    found = json.loads(citespan("eval", str(PART), "--retrieval", "--json", *shared).stdout)
+    assert (
+        found["task"] == "retrieval" and found["recall"]["20"] > 0 and set(found["dense"]) == {*found["recall"], "mrr"}
+    )
+    kept = tmp_path / "outcomes.jsonl"
+    for _ in range(2):
+        plain = citespan("eval", str(PART), "--confidence", "--outcomes", str(kept), *shared).stdout.decode()
+        figures = dict(line.split(maxsplit=1) for line in plain.splitlines() if not line.startswith("bins"))
+        assert figures["task"] == "confidence" and figures["questions"] == "10" and "right" in figures["high"]
+    assert len(kept.read_text().splitlines()) == 6
+    both = citespan("eval", str(PART), "--open", "--retrieval", *shared)
+    assert both.returncode == 2 and "not several" in one_line(both.stderr)
+
+
 def test_models_are_named_with_licence_and_checksum(mine: str) -> None:
     cards = json.loads(citespan("models", "--json", "--library", mine).stdout)["models"]
     assert {card["role"] for card in cards} == {"reader", "encoder"}

@@ -1,28 +1,21 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from index import Article, InputError, UnsupportedFormat
-from qa import QuestionAnswering, evaluate_open, evaluate_reading, load_examples
-from qa.evaluation import calibration_error, exact_match, f1
+from qa import (
+    Example,
+    QuestionAnswering,
+    evaluate_confidence,
+    evaluate_open,
+    evaluate_reading,
+    evaluate_retrieval,
+    load_examples,
+)
 from tests.helpers import ROOT
 
 PART = ROOT / "tests" / "data" / "squad-part.json.gz"
-
-
-def test_exact_match_and_f1_are_squads() -> None:
-    assert exact_match("the Eiffel Tower!", ["Eiffel tower"]) == 1.0
-    assert f1("the tall Eiffel Tower", ["Eiffel Tower"]) == pytest.approx(0.8)
-    assert f1("", []) == 1.0 and f1("x", []) == 0.0 and exact_match("", []) == 1.0
-    assert f1("x", ["y", "x z"]) == pytest.approx(2 / 3)
-
-
-def test_calibration_error_by_hand() -> None:
-    assert calibration_error(np.array([0.95, 0.95, 0.15, 0.15]), np.array([True, True, False, False])) == pytest.approx(
-        0.1
-    )
 
 
 def test_reads_both_formats_and_says_what_is_wrong(tmp_path: Path) -> None:
@@ -34,7 +27,8 @@ def test_reads_both_formats_and_says_what_is_wrong(tmp_path: Path) -> None:
     }
     (tmp_path / "a.jsonl").write_text(json.dumps(line) + "\n")
     (example,) = load_examples(tmp_path / "a.jsonl")
-    assert example.answers == ("a, b",) and example.multi and not example.impossible
+    assert example.answers == ("a", "b") and example.references == ("a, b",)
+    assert example.multi and not example.impossible
     assert len(load_examples(PART)) == 300
     for name, text, kind in (
         ("b.csv", "x", UnsupportedFormat),
@@ -48,15 +42,73 @@ def test_reads_both_formats_and_says_what_is_wrong(tmp_path: Path) -> None:
         load_examples(tmp_path / "nope.json")
 
 
-def test_reading_and_open_figures_on_real_questions(qa: QuestionAnswering) -> None:
+@pytest.fixture(scope="module")
+def squad(qa: QuestionAnswering) -> str:
+    """A collection with the paragraphs of the questions, named by the title of their article."""
+    titles = {example.context: example.title for example in load_examples(PART)}
+    qa.add(
+        [Article(text, id=f"p{n}", title=title) for n, (text, title) in enumerate(titles.items())], collection="squad"
+    )
+    return "squad"
+
+
+def test_reading_and_open_figures_on_real_questions(qa: QuestionAnswering, squad: str) -> None:
     examples = load_examples(PART)[:40]
     reading = evaluate_reading(qa, examples)
     assert reading.questions == 40 and reading.f1 > 55 and reading.exact_match <= reading.f1
     assert reading.no_answer is None and "recall" not in reading.as_dict()
-    contexts = dict.fromkeys(example.context for example in load_examples(PART))
-    qa.add([Article(text, id=f"p{n}") for n, text in enumerate(contexts)], collection="squad")
-    found = evaluate_open(qa, examples, collection="squad")
+    found = evaluate_open(qa, examples, collection=squad)
     assert found.recall is not None and found.recall["5"] >= 90 and found.recall["1"] <= found.recall["20"]
     assert found.f1 > 45 and found.answered is not None and found.mrr is not None and found.ece is not None
     with pytest.raises(InputError, match="add them first"):
         evaluate_open(qa, examples)
+
+
+def test_retrieval_and_confidence_figures_on_real_questions(qa: QuestionAnswering, squad: str) -> None:
+    examples = load_examples(PART)[:40]
+    found = evaluate_retrieval(qa, examples, collection=squad)
+    assert found.recall is not None and found.dense is not None and found.lexical is not None
+    assert found.recall["5"] >= 90 and found.dense["5"] >= 75 and found.lexical["5"] >= 75
+    assert found.f1 is None and "exact_match" not in found.as_dict()
+
+    sure = evaluate_confidence(qa, examples[::4], collection=squad)
+    assert sure.questions == 20 and sure.levels is not None and sure.bins is not None
+    assert sum(row["answers"] for row in sure.levels.values()) == sum(row["questions"] for row in sure.bins) == 20
+    assert sure.auroc_in_collection is not None and sure.auroc_in_collection > 0.6
+    with pytest.raises(InputError, match="answerable"):
+        evaluate_retrieval(qa, [Example("q", "c", (), True)], collection=squad)
+
+
+def test_a_run_that_was_stopped_goes_on_from_its_outcomes(qa: QuestionAnswering, tmp_path: Path) -> None:
+    examples = load_examples(PART)[:12]
+    kept = tmp_path / "runs" / "reading.jsonl"
+    seen: list[int] = []
+
+    def stop(done: int) -> None:
+        seen.append(done)
+        if done == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluate_reading(qa, examples, kept=kept, progress=stop)
+    with kept.open("a") as file:
+        file.write('{"question": "cut sho')
+    seen.clear()
+    report = evaluate_reading(qa, examples, kept=kept, progress=seen.append)
+    assert seen == [5, 6, 7, 8, 9, 10, 11, 12]
+    assert (report.f1, report.has_answer) == (evaluate_reading(qa, examples).f1, report.has_answer)
+    assert len(kept.read_text().splitlines()) == 13
+    # A shorter run makes its figures of the first outcomes; other questions are another run.
+    assert evaluate_reading(qa, examples[:3], kept=kept).questions == 3
+    with pytest.raises(InputError, match="another file"):
+        evaluate_reading(qa, examples[::-1], kept=kept)
+    (tmp_path / "text.jsonl").write_text("not json\n")
+    with pytest.raises(InputError, match="another file"):
+        evaluate_reading(qa, examples, kept=tmp_path / "text.jsonl")
+
+
+def test_lists_are_measured_span_by_span(qa: QuestionAnswering) -> None:
+    text = "Only North Korea and Syria recognize the annexations."
+    question = "Which countries recognize the annexations?"
+    report = evaluate_reading(qa, [Example(question, text, ("North Korea", "Syria"), False, multi=True)])
+    assert report.spans is not None and report.spans["f1"] == 100.0 and report.spans["questions"] == 1

