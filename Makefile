@@ -1,22 +1,28 @@
-# make serve | test | check | docs | help.  Everything lives in .venv; the second time is quick.
+# make serve | test | check | docs | train-reader | train-retriever | calibrate | quality | help.  Everything lives in .venv; the second time is quick.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
 LIBRARY ?= library
+# Training and development data, as training/README.md describes it, and where runs are kept.
+DATA ?= data
+RUNS ?= runs
 # Where pip finds torch without CUDA on Linux; a machine that cannot reach it takes what its own index has.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 STAMP := $(VENV)/installed
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser)
 
-.PHONY: help install serve test check docs browser clean
+.PHONY: help install serve test check docs browser clean data train-reader train-retriever calibrate quality
 
 help:
 	@echo "make serve   install, fill the library with samples/ if it is empty, serve on http://127.0.0.1:$(PORT)"
 	@echo "make test    install, run the whole test suite"
 	@echo "make check   lint and types"
 	@echo "make docs    write docs/cli.md, docs/settings.md and docs/openapi.json anew"
+	@echo "make train-retriever, make train-reader   train from the base encoder, then put the weights where they ship"
+	@echo "make calibrate   fit confidence for the shipped models;  make quality   measure them, write docs/quality.md"
+	@echo "                 DATA= is the folder of training/README.md, RUNS= keeps what a stopped run goes on from"
 	@echo "PORT= and LIBRARY= change where make serve listens and keeps its articles."
 
 install: $(STAMP)
@@ -57,6 +63,23 @@ check: install
 
 docs: install
 	$(BIN)/python -m tests.house.generated
+
+data: install
+	@test -d "$(DATA)/train" -a -d "$(DATA)/eval" || { echo "$(DATA) has no train/ and eval/: give DATA=, see training/README.md"; exit 2; }
+
+train-reader: data
+	$(BIN)/python -m training.train_reader --data "$(DATA)/train" --dev "$(DATA)/eval" --out "$(RUNS)/reader"
+	$(BIN)/python -m training.export reader "$(RUNS)/reader" --name citespan-reader-1
+
+train-retriever: data
+	$(BIN)/python -m training.train_retriever --data "$(DATA)/train" --dev "$(DATA)/eval" --out "$(RUNS)/retriever"
+	$(BIN)/python -m training.export encoder "$(RUNS)/retriever" --name citespan-retriever-1
+
+calibrate: data
+	$(BIN)/python -m training.calibrate --data "$(DATA)/eval" --work "$(RUNS)/calibration"
+
+quality: data
+	$(BIN)/python -m benchmarks.quality --data "$(DATA)/eval" --work "$(RUNS)/quality"
 
 browser:
 	@if [ -z "$(CHROMIUM)" ]; then \

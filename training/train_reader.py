@@ -10,6 +10,7 @@ start + end − their scores at [CLS] compares across passages (Clark & Gardner 
 import argparse
 import random
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,7 @@ def save(model: Any, tokenizer: Any, folder: Path) -> None:
     tokenizer.save_pretrained(folder)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Train."""
     parser = argparse.ArgumentParser(description="Train the reader")
     parser.add_argument("--data", type=Path, required=True)
@@ -108,7 +109,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--config", type=Path, default=Path(__file__).with_name("reader.toml"))
     parser.add_argument("--tokens", type=float, default=30e6)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     config = tomllib.loads(options.config.read_text())
     options.out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(config["seed"])

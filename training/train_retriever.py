@@ -1,6 +1,6 @@
 """Train the retriever from the base encoder.  Seeded; goes on where it was stopped.
 
-    python -m training.train_retriever --data DATA/train --dev DATA/eval --out RUN --tokens 6e6
+    python -m training.train_retriever --data DATA/train --dev DATA/eval --out RUN --tokens 4.2e6
 
 A question's loss is the negative log of its own passage's share among the batch's passages, by the
 softmax of cosine over temperature (van den Oord et al. 2018, arXiv:1807.03748); passages that hold the
@@ -129,15 +129,15 @@ def save(model: Any, folder: Path) -> None:
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Train."""
     parser = argparse.ArgumentParser(description="Train the retriever")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--dev", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--config", type=Path, default=Path(__file__).with_name("retriever.toml"))
-    parser.add_argument("--tokens", type=float, default=6e6)
-    options = parser.parse_args()
+    parser.add_argument("--tokens", type=float, default=4.2e6)
+    options = parser.parse_args(arguments)
     config = tomllib.loads(options.config.read_text())
     options.out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(config["seed"])

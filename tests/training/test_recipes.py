@@ -1,0 +1,101 @@
+"""Both recipes on a handful of examples: they learn, and a run that is stopped ends where it would have ended."""
+
+import gzip
+import json
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from index import SentenceEncoder
+from qa import QuestionAnswering, load_examples
+from qa.pipeline import Options
+from tests.helpers import ROOT
+from training import train_reader, train_retriever
+from training.run import Trainer
+
+PART = ROOT / "tests" / "data" / "squad-part.json.gz"
+TOKENS = 10_000
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Some questions in the layout of the training data, under one of its names."""
+    folder = tmp_path_factory.mktemp("data")
+    with gzip.open(folder / "squad11_train_part.jsonl.gz", "wt") as file:
+        for example in load_examples(PART):
+            answers = [{"text": text, "start": example.context.index(text)} for text in example.answers[:1]]
+            row = {"title": example.title, "context": example.context, "question": example.question}
+            file.write(json.dumps({**row, "answers": answers, "impossible": False}) + "\n")
+    return folder
+
+
+def config(recipe: str, folder: Path) -> Path:
+    """The recipe's own settings, made small."""
+    text = (ROOT / "training" / recipe).read_text()
+    small = {
+        "checkpoint_every": 2_000,
+        "batch_tokens": 1_000,
+        "batch": 8,
+        "group": 4,
+        "warmup_steps": 1,
+        "learning_rate": 6e-4,
+    }
+    lines = []
+    for line in text.partition("[mixture]")[0].splitlines():
+        name = line.partition(" = ")[0]
+        lines.append(f"{name} = {small[name]}" if name in small else line)
+    path = folder / recipe
+    path.write_text("\n".join([*lines, "[mixture]", "squad11_train_part = 300"]))
+    assert tomllib.loads(path.read_text())["checkpoint_every"] == 2_000
+    return path
+
+
+class Stopped(Exception):
+    """Stands for a kill."""
+
+
+@pytest.mark.parametrize(
+    ("train", "recipe"), [(train_reader.main, "reader.toml"), (train_retriever.main, "retriever.toml")]
+)
+def test_a_run_that_is_stopped_ends_where_it_would_have_ended(
+    train: object, recipe: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert callable(train)
+    shared = ["--data", str(data), "--config", str(config(recipe, tmp_path)), "--tokens", str(TOKENS)]
+    train([*shared, "--out", str(tmp_path / "whole")])
+    log = [json.loads(line) for line in (tmp_path / "whole" / "log.jsonl").read_text().splitlines()]
+    assert len(log) >= 3 and log[-1]["tokens"] >= TOKENS
+    if recipe == "reader.toml":  # the retriever is good at these before it begins
+        assert log[-1]["loss"] < log[0]["loss"]
+
+    step, done = Trainer.step, []
+
+    def stops(self: Trainer, *arguments: object) -> bool:
+        if len(done) == 4 and not (tmp_path / "again").exists():
+            (tmp_path / "again").touch()
+            raise Stopped
+        done.append(arguments)
+        return step(self, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Trainer, "step", stops)
+    with pytest.raises(Stopped):
+        train([*shared, "--out", str(tmp_path / "parts")])
+    train([*shared, "--out", str(tmp_path / "parts")])
+    whole = load_file(tmp_path / "whole" / "model" / "model.safetensors")
+    parts = load_file(tmp_path / "parts" / "model" / "model.safetensors")
+    assert whole.keys() == parts.keys()
+    for name, tensor in whole.items():
+        np.testing.assert_allclose(tensor.astype(np.float32), parts[name].astype(np.float32), atol=2e-3, err_msg=name)
+
+    # What comes out is a model as the product takes it.
+    folder = str(tmp_path / "whole" / "model")
+    if recipe == "retriever.toml":
+        near, far = SentenceEncoder(folder).encode_passages(["a red fox", "the price of coal"])
+        (asked,) = SentenceEncoder(folder).encode_queries(["what colour is the fox?"])
+        assert asked @ near > asked @ far
+    else:
+        with QuestionAnswering.open(tmp_path / "library", options=Options(reader=folder)) as qa:
+            assert qa.read_text("Who was it?", "It was Ann Lee.") is not None
