@@ -9,18 +9,16 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from api.opening import opened, reader_only, settings
 from api.terminal import out, plain, print_added, print_answer, print_candidate, print_figures, progress, say
 
 if TYPE_CHECKING:
-    from api.settings import Settings
     from index import Article, Failure
-    from qa import QuestionAnswering
 
 app = typer.Typer(
     name="citespan",
@@ -84,7 +82,7 @@ def serve(
     """Serve the chat page and the HTTP interface."""
     from api.server import run
 
-    raise Stop(run(_settings(library, host=host, port=port, insecure=insecure or None)))
+    raise Stop(run(settings(library, host=host, port=port, insecure=insecure or None)))
 
 
 @app.command()
@@ -98,7 +96,7 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Add articles, or replace those added before; what is done stays done if something fails later."""
-    with _opened(library) as qa:
+    with opened(library) as qa:
         from index import Article, Failure, count_sources
 
         failed: list[Failure] = []
@@ -138,7 +136,7 @@ def ask(
     as_json: AsJson = False,
 ) -> None:
     """Answer a question from the articles."""
-    with _opened(library, read_only=True) as qa:
+    with opened(library, read_only=True) as qa:
         answer = qa.ask(question, collection=collection, limit=limit)
         if as_json:
             from api.replies import AskOut
@@ -158,7 +156,7 @@ def search(
     as_json: AsJson = False,
 ) -> None:
     """Show the passages that speak most of some words."""
-    with _opened(library, read_only=True) as qa:
+    with opened(library, read_only=True) as qa:
         found = qa.library.collection(collection).search(words, limit=limit)
         if as_json:
             from api.replies import CandidateOut, SearchOut
@@ -173,7 +171,7 @@ def search(
 @app.command("list")
 def list_(library: Library = None, collection: Collection = "default", as_json: AsJson = False) -> None:
     """List the articles: id, date, title."""
-    with _opened(library, read_only=True) as qa:
+    with opened(library, read_only=True) as qa:
         target = qa.library.collection(collection)
         cursor = None
         shown = 0
@@ -202,7 +200,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show an article with its whole text."""
-    with _opened(library, read_only=True) as qa:
+    with opened(library, read_only=True) as qa:
         stored = qa.library.collection(collection).get(article_id)
     if as_json:
         from api.replies import ArticleOut
@@ -225,7 +223,7 @@ def remove(
     collection: Collection = "default",
 ) -> None:
     """Remove articles and everything made of them."""
-    with _opened(library) as qa:
+    with opened(library) as qa:
         from index import ArticleNotFound
 
         unknown = []
@@ -274,7 +272,7 @@ def eval_(
     examples = load_examples(file)[:limit]
     whole = evaluate_open if open_ else evaluate_retrieval if retrieval else evaluate_confidence if confidence else None
     with (
-        _opened(library, read_only=True) if whole else _reader_only(library) as qa,
+        opened(library, read_only=True) if whole else reader_only(library) as qa,
         progress("asking", len(examples)) as advance,
     ):
         if whole:
@@ -293,7 +291,7 @@ def models(library: Library = None, as_json: AsJson = False) -> None:
     """Show the models in use, where they came from, their licence and checksum."""
     from dataclasses import asdict
 
-    with _reader_only(library) as qa:
+    with reader_only(library) as qa:
         cards = [asdict(card) for card in qa.models()]
     if as_json:
         out(json.dumps({"models": cards}, indent=2))
@@ -351,35 +349,6 @@ def _debugging() -> bool:
     from api.settings import Settings
 
     return Settings.read().log_level == "debug"
-
-
-def _settings(library: Path | None, **given: Any) -> "Settings":
-    from api.settings import Settings
-
-    return Settings.read(library=library, **given)
-
-
-@contextmanager
-def _opened(library: Path | None, *, read_only: bool = False) -> "Iterator[QuestionAnswering]":
-    from qa import QuestionAnswering
-
-    settings = _settings(library)
-    with QuestionAnswering.open(settings.library, options=settings.options(), read_only=read_only) as qa:
-        yield qa
-
-
-@contextmanager
-def _reader_only(library: Path | None) -> "Iterator[QuestionAnswering]":
-    """A QuestionAnswering for what needs no articles: the library is used if there is one, else an empty one."""
-    import tempfile
-
-    settings = _settings(library)
-    if (settings.library / "library.json").is_file():
-        with _opened(library, read_only=True) as qa:
-            yield qa
-    else:
-        with tempfile.TemporaryDirectory() as folder, _opened(Path(folder) / "empty") as qa:
-            yield qa
 
 
 def _read(sources: list[str]) -> "Iterator[Article | Failure]":

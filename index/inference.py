@@ -30,7 +30,7 @@ class ModelCard:
         name: short name.
         origin: where the weights come from.
         licence: SPDX identifier; "unknown" for a model of the user's own.
-        sha256: hexadecimal SHA-256 of the weights file.
+        sha256: hexadecimal SHA-256 of the weights file; of several, of their digests in the order of their names.
         parameters: number of parameters, 0 where unknown.
         path: the folder.
     """
@@ -83,7 +83,9 @@ class LocalModel:
             name=facts["name"],
             origin=facts["origin"],
             licence=facts["licence"],
-            sha256=facts["files"]["model.safetensors"],
+            sha256=_one_digest(
+                [digest for name, digest in sorted(facts["files"].items()) if name.endswith(".safetensors")]
+            ),
             parameters=facts["parameters"],
             path=str(folder),
         )
@@ -107,8 +109,7 @@ class LocalModel:
             origin = f"https://huggingface.co/{setting}"
         _check_folder(folder)
         weights = sorted(folder.glob("*.safetensors"))
-        digest = hashlib.sha256("".join(file_sha256(path) for path in weights).encode()).hexdigest()
-        sha256 = file_sha256(weights[0]) if len(weights) == 1 else digest
+        sha256 = _one_digest([file_sha256(path) for path in weights])
         return cls(folder, ModelCard(role, folder.name, origin, "unknown", sha256, 0, str(folder)))
 
 
@@ -116,6 +117,11 @@ def file_sha256(path: Path) -> str:
     """Return the hexadecimal SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _one_digest(digests: list[str]) -> str:
+    """Return the digest of weights in one file or several: of several, that of their digests, in the files' order."""
+    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
 def choose_device(setting: str = "auto") -> str:

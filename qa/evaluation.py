@@ -4,18 +4,17 @@ Each question gives an outcome, a plain record; figures are made of the outcomes
 be kept in a file, a line each: to be looked at, and for a run that was stopped to go on.
 """
 
-import hashlib
-import json
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from index import DEFAULT_COLLECTION, Candidate, Collection, InputError
+from index import DEFAULT_COLLECTION, InputError
 from qa.examples import Example
+from qa.homes import digest, find_homes, find_kin, rank
 from qa.metrics import (
     auroc,
     calibration_error,
@@ -28,6 +27,7 @@ from qa.metrics import (
     span_counts,
     span_figures,
 )
+from qa.outcomes import Outcome, Progress, gather
 from qa.pipeline import QuestionAnswering
 
 # An answer counts as right for calibration if it shares at least this F1 with a reference.
@@ -36,9 +36,6 @@ RIGHT_F1 = 0.5
 _DEPTH = 200
 _READ = 10
 _NO_SPAN = -100.0
-
-Outcome = dict[str, Any]
-Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +125,7 @@ def evaluate_reading(
             outcome["spans"] = qa.read_list(example.question, example.context)
         return outcome
 
-    rows = _outcomes("reading", qa, examples, one, kept, progress)
+    rows = gather(_head("reading", qa), examples, one, kept, progress)
     abstains = any(example.impossible for example in examples)
     floor = qa.calibration.reading_threshold if abstains else -np.inf
     texts = [row["text"] if row["score"] >= floor else "" for row in rows]
@@ -168,7 +165,7 @@ def evaluate_open(
         InputError: the collection holds none of the paragraphs, or the file of outcomes is of another run.
     """
     target = qa.library.collection(collection)
-    homes = _homes(target, examples, collection)
+    places = find_homes(target, examples, collection)
 
     def one(example: Example) -> Outcome:
         answer = qa.ask(example.question, collection=collection, limit=1)
@@ -179,10 +176,10 @@ def evaluate_open(
             "text": (answer.text or "") if example.impossible else best,
             "confidence": answer.confidence,
             "level": answer.level,
-            "rank": _rank(found, homes.get(_digest(example.context), set())),
+            "rank": rank(found, places.get(digest(example.context), set())),
         }
 
-    rows = _outcomes("open", qa, examples, one, kept, progress)
+    rows = gather(_head("open", qa), examples, one, kept, progress)
     texts = [row["text"] for row in rows]
     ranks = [row["rank"] for row, example in zip(rows, examples, strict=True) if not example.impossible]
     recall, mrr = recall_and_mrr(ranks)
@@ -219,10 +216,10 @@ def evaluate_retrieval(
     """
     target = qa.library.collection(collection)
     asked = _answerable(examples)
-    homes = _homes(target, asked, collection)
+    places = find_homes(target, asked, collection)
 
     def one(example: Example) -> Outcome:
-        gold = homes.get(_digest(example.context), set())
+        gold = places.get(digest(example.context), set())
         begun = time.perf_counter()
         found = target.search(example.question, limit=_DEPTH)
         spent = (time.perf_counter() - begun) * 1000
@@ -230,12 +227,12 @@ def evaluate_retrieval(
         lexical = sorted((c for c in found if c.lexical_rank), key=lambda c: c.lexical_rank or 0)
         return {
             "ms": spent,
-            "rank": _rank(found, gold),
-            "dense": _rank(dense, gold),
-            "lexical": _rank(lexical, gold),
+            "rank": rank(found, gold),
+            "dense": rank(dense, gold),
+            "lexical": rank(lexical, gold),
         }
 
-    rows = _outcomes("retrieval", qa, asked, one, kept, progress)
+    rows = gather(_head("retrieval", qa), asked, one, kept, progress)
     recall, mrr = recall_and_mrr([row["rank"] for row in rows])
     dense, dense_mrr = recall_and_mrr([row["dense"] for row in rows])
     lexical, lexical_mrr = recall_and_mrr([row["lexical"] for row in rows])
@@ -274,12 +271,12 @@ def evaluate_confidence(
     """
     target = qa.library.collection(collection)
     asked = _answerable(examples)
-    homes = _homes(target, asked, collection)
-    kin = _kin(target)
+    places = find_homes(target, asked, collection)
+    relatives = find_kin(target)
 
     def one(example: Example) -> Outcome:
-        gold = homes.get(_digest(example.context), set())
-        own = {article for group in kin.values() if gold & set(group) for article in group} | gold
+        gold = places.get(digest(example.context), set())
+        own = {article for group in relatives.values() if gold & set(group) for article in group} | gold
         found = target.search(example.question, limit=_DEPTH)
         others = [candidate for candidate in found if candidate.article.id not in own]
         outcome: Outcome = {}
@@ -292,7 +289,7 @@ def evaluate_confidence(
             }
         return outcome
 
-    rows = _outcomes("confidence", qa, asked, one, kept, progress)
+    rows = gather(_head("confidence", qa), asked, one, kept, progress)
     both = [row["with"] for row in rows] + [row["without"] for row in rows]
     right = np.array(
         [_right(row["with"]["text"], example) for row, example in zip(rows, asked, strict=True)] + [False] * len(rows)
@@ -306,51 +303,6 @@ def evaluate_confidence(
         bins=reliability(surety, right),
         **_confidence_figures(both, right),
     )
-
-
-def _outcomes(
-    task: str,
-    qa: QuestionAnswering,
-    examples: Sequence[Example],
-    one: Callable[[Example], Outcome],
-    kept: Path | None,
-    progress: Progress | None,
-) -> list[Outcome]:
-    """Ask what has not been asked yet; each outcome is on the disk before the next question."""
-    head = {"task": task, "models": [card.sha256 for card in qa.models()]}
-    rows = _kept(kept, head, examples) if kept else []
-    if progress and rows:
-        progress(len(rows))
-    for example in examples[len(rows) :]:
-        rows.append(one(example))
-        if kept:
-            with kept.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"question": example.question, **rows[-1]}) + "\n")
-        if progress:
-            progress(len(rows))
-    return rows[: len(examples)]
-
-
-def _kept(path: Path, head: dict[str, Any], examples: Sequence[Example]) -> list[Outcome]:
-    """Return the outcomes a file holds, and make it ready for more: a line cut short is taken away."""
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n") if path.exists() else []
-        whole = lines[:-1]
-        if not whole:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(head) + "\n", encoding="utf-8")
-            return []
-        if lines[-1]:
-            path.write_text("\n".join(whole) + "\n", encoding="utf-8")
-        rows: list[Outcome] = [json.loads(line) for line in whole]
-        same = rows[0] == head and all(
-            row["question"] == example.question for row, example in zip(rows[1:], examples, strict=False)
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} cannot keep outcomes: {error}: give another file") from error
-    if not same:
-        raise InputError(f"{path} holds outcomes of other questions, another task or other models: give another file")
-    return rows[1:]
 
 
 def _answer_figures(texts: Sequence[str], examples: Sequence[Example]) -> dict[str, Any]:
@@ -407,46 +359,9 @@ def _impossible(examples: Sequence[Example]) -> "np.ndarray[Any, Any]":
     return np.array([example.impossible for example in examples])
 
 
-def _rank(found: Sequence[Candidate], gold: set[str]) -> int:
-    """Return the gold article's place among the first 20 distinct articles, 0 where it is not there."""
-    order = list(dict.fromkeys(candidate.article.id for candidate in found))[:20]
-    return next((rank for rank, article in enumerate(order, 1) if article in gold), 0)
-
-
-def _homes(target: Collection, examples: Sequence[Example], name: str) -> dict[str, set[str]]:
-    """Return the ids of the articles with each text, by the text's digest."""
-    homes: dict[str, set[str]] = {}
-    for article in _articles(target):
-        homes.setdefault(article[2], set()).add(article[0])
-    if not any(_digest(example.context) in homes for example in examples):
-        raise InputError(
-            f"collection {name!r} holds none of the questions' paragraphs: add them first (citespan add FILE)"
-        )
-    return homes
-
-
-def _kin(target: Collection) -> dict[str, list[str]]:
-    """Return the ids of the articles by title; one without a title is alone."""
-    kin: dict[str, list[str]] = {}
-    for article, title, _ in _articles(target):
-        kin.setdefault(title or f"\0{article}", []).append(article)
-    return kin
-
-
-def _articles(target: Collection) -> list[tuple[str, str, str]]:
-    """Return (id, title, sha256) of every article."""
-    found: list[tuple[str, str, str]] = []
-    cursor = None
-    while True:
-        page = target.list(limit=1_000, cursor=cursor)
-        found += [(article.id, article.title, article.sha256) for article in page.articles]
-        cursor = page.next_cursor
-        if cursor is None:
-            return found
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+def _head(task: str, qa: QuestionAnswering) -> dict[str, Any]:
+    head: dict[str, Any] = {"task": task, "models": [card.sha256 for card in qa.models()]}
+    return {**head, "confidence": asdict(qa.calibration)} if task in ("open", "confidence") else head
 
 
 def _median(rows: Sequence[Outcome]) -> float:

@@ -32,13 +32,15 @@ def export(role: str, run: Path, name: str) -> Path:
         SystemExit: the run has not ended.
     """
     source = run / "model"
-    if not (source / "model.safetensors").exists():
+    if not (source / "model.safetensors.index.json").exists():
         raise SystemExit(f"{source} holds no weights: let the run end first")
     folder = HOMES[role] / role
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(source, folder, ignore=shutil.ignore_patterns(*_LEFT_OUT))
-    with safe_open(folder / "model.safetensors", framework="numpy") as weights:
-        parameters = sum(_size(weights.get_slice(key).get_shape()) for key in weights.keys())  # noqa: SIM118
+    parameters = 0
+    for part in folder.glob("*.safetensors"):
+        with safe_open(part, framework="numpy") as weights:
+            parameters += sum(_size(weights.get_slice(key).get_shape()) for key in weights.keys())  # noqa: SIM118
     mixture = tomllib.loads(Path(__file__).with_name(RECIPES[role]).read_text())["mixture"]
     facts = {
         "format": 1,

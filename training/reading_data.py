@@ -114,8 +114,51 @@ def negatives(chosen: Sequence[dict[str, Any]], settings: dict[str, Any], dice: 
     return found
 
 
-def tokenize(rows: Sequence[dict[str, Any]], tokenizer: Any, window: int, dice: random.Random) -> Windows:
-    """Return one window per example: where the passage is longer, one that holds the answer, cut at a chance place."""
+# What a text names: capitalised words in mid-sentence, or a number.
+_NAME = re.compile(r"(?<=[a-z] )[A-Z][\w-]*[a-z][\w-]*(?: (?:of |the |de )?[A-Z][\w-]+)*|\b\d[\d,.]*\d\b")
+_KINDS = (re.compile(r"1[0-9]{3}|20[0-2][0-9]"), re.compile(r"\d[\d,.]*\d"), re.compile(r"\D.*"))
+
+
+def swapped(chosen: Sequence[dict[str, Any]], settings: dict[str, Any], dice: random.Random) -> list[dict[str, Any]]:
+    """Return questions turned unanswerable: one name or number of theirs gives way to another of the passage.
+
+    The commonest way in which people made SQuAD 2.0's unanswerable questions (Rajpurkar et al. 2018,
+    arXiv:1806.03822, table 2, "entity swap").
+    """
+    found = []
+    for row in chosen:
+        if row["src"] not in settings["from"] or not row["answers"] or dice.random() >= settings["share"]:
+            continue
+        asked = list(_NAME.finditer(row["question"]))
+        if not asked:
+            continue
+        taken = dice.choice(asked)
+        known = {match.group().lower() for match in asked} | {answer["text"].lower() for answer in row["answers"]}
+        others = sorted(
+            {
+                match.group()
+                for match in _NAME.finditer(row["context"])
+                if _kind(match.group()) == _kind(taken.group())
+                and not any(match.group().lower() in one or one in match.group().lower() for one in known)
+            }
+        )
+        if others:
+            question = row["question"][: taken.start()] + dice.choice(others) + row["question"][taken.end() :]
+            found.append({**row, "question": question, "answers": [], "impossible": True})
+    return found
+
+
+def _kind(name: str) -> int:
+    return next(place for place, pattern in enumerate(_KINDS) if pattern.fullmatch(name))
+
+
+def tokenize(
+    rows: Sequence[dict[str, Any]], tokenizer: Any, window: int, crop: dict[str, Any], dice: random.Random
+) -> Windows:
+    """Return one window per example: where the passage is longer, one that holds the answer, cut at a chance place.
+
+    A share of the passages is cut shorter than the window: more questions for the same number of tokens.
+    """
     ids: list[np.ndarray] = []
     split: list[int] = []
     spans: list[tuple[int, int, int]] = []
@@ -128,6 +171,8 @@ def tokenize(rows: Sequence[dict[str, Any]], tokenizer: Any, window: int, dice: 
         for row, head, body, offsets in zip(some, asked, texts["input_ids"], texts["offset_mapping"], strict=True):
             head = head[:64]
             room = window - len(head) - 3
+            if dice.random() < crop["share"]:
+                room = min(room, dice.randint(crop["shortest"], crop["longest"]))
             golds = list(_gold_tokens(row["answers"], offsets))
             if row["answers"] and not golds:
                 continue

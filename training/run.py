@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import save_file
 
 
 def base_folder() -> Path:
@@ -57,16 +58,33 @@ def groups(model: torch.nn.Module, layers: int, config: dict[str, Any]) -> list[
     return [
         {
             "params": parameters,
-            "peak": config["learning_rate"] * config["layer_decay"] ** (layers + 1 - depth),
+            "peak": config["learning_rate"]
+            * (config.get("head_rate", 1.0) if depth > layers else config["layer_decay"] ** (layers - depth)),
             "weight_decay": config["weight_decay"] if decays else 0.0,
         }
         for (depth, decays), parameters in found.items()
     ]
 
 
-def half_precision(model: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """Return the weights as they ship."""
-    return {name: tensor.detach().to(torch.float16).contiguous() for name, tensor in model.state_dict().items()}
+def save_weights(model: torch.nn.Module, folder: Path) -> None:
+    """Write a network's weights as they ship: half precision, word embeddings in a file of their own.
+
+    The word embeddings are the base encoder's, which no recipe changes: both networks, and every later
+    version of them, share one file, byte for byte, and so a repository holds it once.
+    """
+    parts: dict[str, dict[str, torch.Tensor]] = {"model-00001-of-00002": {}, "model-00002-of-00002": {}}
+    for name, tensor in model.state_dict().items():
+        if "position_ids" not in name:
+            # One name in both networks; transformers takes the prefix away where it is not wanted.
+            shared = name if name.startswith(("bert.", "qa_outputs.")) else f"bert.{name}"
+            part = "model-00001-of-00002" if "word_embeddings" in name else "model-00002-of-00002"
+            parts[part][shared] = tensor.detach().to("cpu", torch.float16).contiguous()
+    for part, tensors in parts.items():
+        save_file(tensors, folder / f"{part}.safetensors", metadata={"format": "pt"})
+    size = sum(tensor.nbytes for tensors in parts.values() for tensor in tensors.values())
+    places = {name: f"{part}.safetensors" for part, tensors in parts.items() for name in tensors}
+    index = {"metadata": {"total_size": size}, "weight_map": dict(sorted(places.items()))}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
 
 
 class Trainer:

@@ -19,8 +19,8 @@ import torch
 from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 
 from qa import Options, QuestionAnswering, evaluate_reading, load_examples
-from training.reading_data import Windows, examples, negatives, tokenize
-from training.run import Trainer, base_folder, choose_device, groups, half_precision
+from training.reading_data import Windows, examples, negatives, swapped, tokenize
+from training.run import Trainer, base_folder, choose_device, groups, save_weights
 
 POOL = 64
 
@@ -30,8 +30,8 @@ def prepare(config: dict[str, Any], data: Path, path: Path, tokenizer: Any) -> W
     if not path.exists():
         dice = random.Random(config["seed"])
         chosen = examples(data, config["mixture"], dice)
-        rows = chosen + negatives(chosen, config["negatives"], dice)
-        tokenize(rows, tokenizer, config["window"], dice).save(path)
+        rows = chosen + negatives(chosen, config["negatives"], dice) + swapped(chosen, config["swapped"], dice)
+        tokenize(rows, tokenizer, config["window"], config["crop"], dice).save(path)
     return Windows.load(path)
 
 
@@ -97,7 +97,10 @@ def develop(folder: Path, dev: Path, limit: int) -> dict[str, Any]:
 
 def save(model: Any, tokenizer: Any, folder: Path) -> None:
     """Write weights in half precision and the tokenizer, in transformers' layout."""
-    model.save_pretrained(folder, state_dict=half_precision(model), safe_serialization=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    model.config.architectures = [type(model).__name__]
+    model.config.save_pretrained(folder)
+    save_weights(model, folder)
     tokenizer.save_pretrained(folder)
 
 
@@ -126,7 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     model = AutoModelForQuestionAnswering.from_pretrained(
         str(base_folder()),
         dtype=torch.float32,
-        attn_implementation="eager" if device == "cpu" else "sdpa",
+        attn_implementation="sdpa",
         hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0,
     ).to(device)

@@ -19,13 +19,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from transformers import AutoModel, AutoTokenizer
 
 from index.ingest import embedded_text
 from qa import load_examples
 from training.retrieval_data import Asked, batches, conflicts, facts, neighbours, passages
-from training.run import Trainer, base_folder, choose_device, groups, half_precision
+from training.run import Trainer, base_folder, choose_device, groups, save_weights
 
 RECALL_AT = (1, 5, 20)
 
@@ -125,8 +124,7 @@ def save(model: Any, folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     skip = shutil.ignore_patterns("*.safetensors", "*.bin", "*.md", "onnx", "openvino", "train_script.py", "data_*")
     shutil.copytree(base_folder(), folder, ignore=skip)
-    weights = {name: tensor for name, tensor in half_precision(model).items() if "position_ids" not in name}
-    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    save_weights(model, folder)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -150,7 +148,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     model = AutoModel.from_pretrained(
         str(base_folder()),
         dtype=torch.float32,
-        attn_implementation="eager" if device == "cpu" else "sdpa",
+        attn_implementation="sdpa",
         hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0,
         add_pooling_layer=True,

@@ -53,6 +53,13 @@ def config(recipe: str, folder: Path) -> Path:
     return path
 
 
+def weights(folder: Path) -> dict[str, np.ndarray]:
+    """All tensors of a model; its index names each."""
+    found = {name: tensor for part in folder.glob("*.safetensors") for name, tensor in load_file(part).items()}
+    assert found.keys() == json.loads((folder / "model.safetensors.index.json").read_text())["weight_map"].keys()
+    return found
+
+
 class Stopped(Exception):
     """Stands for a kill."""
 
@@ -84,8 +91,7 @@ def test_a_run_that_is_stopped_ends_where_it_would_have_ended(
     with pytest.raises(Stopped):
         train([*shared, "--out", str(tmp_path / "parts")])
     train([*shared, "--out", str(tmp_path / "parts")])
-    whole = load_file(tmp_path / "whole" / "model" / "model.safetensors")
-    parts = load_file(tmp_path / "parts" / "model" / "model.safetensors")
+    whole, parts = (weights(tmp_path / name / "model") for name in ("whole", "parts"))
     assert whole.keys() == parts.keys()
     for name, tensor in whole.items():
         np.testing.assert_allclose(tensor.astype(np.float32), parts[name].astype(np.float32), atol=2e-3, err_msg=name)
