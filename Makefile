@@ -7,6 +7,8 @@ LIBRARY ?= library
 # Training and development data, as training/README.md describes it, and where runs are kept.
 DATA ?= data
 RUNS ?= runs
+# Another Python to train with, such as one whose torch has CUDA; it needs what the extra `train` names.
+TRAIN_PYTHON ?= $(BIN)/python
 # Where pip finds torch without CUDA on Linux; a machine that cannot reach it takes what its own index has.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 PIP := $(BIN)/python -m pip --disable-pip-version-check
@@ -64,22 +66,22 @@ check: install
 docs: install
 	$(BIN)/python -m tests.house.generated
 
-data: install
+data: $(if $(filter $(BIN)/python,$(TRAIN_PYTHON)),install)
 	@test -d "$(DATA)/train" -a -d "$(DATA)/eval" || { echo "$(DATA) has no train/ and eval/: give DATA=, see training/README.md"; exit 2; }
 
 train-reader: data
-	$(BIN)/python -m training.train_reader --data "$(DATA)/train" --dev "$(DATA)/eval" --out "$(RUNS)/reader"
-	$(BIN)/python -m training.export reader "$(RUNS)/reader" --name citespan-reader-1
+	$(TRAIN_PYTHON) -m training.train_reader --data "$(DATA)/train" --dev "$(DATA)/eval" --out "$(RUNS)/reader"
+	$(TRAIN_PYTHON) -m training.export reader "$(RUNS)/reader" --name citespan-reader-1
 
 train-retriever: data
-	$(BIN)/python -m training.train_retriever --data "$(DATA)/train" --dev "$(DATA)/eval" --out "$(RUNS)/retriever"
-	$(BIN)/python -m training.export encoder "$(RUNS)/retriever" --name citespan-retriever-1
+	$(TRAIN_PYTHON) -m training.train_retriever --data "$(DATA)/train" --dev "$(DATA)/eval" --out "$(RUNS)/retriever"
+	$(TRAIN_PYTHON) -m training.export encoder "$(RUNS)/retriever" --name citespan-retriever-1
 
-calibrate: data
-	$(BIN)/python -m training.calibrate --data "$(DATA)/eval" --work "$(RUNS)/calibration"
+calibrate: install data
+	$(BIN)/python -m training.calibrate --data "$(DATA)/eval" --work "$(RUNS)/development"
 
-quality: data
-	$(BIN)/python -m benchmarks.quality --data "$(DATA)/eval" --work "$(RUNS)/quality"
+quality: install data
+	$(BIN)/python -m benchmarks.quality --data "$(DATA)/eval" --work "$(RUNS)/development"
 
 browser:
 	@if [ -z "$(CHROMIUM)" ]; then \

@@ -3,7 +3,7 @@
     python -m benchmarks.quality --data DATA/eval
 
 DATA/eval holds what training/README.md describes.  Outcomes and the library that is asked are kept
-in runs/quality; another model begins anew.
+in runs/development; another model begins anew.
 """
 
 import argparse
@@ -13,7 +13,7 @@ import platform
 import random
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +29,11 @@ from qa import (
     evaluate_retrieval,
     load_examples,
 )
+from training.calibrate import FITTED, SEED
 from training.development import NATURAL, SQUAD, UNANSWERABLE, library
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
-SEED = 20231123
 
 
 @dataclass(frozen=True)
@@ -106,48 +106,52 @@ def _confidence(facts: dict[str, Any]) -> str:
 
 
 ROWS = (
-    Row("retrieval-squad", "SQuAD: the paragraph among 2,067", SQUAD, evaluate_retrieval, "squad", 1, _ranks),
+    Row("retrieval-squad", "SQuAD: the paragraph among 2,067", SQUAD, evaluate_retrieval, "squad", 5, _ranks),
     Row("retrieval-nq", "NQ-open: the passage among 1,304", NATURAL, evaluate_retrieval, "nq", 1, _ranks),
-    Row("squad11", "SQuAD 1.1, paragraph given", SQUAD, evaluate_reading, None, 1, _reading),
+    Row("squad11", "SQuAD 1.1, paragraph given", SQUAD, evaluate_reading, None, 4, _reading),
     Row(
         "squad20",
         "SQuAD 2.0, half unanswerable, one threshold",
         UNANSWERABLE,
         evaluate_reading,
         None,
-        1,
+        4,
         _unanswerable,
     ),
-    Row("newsqa", "NewsQA, the whole story given", "newsqa-dev-A.jsonl.gz", evaluate_reading, None, 1, _reading),
+    Row("newsqa", "NewsQA, the whole story given", "newsqa-dev-A.jsonl.gz", evaluate_reading, None, 8, _reading),
     Row("nq", "NQ-open, passage given", NATURAL, evaluate_reading, None, 1, _reading),
     Row("multispanqa", "MultiSpanQA, passage given", "multispanqa-A.jsonl.gz", evaluate_reading, None, 1, _lists),
-    Row("open", "SQuAD open: all 2,067 paragraphs, ten read", SQUAD, evaluate_open, "squad", 5, _open),
+    Row("open", "SQuAD open: all 2,067 paragraphs, ten read", SQUAD, evaluate_open, "squad", 16, _open),
     Row(
         "confidence",
         "the same with and without the answer's articles",
         SQUAD,
         evaluate_confidence,
         "squad",
-        10,
+        32,
         _confidence,
     ),
 )
 
 
 def chosen(examples: list[Example], every: int) -> list[Example]:
-    """Return each so-manieth question in an order by chance, the same each time."""
+    """Return the last of the questions in an order by chance, the same each time.
+
+    The first FITTED of that order fitted confidence and threshold: none of them is among these.
+    """
     if every == 1:
         return examples
     shuffled = list(examples)
     random.Random(SEED).shuffle(shuffled)
-    return shuffled[: len(examples) // every]
+    return shuffled[max(FITTED, len(examples) - len(examples) // every) :]
 
 
 def measure(data: Path, work: Path, keys: list[str]) -> dict[str, dict[str, Any]]:
     """Run the rows asked for; return each one's figures."""
     found = {}
     with QuestionAnswering.open(work / "library", read_only=True) as qa, Progress() as bar:
-        mark = hashlib.sha256("".join(card.sha256 for card in qa.models()).encode()).hexdigest()[:12]
+        made_with = json.dumps([[card.sha256 for card in qa.models()], asdict(qa.calibration)])
+        mark = hashlib.sha256(made_with.encode()).hexdigest()[:12]
         for row in ROWS:
             if row.key not in keys:
                 continue
@@ -237,7 +241,7 @@ def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of the development sets")
-    parser.add_argument("--work", type=Path, default=ROOT / "runs" / "quality")
+    parser.add_argument("--work", type=Path, default=ROOT / "runs" / "development")
     parser.add_argument("--only", nargs="+", choices=[row.key for row in ROWS], help="only these; nothing is written")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)

@@ -27,6 +27,7 @@ from index.fields import MAX_ARTICLE_CHARACTERS, check_collection_name
 from index.inference import LocalModel, ModelCard, choose_device, choose_dtype, quiet_transformers, set_threads
 from index.library import DEFAULT_COLLECTION, Library
 from index.passages import sentence_around, sentence_spans, split_passages
+from index.retriever import leave_out
 from index.sources import count_sources, open_source, read_html, read_text
 from index.text import decode_text
 from index.types import (
@@ -87,6 +88,7 @@ __all__ = [
     "count_sources",
     "decode_text",
     "find_furniture",
+    "leave_out",
     "metadata_from_text",
     "open_source",
     "quiet_transformers",

@@ -5,7 +5,6 @@ must be safetensors, and a configuration that names code of its own is refused.
 """
 
 import hashlib
-import importlib.util
 import json
 import os
 from dataclasses import dataclass, field
@@ -64,13 +63,7 @@ class LocalModel:
             ModelError: a file is missing or differs from the manifest.
         """
         facts = json.loads(manifest.read_text(encoding="utf-8"))
-        base = manifest.parent
-        if "package" in facts:
-            spec = importlib.util.find_spec(facts["package"])
-            if spec is None or spec.origin is None:
-                raise ModelError(f"the package {facts['package']} is not installed: run make install")
-            base = Path(spec.origin).parent
-        folder = base / facts["folder"]
+        folder = manifest.parent / facts["folder"]
         for name, expected in facts["files"].items():
             path = folder / name
             if not path.is_file():

@@ -10,13 +10,12 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from index import Candidate
 from qa.types import Level, Span
 
 FILE = Path(__file__).parent / "weights" / "calibration.json"
 MARGIN_CAP = 8.0
-# Fused retrieval scores on a scale where first in both rankings is 1.
-_RETRIEVAL_SCALE = 5.5
+# From this cosine on a passage is about the question's subject; a higher one says little more.
+RELEVANT = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,33 +23,42 @@ class Calibration:
     """Fitted numbers.
 
     Attributes:
+        length: what each word of a span costs: an end picked too late makes a long one.
         similarity: what a cosine of 1 between question and passage adds to a span's score.
         retrieval: what the best possible retrieval score adds.
         intercept: of the logistic that gives confidence.
         value: its weight of a span's value.
         margin: its weight of the lead over the next different answer, not negative.
+        relevance: its weight of the best cosine between the question and a passage, up to RELEVANT.
         threshold: an answer below this confidence is not given.
         medium: from here on confidence is ``medium``.
         high: from here on it is ``high``.
         reading_threshold: with one given passage, a span scored below it means "no answer".
     """
 
+    length: float
     similarity: float
     retrieval: float
     intercept: float
     value: float
     margin: float
+    relevance: float
     threshold: float
     medium: float
     high: float
     reading_threshold: float
 
-    def span_value(self, span: Span) -> float:
-        """Return what spans are ranked by: the reader's score, and how well the passage was found."""
-        candidate = span.candidate
-        return span.score + self.similarity * candidate.similarity + self.retrieval * retrieval_score(candidate)
+    def reading_value(self, text: str, score: float) -> float:
+        """Return what the spans of one passage are ranked by: the reader's score less what length costs."""
+        return score - self.length * len(text.split())
 
-    def confidence(self, value: float, margin: float) -> float:
+    def span_value(self, span: Span) -> float:
+        """Return what spans of several passages are ranked by: also by how well their passage was found."""
+        candidate = span.candidate
+        found = self.similarity * candidate.similarity + self.retrieval * candidate.score
+        return self.reading_value(span.text, span.score) + found
+
+    def confidence(self, value: float, margin: float, relevance: float) -> float:
         """Return the estimated probability that an answer is right, 0..1.
 
         It grows with value and margin, so answers ranked by value are ranked by confidence too.
@@ -59,9 +67,12 @@ class Calibration:
             value: of the answer's best span.
             margin: value minus the best value of a different answer; below 0 for all but the
                 first.  Copies of the same answer are not different.
+            relevance: the best cosine between the question and a passage read: where nothing is
+                about the question, a good-looking span is chance.
         """
         capped = max(-MARGIN_CAP, min(MARGIN_CAP, margin))
-        logit = self.intercept + self.value * value + self.margin * capped
+        known = min(RELEVANT, relevance)
+        logit = self.intercept + self.value * value + self.margin * capped + self.relevance * known
         return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, logit))))
 
     def level(self, confidence: float) -> Level:
@@ -69,11 +80,6 @@ class Calibration:
         if confidence >= self.high:
             return "high"
         return "medium" if confidence >= self.medium else "low"
-
-
-def retrieval_score(candidate: Candidate) -> float:
-    """Return a candidate's fused score on a scale where first in both rankings is 1."""
-    return candidate.score * _RETRIEVAL_SCALE
 
 
 @functools.cache

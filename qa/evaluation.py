@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from index import DEFAULT_COLLECTION, InputError
+from index import DEFAULT_COLLECTION, InputError, leave_out
 from qa.examples import Example
 from qa.homes import digest, find_homes, find_kin, rank
 from qa.metrics import (
@@ -32,7 +32,9 @@ from qa.pipeline import QuestionAnswering
 
 # An answer counts as right for calibration if it shares at least this F1 with a reference.
 RIGHT_F1 = 0.5
-# Passages looked at for the first 20 articles; each ranking is a hundred deep.
+# Passages looked at for the first 20 articles, by the very search that answering uses.
+_LOOKED_AT = 50
+# And where rankings are taken apart: deep enough for each of them alone.
 _DEPTH = 200
 _READ = 10
 _NO_SPAN = -100.0
@@ -169,21 +171,23 @@ def evaluate_open(
 
     def one(example: Example) -> Outcome:
         answer = qa.ask(example.question, collection=collection, limit=1)
-        best = answer.answers[0].text if answer.answers else ""
-        found = target.search(example.question, limit=_DEPTH)
+        found = target.search(example.question, limit=_LOOKED_AT)
         return {
             "ms": answer.timings.total,
-            "text": (answer.text or "") if example.impossible else best,
+            "text": answer.answers[0].text if answer.answers else "",
+            "answered": answer.answered,
             "confidence": answer.confidence,
             "level": answer.level,
             "rank": rank(found, places.get(digest(example.context), set())),
         }
 
-    rows = gather(_head("open", qa), examples, one, kept, progress)
-    texts = [row["text"] for row in rows]
+    rows = gather(_head("open", qa, collection), examples, one, kept, progress)
+    pairs = list(zip(rows, examples, strict=True))
+    texts = [row["text"] if row["answered"] or not example.impossible else "" for row, example in pairs]
     ranks = [row["rank"] for row, example in zip(rows, examples, strict=True) if not example.impossible]
     recall, mrr = recall_and_mrr(ranks)
-    right = np.array([_right(text, example) for text, example in zip(texts, examples, strict=True)])
+    # Of an unanswerable question every guess is wrong, whatever the confidence that it is given with.
+    right = np.array([not example.impossible and _right(row["text"], example) for row, example in pairs])
     return Report(
         task="open",
         recall=recall,
@@ -221,10 +225,12 @@ def evaluate_retrieval(
     def one(example: Example) -> Outcome:
         gold = places.get(digest(example.context), set())
         begun = time.perf_counter()
-        found = target.search(example.question, limit=_DEPTH)
+        vector = target.encode_query(example.question)
+        found = target.search(example.question, limit=_LOOKED_AT, vector=vector)
         spent = (time.perf_counter() - begun) * 1000
-        dense = sorted((c for c in found if c.dense_rank), key=lambda c: c.dense_rank or 0)
-        lexical = sorted((c for c in found if c.lexical_rank), key=lambda c: c.lexical_rank or 0)
+        deep = target.search(example.question, limit=_DEPTH, vector=vector)
+        dense = sorted((c for c in deep if c.dense_rank), key=lambda c: c.dense_rank or 0)
+        lexical = sorted((c for c in deep if c.lexical_rank), key=lambda c: c.lexical_rank or 0)
         return {
             "ms": spent,
             "rank": rank(found, gold),
@@ -232,7 +238,7 @@ def evaluate_retrieval(
             "lexical": rank(lexical, gold),
         }
 
-    rows = gather(_head("retrieval", qa), asked, one, kept, progress)
+    rows = gather(_head("retrieval", qa, collection), asked, one, kept, progress)
     recall, mrr = recall_and_mrr([row["rank"] for row in rows])
     dense, dense_mrr = recall_and_mrr([row["dense"] for row in rows])
     lexical, lexical_mrr = recall_and_mrr([row["lexical"] for row in rows])
@@ -277,11 +283,11 @@ def evaluate_confidence(
     def one(example: Example) -> Outcome:
         gold = places.get(digest(example.context), set())
         own = {article for group in relatives.values() if gold & set(group) for article in group} | gold
-        found = target.search(example.question, limit=_DEPTH)
-        others = [candidate for candidate in found if candidate.article.id not in own]
+        found = target.search(example.question, limit=_READ)
+        others = leave_out(target.search(example.question, limit=_DEPTH), own, _READ)
         outcome: Outcome = {}
         for kind, chosen in (("with", found), ("without", others)):
-            answer = qa.ask_of(example.question, chosen[:_READ], limit=1)
+            answer = qa.ask_of(example.question, chosen, limit=1)
             outcome[kind] = {
                 "text": answer.answers[0].text if answer.answers else "",
                 "confidence": answer.confidence,
@@ -289,7 +295,7 @@ def evaluate_confidence(
             }
         return outcome
 
-    rows = gather(_head("confidence", qa), asked, one, kept, progress)
+    rows = gather(_head("confidence", qa, collection), asked, one, kept, progress)
     both = [row["with"] for row in rows] + [row["without"] for row in rows]
     right = np.array(
         [_right(row["with"]["text"], example) for row, example in zip(rows, asked, strict=True)] + [False] * len(rows)
@@ -359,9 +365,12 @@ def _impossible(examples: Sequence[Example]) -> "np.ndarray[Any, Any]":
     return np.array([example.impossible for example in examples])
 
 
-def _head(task: str, qa: QuestionAnswering) -> dict[str, Any]:
-    head: dict[str, Any] = {"task": task, "models": [card.sha256 for card in qa.models()]}
-    return {**head, "confidence": asdict(qa.calibration)} if task in ("open", "confidence") else head
+def _head(task: str, qa: QuestionAnswering, collection: str | None = None) -> dict[str, Any]:
+    """What outcomes depend on: outcomes made with anything else are of another run."""
+    head: dict[str, Any] = {"format": 2, "task": task, "models": [card.sha256 for card in qa.models()]}
+    if collection is not None:
+        head |= {"collection": collection, "threshold": qa.threshold, "confidence": asdict(qa.calibration)}
+    return head
 
 
 def _median(rows: Sequence[Outcome]) -> float:

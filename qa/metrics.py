@@ -31,7 +31,10 @@ def f1(prediction: str, references: Sequence[str]) -> float:
 
 @dataclass(frozen=True, slots=True)
 class SpanCounts:
-    """What one question adds to the measure of several spans (Li et al. 2022, MultiSpanQA).
+    """What one question adds to the measures of several spans.
+
+    Exact spans as MultiSpanQA counts them (Li et al. 2022); partial
+    ones by shared words, where MultiSpanQA takes shared characters.
 
     Attributes:
         predicted: spans given.
@@ -69,8 +72,9 @@ def span_counts(predicted: Sequence[str], gold: Sequence[str]) -> SpanCounts:
 
 def span_figures(counts: Sequence[SpanCounts]) -> dict[str, float]:
     """Return precision, recall and F1 of spans over all questions, exact and by shared words, in percent."""
-    predicted = max(1, sum(one.predicted for one in counts))
-    gold = max(1, sum(one.gold for one in counts))
+    # A question without a span given, or without one to give, counts as one: so that saying nothing costs.
+    predicted = max(1, sum(max(1, one.predicted) for one in counts))
+    gold = max(1, sum(max(1, one.gold) for one in counts))
     exact = [100 * sum(one.same for one in counts) / whole for whole in (predicted, gold)]
     partly = [
         100 * sum(one.precise for one in counts) / predicted,
@@ -97,16 +101,23 @@ def recall_and_mrr(ranks: Sequence[int]) -> tuple[dict[str, float], float]:
     return recall, round(mrr, 4)
 
 
-def calibration_error(confidences: Numbers, right: Numbers) -> float:
-    """Return the expected calibration error, 0..1, over 10 bins of equal width (Guo et al. 2017, arXiv:1706.04599)."""
-    return float(
-        sum(abs(row["confidence"] - row["right"]) * row["questions"] for row in reliability(confidences, right))
-    ) / max(1, len(right))
+def calibration_error(confidences: Numbers, right: Numbers, weights: Numbers | None = None) -> float:
+    """Return the expected calibration error, 0..1, over 10 bins of equal width (Guo et al. 2017, arXiv:1706.04599).
+
+    Args:
+        confidences: 0..1 (n,).
+        right: whether each answer was right (n,).
+        weights: how much each counts (n,); None for all the same.
+    """
+    counts = np.ones(len(right)) if weights is None else weights
+    bins = _bins(confidences)
+    gaps = np.array([abs(float(np.sum((counts * (confidences - right))[bins == which]))) for which in np.unique(bins)])
+    return float(gaps.sum() / max(1e-12, counts.sum()))
 
 
 def reliability(confidences: Numbers, right: Numbers) -> list[dict[str, float]]:
     """Return each bin of confidence that is not empty: its questions, mean confidence and share of right, 0..1."""
-    bins = np.minimum((confidences * _BINS).astype(int), _BINS - 1)
+    bins = _bins(confidences)
     return [
         {
             "from": round(int(which) / _BINS, 2),
@@ -144,6 +155,10 @@ def auroc(scores: Numbers, positive: Numbers) -> float | None:
 def percent(flags: Numbers) -> float:
     """Return the share that is true, in percent; 0 of none."""
     return round(float(np.mean(flags)) * 100, 2) if len(flags) else 0.0
+
+
+def _bins(confidences: Numbers) -> Numbers:
+    return np.asarray(np.minimum((confidences * _BINS).astype(int), _BINS - 1))
 
 
 def _f1(predicted: list[str], reference: list[str]) -> float:

@@ -1,5 +1,6 @@
 """What became of each question asked: plain records, kept in a file so that a run that was stopped goes on."""
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -41,29 +42,37 @@ def gather(
         rows.append(one(example))
         if kept:
             with kept.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"question": example.question, **rows[-1]}) + "\n")
+                file.write(json.dumps({"of": _mark(example), **rows[-1]}) + "\n")
         if progress:
             progress(len(rows))
     return rows[: len(examples)]
 
 
 def _kept(path: Path, head: dict[str, Any], examples: Sequence[Example]) -> list[Outcome]:
-    """Return the outcomes a file holds, and make it ready for more: a line cut short is taken away."""
+    """Return the outcomes a file holds, and make it ready for more: a line cut short is taken away.
+
+    A file that is not wholly ours is left as it is.
+    """
+    first = json.dumps(head) + "\n"
     try:
-        lines = path.read_text(encoding="utf-8").split("\n") if path.exists() else []
-        whole = lines[:-1]
-        if not whole:
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        if first.startswith(text):  # nothing yet, or stopped while it was begun
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(head) + "\n", encoding="utf-8")
+            path.write_text(first, encoding="utf-8")
             return []
-        if lines[-1]:
-            path.write_text("\n".join(whole) + "\n", encoding="utf-8")
-        rows: list[Outcome] = [json.loads(line) for line in whole]
-        same = rows[0] == head and all(
-            row["question"] == example.question for row, example in zip(rows[1:], examples, strict=False)
-        )
+        whole, newline, cut = text.rpartition("\n")
+        rows: list[Outcome] = [json.loads(line) for line in whole.split("\n")] if newline else []
+        same = bool(rows) and rows[0] == head
+        same = same and all(row["of"] == _mark(one) for row, one in zip(rows[1:], examples, strict=False))
+        if same and cut:
+            path.write_text(whole + newline, encoding="utf-8")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} cannot keep outcomes: {error}: give another file") from error
     if not same:
         raise InputError(f"{path} holds outcomes of other questions, another task or other models: give another file")
     return rows[1:]
+
+
+def _mark(example: Example) -> str:
+    """Tells one question from another, also where both are worded the same."""
+    return hashlib.sha256(f"{example.question}\0{example.context}".encode()).hexdigest()[:16]

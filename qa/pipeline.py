@@ -259,8 +259,12 @@ class QuestionAnswering:
 
     def read_text(self, question: str, text: str) -> ScoredSpan | None:
         """Return the best span of one given text, however long; None where it has no words."""
-        found = decode(text, self.reader.read(question, [text])[0], n_best=1)
-        return found[0] if found else None
+        found = decode(text, self.reader.read(question, [text])[0])
+
+        def value(span: ScoredSpan) -> float:
+            return self.calibration.reading_value(text[span.start : span.end], span.score)
+
+        return max(found, key=value, default=None)
 
     def read_list(self, question: str, text: str) -> list[str]:
         """Return the spans of one given text that together answer a question; one where it asks for one."""
@@ -269,11 +273,12 @@ class QuestionAnswering:
 
     def _rank(self, question: str, spans: list[Span], limit: int, min_confidence: float) -> tuple[RankedAnswer, ...]:
         groups = merge(spans, [self.calibration.span_value(span) for span in spans])
+        relevance = max((span.candidate.similarity for span in spans), default=0.0)
         ranked = []
         for place, group in enumerate(groups[:limit]):
             rival = groups[1 if place == 0 else 0] if len(groups) > 1 else None
             margin = group.value - rival.value if rival else calibration.MARGIN_CAP
-            confidence = self.calibration.confidence(group.value, margin)
+            confidence = self.calibration.confidence(group.value, margin, relevance)
             if confidence >= max(min_confidence, _NOISE):
                 ranked.append(_ranked(question, group, confidence))
         return tuple(ranked)

@@ -6,7 +6,6 @@ python -m training.export reader RUN --name citespan-reader-1
 import argparse
 import json
 import shutil
-import tomllib
 from pathlib import Path
 
 from safetensors import safe_open
@@ -15,7 +14,6 @@ from index.inference import file_sha256
 
 ROOT = Path(__file__).resolve().parents[1]
 HOMES = {"reader": ROOT / "qa" / "weights", "encoder": ROOT / "index" / "weights"}
-RECIPES = {"reader": "reader.toml", "encoder": "retriever.toml"}
 # What neither the tokenizer nor the network reads.
 _LEFT_OUT = ("*.md", ".gitattributes", "vocab.txt", "special_tokens_map.json")
 
@@ -41,7 +39,7 @@ def export(role: str, run: Path, name: str) -> Path:
     for part in folder.glob("*.safetensors"):
         with safe_open(part, framework="numpy") as weights:
             parameters += sum(_size(weights.get_slice(key).get_shape()) for key in weights.keys())  # noqa: SIM118
-    mixture = tomllib.loads(Path(__file__).with_name(RECIPES[role]).read_text())["mixture"]
+    mixture = json.loads((run / "recipe.json").read_text(encoding="utf-8"))["config"]["mixture"]
     facts = {
         "format": 1,
         "role": role,

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from training.leaks import Known
+
 # What may stand between the members of a list for the whole of it to be one answer.
 _BETWEEN = re.compile(r"[\s,;/&]*(?:,?\s*(?:and|or|as well as|nor)\b)?[\s,;/&]*(?:the|a|an)?\s*", re.IGNORECASE)
 MAX_ANSWER_TOKENS = 40
@@ -45,8 +47,10 @@ class Windows:
         return np.diff(self.bounds)
 
     def save(self, path: Path) -> None:
-        """Write to a file."""
-        np.savez(path, ids=self.ids, bounds=self.bounds, split=self.split, spans=self.spans, question=self.question)
+        """Write to a file, whole or not at all."""
+        part = path.with_suffix(".part.npz")
+        np.savez(part, ids=self.ids, bounds=self.bounds, split=self.split, spans=self.spans, question=self.question)
+        part.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> "Windows":
@@ -61,11 +65,11 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
         return [json.loads(line) for line in file]
 
 
-def examples(folder: Path, mixture: dict[str, int], dice: random.Random) -> list[dict[str, Any]]:
+def examples(folder: Path, mixture: dict[str, int], known: Known, dice: random.Random) -> list[dict[str, Any]]:
     """Return the mixture, each file cut to its cap by chance; several spans become one where the text has it so."""
     chosen = []
     for name, cap in mixture.items():
-        rows = [row for row in read_lines(folder / f"{name}.jsonl.gz") if row["question"].strip()]
+        rows = known.without(row for row in read_lines(folder / f"{name}.jsonl.gz") if row["question"].strip())
         dice.shuffle(rows)
         for row in rows[:cap]:
             answers = row["answers"]
@@ -122,8 +126,8 @@ _KINDS = (re.compile(r"1[0-9]{3}|20[0-2][0-9]"), re.compile(r"\d[\d,.]*\d"), re.
 def swapped(chosen: Sequence[dict[str, Any]], settings: dict[str, Any], dice: random.Random) -> list[dict[str, Any]]:
     """Return questions turned unanswerable: one name or number of theirs gives way to another of the passage.
 
-    The commonest way in which people made SQuAD 2.0's unanswerable questions (Rajpurkar et al. 2018,
-    arXiv:1806.03822, table 2, "entity swap").
+    One of the ways in which people made SQuAD 2.0's unanswerable questions (Rajpurkar et al. 2018,
+    arXiv:1806.03822, "entity swap").
     """
     found = []
     for row in chosen:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from training.leaks import Known
 from training.reading_data import read_lines
 
 
@@ -35,18 +36,19 @@ class Asked:
     questions: tuple[tuple[str, tuple[str, ...]], ...]
 
 
-def passages(folder: Path, mixture: dict[str, int], dice: random.Random) -> list[Asked]:
+def passages(folder: Path, mixture: dict[str, int], known: Known, dice: random.Random) -> list[Asked]:
     """Return the mixture's passages, each file cut to its cap of passages by chance."""
     found: list[Asked] = []
     taken: set[str] = set()
     for name, cap in mixture.items():
         asked: dict[str, tuple[str, list[tuple[str, tuple[str, ...]]]]] = {}
-        for row in read_lines(folder / f"{name}.jsonl.gz"):
+        for row in known.without(read_lines(folder / f"{name}.jsonl.gz")):
             text = " ".join(row["context"].split())
             # A question without content words asks for any passage.
             if not row["answers"] or text in taken or len(re.findall(r"\w{4,}", row["question"])) < 2:
                 continue
-            title = "" if re.fullmatch(r"\w+_\d+", row.get("title") or "") else row.get("title") or ""
+            title = (row.get("title") or "").replace("_", " ")
+            title = "" if re.fullmatch(r"[a-z]+ \d+", title) else title
             answers = tuple(answer["text"].lower() for answer in row["answers"])
             asked.setdefault(text, (title, []))[1].append((row["question"].strip(), answers))
         texts = sorted(asked)

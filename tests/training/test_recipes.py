@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import shutil
 import tomllib
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from qa import QuestionAnswering, load_examples
 from qa.pipeline import Options
 from tests.helpers import ROOT
 from training import train_reader, train_retriever
+from training.leaks import Known
 from training.run import Trainer
 
 PART = ROOT / "tests" / "data" / "squad-part.json.gz"
@@ -60,6 +62,19 @@ def weights(folder: Path) -> dict[str, np.ndarray]:
     return found
 
 
+def test_nothing_is_learnt_that_is_measured_on(tmp_path: Path) -> None:
+    shutil.copy(PART, tmp_path)
+    (one, *_) = load_examples(PART)
+    words = one.context.split()
+    rows = [
+        {"question": one.question.upper(), "context": "Something else altogether."},
+        {"question": "A new one?", "context": "Quoted: " + " ".join(words[3:23]) + ", and so on."},
+        {"question": "A new one?", "context": "Quoted: " + " ".join(words[3:10]) + ", and so on."},
+    ]
+    assert Known(tmp_path).without(rows) == rows[2:]
+    assert Known(None).without(rows) == rows
+
+
 class Stopped(Exception):
     """Stands for a kill."""
 
@@ -94,7 +109,11 @@ def test_a_run_that_is_stopped_ends_where_it_would_have_ended(
     whole, parts = (weights(tmp_path / name / "model") for name in ("whole", "parts"))
     assert whole.keys() == parts.keys()
     for name, tensor in whole.items():
-        np.testing.assert_allclose(tensor.astype(np.float32), parts[name].astype(np.float32), atol=2e-3, err_msg=name)
+        np.testing.assert_allclose(tensor.astype(np.float32), parts[name].astype(np.float32), atol=1e-5, err_msg=name)
+    again = [json.loads(line) for line in (tmp_path / "parts" / "log.jsonl").read_text().splitlines()]
+    assert [row["tokens"] for row in again] == [row["tokens"] for row in log]
+    with pytest.raises(SystemExit, match="another recipe"):
+        train([*shared, "--out", str(tmp_path / "whole"), "--start", str(tmp_path / "whole" / "model")])
 
     # What comes out is a model as the product takes it.
     folder = str(tmp_path / "whole" / "model")

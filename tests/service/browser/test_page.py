@@ -137,8 +137,10 @@ def test_a_question_can_be_asked_and_an_answer_opened_by_keyboard_alone(page: Pa
     expect(page.get_by_label("Ask your articles")).to_be_focused()
     page.keyboard.type(QUESTION)
     page.keyboard.press("Enter")
-    opener = page.locator("article.turn").first.get_by_role("button", name="Open the article here").first
+    turn = page.locator("article.turn").first
+    opener = turn.get_by_role("button", name="Open the article here").first
     expect(opener).to_be_visible()
+    expect(turn).not_to_have_attribute("aria-busy", "true")  # until then it is drawn anew as answers improve
     for _ in range(40):
         if opener.evaluate("node => node === document.activeElement"):
             break
