@@ -46,7 +46,7 @@ def test_sigterm_lets_accepted_questions_finish(own: Server) -> None:
         asking = [threading.Thread(target=ask) for _ in range(3)]
         for thread in asking:
             thread.start()
-        time.sleep(0.15)
+        time.sleep(0.4)
         assert own.stop(signal.SIGTERM) == 0
         for thread in asking:
             thread.join()
