@@ -4,7 +4,7 @@
 
     from qa import QuestionAnswering
     qa = QuestionAnswering.open("library")
-    answer = qa.ask("Which countries recognize the annexations?")
+    answer = qa.ask("When does the north wing reopen?")
 """
 
 from qa.evaluation import Report, evaluate_confidence, evaluate_open, evaluate_reading, evaluate_retrieval
