@@ -5,7 +5,7 @@ import json
 import random
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ class Windows:
         split: int32 (n,), how many tokens [CLS] question [SEP] are: token type 1 begins there.
         spans: int32 (m, 3): window, first token, last token; a window without one has no answer.
         question: int32 (n,), windows of one question carry the same number.
+        lists: bool (n,), whether all the spans together are the answer, rather than any of them.
     """
 
     ids: np.ndarray
@@ -37,6 +38,7 @@ class Windows:
     split: np.ndarray
     spans: np.ndarray
     question: np.ndarray
+    lists: np.ndarray
 
     def __len__(self) -> int:
         return len(self.split)
@@ -49,14 +51,17 @@ class Windows:
     def save(self, path: Path) -> None:
         """Write to a file, whole or not at all."""
         part = path.with_suffix(".part.npz")
-        np.savez(part, ids=self.ids, bounds=self.bounds, split=self.split, spans=self.spans, question=self.question)
+        np.savez(part, **{name: getattr(self, name) for name in _ARRAYS})
         part.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> "Windows":
         """Read what save wrote."""
         with np.load(path) as file:
-            return cls(**{name: file[name] for name in ("ids", "bounds", "split", "spans", "question")})
+            return cls(**{name: file[name] for name in _ARRAYS})
+
+
+_ARRAYS = [field.name for field in fields(Windows)]
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
@@ -78,6 +83,11 @@ def examples(folder: Path, mixture: dict[str, int], known: Known, dice: random.R
                 answers = [joined] if joined else answers
             chosen.append({**row, "src": name, "answers": answers})
     return chosen
+
+
+def repeated(chosen: Sequence[dict[str, Any]], copies: int) -> list[dict[str, Any]]:
+    """Return the examples whose answer is several spans so many times more; each copy is cut at a place of its own."""
+    return [row for row in chosen if row.get("multi") and len(row["answers"]) > 1 for _ in range(copies)]
 
 
 def contiguous(text: str, answers: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
@@ -167,6 +177,7 @@ def tokenize(
     split: list[int] = []
     spans: list[tuple[int, int, int]] = []
     question: list[int] = []
+    lists: list[bool] = []
     numbers: dict[str, int] = {}
     for first in range(0, len(rows), 1_000):
         some = rows[first : first + 1_000]
@@ -197,12 +208,14 @@ def tokenize(
             )
             split.append(len(head) + 2)
             question.append(numbers.setdefault(row["question"], len(numbers)))
+            lists.append(bool(row.get("multi")) and len(kept) > 1)
     return Windows(
         ids=np.concatenate(ids).astype(np.int32),
         bounds=np.r_[0, np.cumsum([len(one) for one in ids])].astype(np.int64),
         split=np.array(split, np.int32),
         spans=np.array(spans, np.int32).reshape(-1, 3),
         question=np.array(question, np.int32),
+        lists=np.array(lists, bool),
     )
 
 

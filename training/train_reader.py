@@ -21,7 +21,7 @@ from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 
 from qa import Options, QuestionAnswering, evaluate_reading, load_examples
 from training.leaks import Known
-from training.reading_data import Windows, examples, negatives, swapped, tokenize
+from training.reading_data import Windows, examples, negatives, repeated, swapped, tokenize
 from training.run import Trainer, base_folder, begin, choose_device, groups, save_weights, weights_of
 
 POOL = 64
@@ -33,6 +33,7 @@ def prepare(config: dict[str, Any], data: Path, dev: Path | None, path: Path, to
         dice = random.Random(config["seed"])
         chosen = examples(data, config["mixture"], Known(dev), dice)
         rows = chosen + negatives(chosen, config["negatives"], dice) + swapped(chosen, config["swapped"], dice)
+        rows += repeated(chosen, config["lists"]["copies"])
         tokenize(rows, tokenizer, config["window"], config["crop"], dice).save(path)
     return Windows.load(path)
 
@@ -75,14 +76,27 @@ def collate(windows: Windows, batch: np.ndarray, spans: dict[int, list[tuple[int
         allowed[row, windows.lengths[number] - 1] = False
     allowed[:, 0] = True
     named = {"ids": ids, "mask": mask, "types": types, "starts": starts, "ends": ends, "allowed": allowed}
+    named["lists"] = windows.lists[batch]
     return {name: torch.from_numpy(array) for name, array in named.items()}
 
 
-def marginal_loss(logits: torch.Tensor, gold: torch.Tensor, allowed: torch.Tensor) -> torch.Tensor:
-    """Return −log of the gold tokens' share of the probability, per window: (n, width) twice → (n,)."""
+def marginal_loss(logits: torch.Tensor, gold: torch.Tensor, allowed: torch.Tensor, lists: torch.Tensor) -> torch.Tensor:
+    """Return −log of the gold tokens' share of the probability, per window.
+
+    Args:
+        logits: (n, width).
+        gold: (n, width), the tokens of which any is right.
+        allowed: (n, width), the tokens that could be an answer.
+        lists: (n,), where every gold token is wanted: the mean of their −logs instead.
+
+    Returns:
+        (n,).
+    """
     low = torch.finfo(torch.float32).min
     logits = logits.float().masked_fill(~allowed, low)
-    return logits.logsumexp(-1) - logits.masked_fill(~gold, low).logsumexp(-1)
+    any_of = logits.masked_fill(~gold, low).logsumexp(-1)
+    each_of = logits.masked_fill(~gold, 0.0).sum(-1) / gold.sum(-1)
+    return logits.logsumexp(-1) - torch.where(lists, each_of, any_of)
 
 
 def develop(folder: Path, dev: Path, limit: int) -> dict[str, Any]:
@@ -152,9 +166,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         tensors = {name: tensor.to(device) for name, tensor in collate(windows, batch, spans).items()}
         with torch.autocast(device, torch.bfloat16, enabled=half):
             output = model(input_ids=tensors["ids"], attention_mask=tensors["mask"], token_type_ids=tensors["types"])
+        lists = tensors["lists"] & config["lists"]["every"]
         loss = (
-            marginal_loss(output.start_logits, tensors["starts"], tensors["allowed"])
-            + marginal_loss(output.end_logits, tensors["ends"], tensors["allowed"])
+            marginal_loss(output.start_logits, tensors["starts"], tensors["allowed"], lists)
+            + marginal_loss(output.end_logits, tensors["ends"], tensors["allowed"], lists)
         ).mean() / 2
         if trainer.step(loss, int(tensors["mask"].sum()), epoch, place):
             model.eval()
