@@ -71,14 +71,16 @@ data: $(if $(filter $(BIN)/python,$(TRAIN_PYTHON)),install)
 
 train-reader: data
 	$(TRAIN_PYTHON) -m training.train_reader --data "$(DATA)/train" --dev "$(DATA)/eval" --out "$(RUNS)/reader"
-	$(TRAIN_PYTHON) -m training.export reader "$(RUNS)/reader" --name citespan-reader-1
+	$(TRAIN_PYTHON) -m training.train_reader --data "$(DATA)/train" --dev "$(DATA)/eval" --out "$(RUNS)/reader-second" \
+		--start "$(RUNS)/reader/model" --config training/reader-second.toml
+	$(TRAIN_PYTHON) -m training.export reader "$(RUNS)/reader-second" --name citespan-reader-2
 
 train-retriever: data
 	$(TRAIN_PYTHON) -m training.train_retriever --data "$(DATA)/train" --dev "$(DATA)/eval" --out "$(RUNS)/retriever"
 	$(TRAIN_PYTHON) -m training.export encoder "$(RUNS)/retriever" --name citespan-retriever-1
 
 calibrate: install data
-	$(BIN)/python -m training.calibrate --data "$(DATA)/eval" --work "$(RUNS)/development"
+	$(BIN)/python -m training.calibrate --data "$(DATA)/eval" --train "$(DATA)/train" --work "$(RUNS)/development"
 
 quality: install data
 	$(BIN)/python -m benchmarks.quality --data "$(DATA)/eval" --work "$(RUNS)/development"

@@ -26,6 +26,7 @@ class Calibration:
         length: what each word of a span costs: an end picked too late makes a long one.
         similarity: what a cosine of 1 between question and passage adds to a span's score.
         retrieval: what the best possible retrieval score adds.
+        list_gap: how far below the best span of a list its other members may be ranked.
         intercept: of the logistic that gives confidence.
         value: its weight of a span's value.
         margin: its weight of the lead over the next different answer, not negative.
@@ -39,6 +40,7 @@ class Calibration:
     length: float
     similarity: float
     retrieval: float
+    list_gap: float
     intercept: float
     value: float
     margin: float

@@ -1,15 +1,18 @@
 """Spans that say the same → one answer each.  Pure.
 
 Equal texts are one answer with several pieces of evidence.  Spans that overlap in an article are
-one place: the better one stands for both.
+one place: the better one stands for both.  Where several things are asked for, spans of one passage
+that score nearly alike are one answer: a list.
 """
 
 import re
 import string
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from index import sentence_around
+from qa.calibration import Calibration
+from qa.lists import asks_for_several
 from qa.types import Evidence, Span, Support
 
 # A span that the reader likes less than "no answer here" supports an answer only if it is about as
@@ -26,10 +29,12 @@ class Group:
     Attributes:
         spans: best first, at least one, none at the same place.
         value: what answers are ranked by: the best of its spans.
+        together: the best span and those of its passage that are the answer with it.
     """
 
     spans: tuple[Span, ...]
     value: float
+    together: tuple[Span, ...]
 
     @property
     def best(self) -> Span:
@@ -37,12 +42,20 @@ class Group:
         return self.spans[0]
 
 
-def merge(spans: Sequence[Span], values: Sequence[float]) -> list[Group]:
+def distinct(question: str, spans: Sequence[Span], numbers: Calibration) -> list[Group]:
+    """Group spans into distinct answers to a question, best first by what the fitted numbers say."""
+    values = [numbers.span_value(span) for span in spans]
+    return merge(spans, values, numbers.list_gap if asks_for_several(question) else None)
+
+
+def merge(spans: Sequence[Span], values: Sequence[float], list_gap: float | None = None) -> list[Group]:
     """Group spans into distinct answers, best first.
 
     Args:
         spans: from any number of passages.
         values: what each is ranked by; higher is better.
+        list_gap: how far below the best span of a list its other members may be ranked; None where
+            one thing is asked for.
     """
     order = sorted(range(len(spans)), key=lambda place: (-values[place], _place(spans[place])))
     kept: dict[str, list[Span]] = {}
@@ -60,7 +73,24 @@ def merge(spans: Sequence[Span], values: Sequence[float]) -> list[Group]:
             continue
         places.append((span.article_start, span.article_end))
         group.append(span)
-    return [Group(tuple(group), best[key]) for key, group in kept.items()]
+    groups = [Group(tuple(group), best[key], (group[0],)) for key, group in kept.items()]
+    return groups if list_gap is None else _lists(groups, list_gap)
+
+
+def _lists(groups: list[Group], gap: float) -> list[Group]:
+    """The same answers, those that stand in the passage of a better one and score nearly as well taken into it."""
+    found: list[Group] = []
+    for group in groups:
+        for place, better in enumerate(found):
+            best = better.best
+            other = group.best
+            near = other.score > 0 and group.value >= better.value - gap
+            if near and best.candidate.passage.id == other.candidate.passage.id:
+                found[place] = replace(better, together=(*better.together, other))
+                break
+        else:
+            found.append(group)
+    return found
 
 
 def normalize(text: str) -> str:

@@ -14,20 +14,22 @@ from index import (
     DEFAULT_COLLECTION,
     Added,
     Article,
+    ArticleInfo,
     Candidate,
     Failure,
     Filters,
     InputError,
     Library,
     ModelCard,
+    Passage,
     QueryError,
     SentenceEncoder,
     open_source,
 )
 from qa import calibration
-from qa.decoding import ScoredSpan, decode
-from qa.lists import LIST_N_BEST, items, members
-from qa.merging import Group, evidence, merge, support
+from qa.decoding import N_BEST, ScoredSpan, decode
+from qa.lists import LIST_N_BEST, asks_for_several, items
+from qa.merging import Group, distinct, evidence, support
 from qa.reader import Reader
 from qa.types import Answer, RankedAnswer, Reason, Span, Timings
 
@@ -250,11 +252,12 @@ class QuestionAnswering:
     def read(self, question: str, candidates: Iterable[Candidate]) -> list[Span]:
         """Return the reader's best spans in some candidates, unranked."""
         chosen = list(candidates)
+        n_best = LIST_N_BEST if asks_for_several(question) else N_BEST
         windows = self.reader.read(question, [candidate.passage.text for candidate in chosen])
         return [
             Span(candidate, found.start, found.end, candidate.passage.text[found.start : found.end], found.score)
             for candidate, scored in zip(chosen, windows, strict=True)
-            for found in decode(candidate.passage.text, scored)
+            for found in decode(candidate.passage.text, scored, n_best=n_best)
         ]
 
     def read_text(self, question: str, text: str) -> ScoredSpan | None:
@@ -267,12 +270,12 @@ class QuestionAnswering:
         return max(found, key=value, default=None)
 
     def read_list(self, question: str, text: str) -> list[str]:
-        """Return the spans of one given text that together answer a question; one where it asks for one."""
-        found = decode(text, self.reader.read(question, [text])[0], n_best=LIST_N_BEST)
-        return [text[start:end] for start, end in members(question, text, found)]
+        """Return the members of the best answer in one given text; itself where it is no list."""
+        groups = distinct(question, self.read(question, [given(text)]), self.calibration)[:1]
+        return [one.text for group in groups for one in items(question, group.together) or (group.best,)]
 
     def _rank(self, question: str, spans: list[Span], limit: int, min_confidence: float) -> tuple[RankedAnswer, ...]:
-        groups = merge(spans, [self.calibration.span_value(span) for span in spans])
+        groups = distinct(question, spans, self.calibration)
         relevance = max((span.candidate.similarity for span in spans), default=0.0)
         ranked = []
         for place, group in enumerate(groups[:limit]):
@@ -315,9 +318,15 @@ _RELEVANT = 0.2
 _NOISE = 0.01
 
 
+def given(text: str) -> Candidate:
+    """Return a text that no library holds as a candidate, for read()."""
+    passage = Passage("", 0, 0, len(text), text)
+    return Candidate(passage, ArticleInfo("", "", None, None, None, (), ""), 0.0, 0.0, None, None)
+
+
 def _ranked(question: str, group: Group, confidence: float) -> RankedAnswer:
     pieces = tuple(evidence(span) for span in group.spans)
-    return RankedAnswer(group.best.text, confidence, pieces, items(question, group.best), support(pieces))
+    return RankedAnswer(group.best.text, confidence, pieces, items(question, group.together), support(pieces))
 
 
 def _articles(source: str | Path) -> Iterator[Article]:

@@ -7,7 +7,7 @@ article.  In the second, the fourth and the fifth no passage holds the answer.  
 places fit the numbers, those at odd places give the figures that are reported.  The ways weigh as WEIGHTS
 says: people mostly ask what their articles hold.
 
-    python -m training.calibrate --data DATA/eval
+    python -m training.calibrate --data DATA/eval --train DATA/train
 """
 
 import argparse
@@ -15,6 +15,7 @@ import hashlib
 import itertools
 import json
 import random
+import tomllib
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -30,10 +31,11 @@ from qa import Example, QuestionAnswering, Span, load_examples
 from qa.calibration import FILE, MARGIN_CAP, RELEVANT, Calibration, shipped
 from qa.evaluation import RIGHT_F1
 from qa.homes import digest
-from qa.merging import merge
+from qa.merging import distinct
 from qa.metrics import calibration_error, f1, risk_coverage_area
 from qa.outcomes import gather
 from training.development import SQUAD, UNANSWERABLE, library
+from training.list_gap import choose, unread
 
 READ = 10
 # Deep enough that ten are left once an article of up to a hundred paragraphs is left out.
@@ -144,7 +146,7 @@ def _with_spans(row: dict[str, Any]) -> dict[str, Any]:
 
 def top(row: dict[str, Any], numbers: Calibration) -> tuple[float, float, float, float]:
     """Return value, margin and relevance of the best answer and its F1 (0 where the answer was left out)."""
-    groups = merge(row["spans"], [numbers.span_value(span) for span in row["spans"]])
+    groups = distinct(row["question"], row["spans"], numbers)
     if not groups:
         return -20.0, 0.0, 0.0, 0.0
     margin = groups[0].value - groups[1].value if len(groups) > 1 else MARGIN_CAP
@@ -154,7 +156,7 @@ def top(row: dict[str, Any], numbers: Calibration) -> tuple[float, float, float,
 
 
 def fit(rows: list[dict[str, Any]], start: Calibration) -> Calibration:
-    """Fit everything but the reading threshold.
+    """Fit everything but the reading threshold and the gap between the members of a list.
 
     A grid over what retrieval adds to a span's value; at each point the logistic is fitted, and the
     point with the best likelihood is taken among those whose best answers are within one point
@@ -254,6 +256,8 @@ def main() -> None:
     """Gather (resumable), fit, report, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of the development sets")
+    parser.add_argument("--train", type=Path, required=True, help="folder of the training data")
+    parser.add_argument("--recipe", type=Path, default=Path(__file__).with_name("reader-second.toml"))
     parser.add_argument("--work", type=Path, default=Path("runs/development"))
     parser.add_argument("--number", type=int, default=FITTED, help="questions, half of them to fit")
     options = parser.parse_args()
@@ -267,9 +271,11 @@ def main() -> None:
         unsure = load_examples(options.data / UNANSWERABLE)
         random.Random(SEED).shuffle(unsure)
         threshold = reading_threshold(qa, unsure[: options.number])
+        lists = unread(options.train, options.data, tomllib.loads(options.recipe.read_text()))
+        gap = choose(qa, lists)
     fitting = [row for place, row in enumerate(rows) if place // len(KINDS) % 2 == 0]
     held_out = [row for place, row in enumerate(rows) if place // len(KINDS) % 2 == 1]
-    numbers = fit(fitting, shipped())
+    numbers = fit(fitting, replace(shipped(), list_gap=gap))
     numbers = replace(numbers, medium=MEDIUM, high=HIGH, reading_threshold=threshold)
     figures = report(held_out, numbers)
     print(json.dumps(figures, indent=2))

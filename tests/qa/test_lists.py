@@ -4,8 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qa.decoding import ScoredSpan
-from qa.lists import FLOOR, GAP, items, members
+from qa import Span
+from qa.calibration import shipped
+from qa.lists import items
+from qa.merging import distinct
 from tests.qa.test_merging import candidate, span
 
 
@@ -16,6 +18,12 @@ from tests.qa.test_merging import candidate, span
         ("Who were the founders?", "Ann Lee, Bob Ray and Cy Young", ["Ann Lee", "Bob Ray", "Cy Young"]),
         ("What colours does it have?", "red, white, and blue", ["red", "white", "blue"]),
         ("Which country did he visit?", "Trinidad and Tobago", []),
+        ("Who wrote the song?", "Ann Lee and Bob Ray", ["Ann Lee", "Bob Ray"]),
+        ("Who played there?", "Dallas and the Arizona Cardinals", ["Dallas", "the Arizona Cardinals"]),
+        ("Who sang it?", "Simon & Garfunkel", []),
+        ("When did he die?", "June 17, 2013", []),
+        ("Where was it filmed?", "Austin, Texas", []),
+        ("What are its reindeer?", "Dasher, Dancer, Prancer, Vixen", ["Dasher", "Dancer", "Prancer", "Vixen"]),
         ("Who won?", "Syria", []),
         ("Which countries?", "Syria", []),
         ("Which cities did he see?", "Paris and then he left", []),
@@ -23,7 +31,7 @@ from tests.qa.test_merging import candidate, span
 )
 def test_a_list_has_items_with_places_of_their_own(question: str, text: str, expected: list[str]) -> None:
     found = candidate(f"It was {text} indeed.", start=100)
-    made = items(question, span(found, text, 1.0))
+    made = items(question, (span(found, text, 1.0),))
     assert [item.text for item in made] == expected
     for item in made:
         assert found.passage.text[item.article_start - 100 : item.article_end - 100] == item.text
@@ -32,31 +40,41 @@ def test_a_list_has_items_with_places_of_their_own(question: str, text: str, exp
 TEXT = "The band was Ann on drums; Bob, Cy and Di played strings, and the hall was full."
 
 
-def scored(part: str, score: float) -> ScoredSpan:
-    at = TEXT.index(part)
-    return ScoredSpan(at, at + len(part), score)
-
-
-def chosen(question: str, *spans: ScoredSpan) -> list[str]:
-    return [TEXT[start:end] for start, end in members(question, TEXT, spans)]
+def together(question: str, *spans: Span) -> list[str]:
+    groups = distinct(question, spans, shipped())
+    return [item.text for item in items(question, groups[0].together)]
 
 
 def test_members_stand_apart_or_together() -> None:
-    spans = [scored("Bob, Cy and Di", 9.0), scored("Cy and Di", 8.5), scored("Ann", 8.0), scored("hall", 9.0 - GAP - 1)]
-    assert chosen("What are the names of the players?", *spans) == ["Ann", "Bob", "Cy", "Di"]
-    assert chosen("Who played drums?", *spans) == ["Bob, Cy and Di"]
-    assert chosen("What are the names?") == []
+    found = candidate(TEXT)
+    far = 9.0 - shipped().list_gap - 1
+    spans = [span(found, "Bob, Cy and Di", 9.5), span(found, "Cy and Di", 8.5), span(found, "Ann", 8.9)]
+    spans.append(span(found, "hall", far))
+    assert together("What are the names of the players?", *spans) == ["Ann", "Bob", "Cy", "Di"]
+    assert together("Who played drums?", *spans) == ["Bob", "Cy", "Di"]
+    assert together("Which group was it?", *spans) == []
+
+
+def test_members_are_no_rivals_of_the_answer_they_belong_to() -> None:
+    here, there = candidate(TEXT), candidate("Eve sang.", "b")
+    spans = [span(here, "Ann", 9.0), span(here, "Di", 8.9), span(there, "Eve", 8.8)]
+    numbers = shipped()
+    assert [group.best.text for group in distinct("Which people played?", spans, numbers)] == ["Ann", "Eve"]
+    assert [group.best.text for group in distinct("Who played?", spans, numbers)] == ["Ann", "Di", "Eve"]
 
 
 def test_what_the_reader_does_not_believe_in_is_no_member() -> None:
-    spans = [scored("Ann", FLOOR + 1), scored("hall", FLOOR - 1)]
-    assert chosen("Which people were there?", *spans) == ["Ann"]
+    found = candidate(TEXT)
+    assert together("Which people were there?", span(found, "Ann", 0.5), span(found, "hall", -0.1)) == []
 
 
-@given(st.lists(st.tuples(st.integers(0, 70), st.integers(1, 12), st.floats(-5, 12)), max_size=12))
+@given(st.lists(st.tuples(st.integers(0, 70), st.integers(1, 12), st.floats(-5, 12)), min_size=1, max_size=12))
 def test_members_never_overlap_and_come_in_the_order_of_the_text(found: list[tuple[int, int, float]]) -> None:
-    spans = sorted((ScoredSpan(start, start + length, score) for start, length, score in found), key=lambda s: -s.score)
-    places = members("Which people are they?", TEXT, spans)
+    here = candidate(TEXT, start=7)
+    spans = [Span(here, start, start + length, TEXT[start : start + length], score) for start, length, score in found]
+    places = [
+        (item.article_start - 7, item.article_end - 7)
+        for item in items("Which people are they?", distinct("Which people are they?", spans, shipped())[0].together)
+    ]
     assert all(one[1] <= two[0] for one, two in itertools.pairwise(places))
     assert all(any(s.start <= start < end <= s.end for s in spans) for start, end in places)
-    assert bool(places) == bool(spans)

@@ -2,13 +2,16 @@
 
 import gzip
 import json
+import random
 import shutil
 import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import load_file
+from transformers import AutoTokenizer
 
 from index import SentenceEncoder
 from qa import QuestionAnswering, load_examples
@@ -16,7 +19,9 @@ from qa.pipeline import Options
 from tests.helpers import ROOT
 from training import train_reader, train_retriever
 from training.leaks import Known
-from training.run import Trainer
+from training.reading_data import repeated, tokenize
+from training.run import Trainer, base_folder
+from training.train_reader import marginal_loss
 
 PART = ROOT / "tests" / "data" / "squad-part.json.gz"
 TOKENS = 10_000
@@ -73,6 +78,25 @@ def test_nothing_is_learnt_that_is_measured_on(tmp_path: Path) -> None:
     ]
     assert Known(tmp_path).without(rows) == rows[2:]
     assert Known(None).without(rows) == rows
+
+
+def test_a_list_is_learnt_whole_and_references_are_not() -> None:
+    gold = torch.tensor([[False, True, True, False]])
+    allowed = torch.ones_like(gold)
+    one, both = torch.tensor([[0.0, 20.0, 0.0, 0.0]]), torch.tensor([[0.0, 20.0, 20.0, 0.0]])
+    anything, everything = torch.tensor([False]), torch.tensor([True])
+    assert marginal_loss(one, gold, allowed, anything).item() == pytest.approx(0.0, abs=1e-6)
+    assert marginal_loss(one, gold, allowed, everything).item() == pytest.approx(10.0, abs=1e-6)
+    assert marginal_loss(both, gold, allowed, everything).item() == pytest.approx(np.log(2), abs=1e-6)
+
+    context = "The band was Ann on drums, Bob on bass, and Cy and Di."
+    answers = [{"text": name, "start": context.index(name)} for name in ("Ann", "Bob")]
+    rows = [{"question": "Who?", "context": context, "answers": answers, "multi": multi} for multi in (True, False)]
+    assert repeated(rows, 2) == [rows[0]] * 2
+    crop = {"share": 0.0, "shortest": 1, "longest": 1}
+    tokenizer = AutoTokenizer.from_pretrained(str(base_folder()))
+    windows = tokenize(rows, tokenizer, 64, crop, random.Random(1))
+    assert windows.lists.tolist() == [True, False] and len(windows.spans) == 4
 
 
 class Stopped(Exception):

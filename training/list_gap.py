@@ -1,0 +1,71 @@
+"""How far below the best span of a list its other members may be ranked: chosen on training lists that no run read."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rich.progress import track
+
+from qa import QuestionAnswering, Span
+from qa.calibration import Calibration
+from qa.lists import items
+from qa.merging import distinct
+from qa.metrics import span_counts, span_figures
+from qa.pipeline import given
+from training.leaks import Known
+from training.reading_data import examples, read_lines
+
+FILES = ("multispanqa", "quoref_part")
+EACH = 120
+GAPS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0)
+
+
+def unread(folder: Path, dev: Path, config: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return lists of the training data that a recipe's mixture leaves out, and as many questions with one answer.
+
+    Args:
+        folder: of the training data.
+        dev: of the development data, none of which is returned.
+        config: the recipe.
+    """
+    known = Known(dev)
+    dice = random.Random(config["seed"])
+    read = {(row["question"], row["context"]) for row in examples(folder, config["mixture"], known, dice)}
+    rows = []
+    for name in FILES:
+        left = [
+            row
+            for row in known.without(read_lines(folder / f"{name}.jsonl.gz"))
+            if (row["question"], row["context"]) not in read and row["answers"]
+        ]
+        lists = [row for row in left if row.get("multi") and len(row["answers"]) > 1]
+        rows += lists[:EACH] + [row for row in left if not row.get("multi")][: len(lists[:EACH])]
+    return rows
+
+
+def choose(qa: QuestionAnswering, rows: Sequence[dict[str, Any]]) -> float:
+    """Return the gap with which the reader's answers have the best F1 over spans.
+
+    Args:
+        qa: whose reader reads.
+        rows: from unread().
+    """
+    read = [qa.read(row["question"], [given(row["context"])]) for row in track(rows, "reading lists")]
+    best = (0.0, 0.0)
+    for gap in GAPS:
+        numbers = replace(qa.calibration, list_gap=gap)
+        counts = [
+            span_counts(_members(row["question"], spans, numbers), [answer["text"] for answer in row["answers"]])
+            for row, spans in zip(rows, read, strict=True)
+        ]
+        figures = span_figures(counts)
+        print(f"list gap {gap}: {figures}")
+        best = max(best, (figures["f1"], gap))
+    return best[1]
+
+
+def _members(question: str, spans: Sequence[Span], numbers: Calibration) -> list[str]:
+    groups = distinct(question, spans, numbers)[:1]
+    return [one.text for group in groups for one in items(question, group.together) or (group.best,)]
