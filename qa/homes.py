@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 
-from index import Candidate, Collection, InputError
+from index import ArticleInfo, Candidate, Collection, InputError
 from qa.examples import Example
 
 
@@ -25,8 +25,8 @@ def find_homes(target: Collection, examples: Sequence[Example], name: str) -> di
         InputError: none of the questions' paragraphs is among them.
     """
     homes: dict[str, set[str]] = {}
-    for article, _, sha256 in _articles(target):
-        homes.setdefault(sha256, set()).add(article)
+    for article in all_articles(target):
+        homes.setdefault(article.sha256, set()).add(article.id)
     if not any(digest(example.context) in homes for example in examples):
         raise InputError(
             f"collection {name!r} holds none of the questions' paragraphs: add them first (citespan add FILE)"
@@ -37,18 +37,18 @@ def find_homes(target: Collection, examples: Sequence[Example], name: str) -> di
 def find_kin(target: Collection) -> dict[str, list[str]]:
     """Return the ids of the articles by title; one without a title is alone."""
     kin: dict[str, list[str]] = {}
-    for article, title, _ in _articles(target):
-        kin.setdefault(title or f"\0{article}", []).append(article)
+    for article in all_articles(target):
+        kin.setdefault(article.title or f"\0{article.id}", []).append(article.id)
     return kin
 
 
-def _articles(target: Collection) -> list[tuple[str, str, str]]:
-    """Return (id, title, sha256) of every article."""
-    found: list[tuple[str, str, str]] = []
+def all_articles(target: Collection) -> list[ArticleInfo]:
+    """Return every article of a collection, without the texts."""
+    found: list[ArticleInfo] = []
     cursor = None
     while True:
         page = target.list(limit=1_000, cursor=cursor)
-        found += [(article.id, article.title, article.sha256) for article in page.articles]
+        found += page.articles
         cursor = page.next_cursor
         if cursor is None:
             return found

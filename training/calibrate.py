@@ -30,7 +30,7 @@ from index import ArticleInfo, Candidate, Filters, Passage, leave_out
 from qa import Example, QuestionAnswering, Span, load_examples
 from qa.calibration import FILE, MARGIN_CAP, RELEVANT, Calibration, shipped
 from qa.evaluation import RIGHT_F1
-from qa.homes import digest
+from qa.homes import all_articles, digest
 from qa.merging import distinct
 from qa.metrics import calibration_error, f1, risk_coverage_area
 from qa.outcomes import gather
@@ -59,12 +59,12 @@ ANSWERABLE = ("all", "own")
 
 def ask(qa: QuestionAnswering, examples: Sequence[Example], path: Path) -> list[dict[str, Any]]:
     """Retrieve and read for each question in each way; a row each, spans as Span.  Goes on where it was stopped."""
-    articles = _all(qa)
+    collection = qa.library.collection("squad")
+    articles = all_articles(collection)
     homes = {article.sha256: article.id for article in articles}
     titles: dict[str, list[str]] = {}
     for article in articles:
         titles.setdefault(_title(article.id), []).append(article.id)
-    collection = qa.library.collection("squad")
 
     def one(example: Example) -> dict[str, Any]:
         gold = homes[digest(example.context)]
@@ -239,17 +239,6 @@ def reading_threshold(qa: QuestionAnswering, examples: Sequence[Example]) -> flo
     best = int(np.argmax(figures))
     print(f"reading: F1 {100 * figures[best]:.2f} at threshold {options[best]:.1f} ({len(examples)} questions)")
     return float(options[best])
-
-
-def _all(qa: QuestionAnswering) -> list[ArticleInfo]:
-    articles: list[ArticleInfo] = []
-    cursor = None
-    while True:
-        page = qa.library.collection("squad").list(limit=1000, cursor=cursor)
-        articles += page.articles
-        cursor = page.next_cursor
-        if cursor is None:
-            return articles
 
 
 def main() -> None:
