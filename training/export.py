@@ -1,6 +1,6 @@
 """A run's model → the files that ship: weights beside their manifest with origin, licence and checksums.
 
-python -m training.export reader RUN --name citespan-reader-1
+python -m training.export reader RUN --name citespan-reader-2
 """
 
 import argparse
