@@ -154,7 +154,8 @@ def evaluate_open(
     """Ask each question of the whole collection: retrieval and answering together.
 
     Exact match and F1 judge the best answer whether or not its confidence reached the threshold, as
-    with systems that always answer; ``answered`` says what the threshold does.
+    with systems that always answer; ``answered`` says what the threshold does.  Where the file has
+    unanswerable questions they judge the answers that were given.
 
     Args:
         qa: which is asked.
@@ -183,7 +184,8 @@ def evaluate_open(
 
     rows = gather(_head("open", qa, collection), examples, one, kept, progress)
     pairs = list(zip(rows, examples, strict=True))
-    texts = [row["text"] if row["answered"] or not example.impossible else "" for row, example in pairs]
+    abstains = any(example.impossible for example in examples)
+    texts = [row["text"] if row["answered"] or not abstains else "" for row in rows]
     ranks = [row["rank"] for row, example in zip(rows, examples, strict=True) if not example.impossible]
     recall, mrr = recall_and_mrr(ranks)
     # Of an unanswerable question every guess is wrong, whatever the confidence that it is given with.
@@ -367,9 +369,14 @@ def _impossible(examples: Sequence[Example]) -> "np.ndarray[Any, Any]":
 
 def _head(task: str, qa: QuestionAnswering, collection: str | None = None) -> dict[str, Any]:
     """What outcomes depend on: outcomes made with anything else are of another run."""
-    head: dict[str, Any] = {"format": 2, "task": task, "models": [card.sha256 for card in qa.models()]}
+    head: dict[str, Any] = {
+        "format": 3,
+        "task": task,
+        "models": [card.sha256 for card in qa.models()],
+        "numbers": asdict(qa.calibration),
+    }
     if collection is not None:
-        head |= {"collection": collection, "threshold": qa.threshold, "confidence": asdict(qa.calibration)}
+        head |= {"collection": collection, "threshold": qa.threshold}
     return head
 
 

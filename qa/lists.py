@@ -10,19 +10,41 @@ _MAX_ITEM_WORDS = 8
 # So many parts make a list also without a last "and", and whatever was asked.
 _SURELY = 4
 
+_MODIFIER = (
+    r"(?:\d+|two|three|four|five|six|seven|eight|nine|ten|some|several|many|other|both|the|its|his|her|their|main|major|"
+    r"different|new|old|big|small|famous|(?:kind|type|sort)s? of|"
+    r"(?!during)\w+(?:al|ic|an|ous|ive|ern|ish|ese|ed|ing|ful|ary))"
+)
+# No plurals, though they end like one: "what makes", "which company does".
+_VERBS = (
+    r"(?:does|makes|causes|happens|gives|takes|becomes|includes|means|comes|goes|occurs|helps|lies|determines|allows|"
+    r"leads|keeps|requires|controls|prevents|refers|remains|provides|describes|shows|says|contains|holds|plays|owns|"
+    r"uses|wants|needs|was|has)\b"
+)
+# A plural straight after "which" and the like, with nothing but modifiers between: a name is none, nor is a verb.
 _SEVERAL = re.compile(
-    r"\b(?:which|what|whose|name|list)\b\s+(?:\w+\s+){0,3}?(?:\w{2,}[^s\W]s|children|people|men|women)\b"
+    rf"\b(?:which|what|whose|name|list)\s+(?:of\s+)?(?:{_MODIFIER}\s+){{0,3}}(?!{_VERBS})"
+    r"(?:(?-i:[a-z]{2,}(?:[^\W_suiA-Z]|ie)s)|children|people|men|women)\b"
     r"|\bwho\s+(?:are|were|have)\b|\bwhat\s+(?:are|were)\b|\bwhich\b.*\b(?:are|were|have)\b"
     r"|\bbetween (?:which|what|whom)\b",
     re.IGNORECASE,
 )
 # "Which country", "what band": one thing, which may have an "and" in its name.
 _ONE = re.compile(
-    r"\b(?:which|what)\s+(?!(?:is|was|are|were|do|does|did|has|have|had|can|could|will|would|should|might|may|must)\b)\w+",
+    r"\b(?:which|what)\s+"
+    r"(?!(?:is|was|are|were|do|does|did|has|have|had|can|could|will|would|should|might|may|must)\b)\w+",
     re.IGNORECASE,
 )
-_SEPARATOR = re.compile(r"\s*;\s*(?:and\s+|or\s+)?|\s*,\s*(?:and\s+|or\s+)?|\s+(?:and|or|as well as)\s+", re.IGNORECASE)
-_LAST = re.compile(r"\b(?:and|or|as well as)\b|;", re.IGNORECASE)
+# Not the comma of a number, of a date, or before what belongs to a name.
+_COMMA = (
+    r",(?!(?<=\d,)\d)(?!(?<=[a-z] \d,)\s*\d{4}\b)(?!(?<=[a-z] \d\d,)\s*\d{4}\b)"
+    r"(?!\s*(?:jr|sr|inc|ltd|llc|ph\.?d|m\.?d|esq|etc)\b)"
+)
+_CONJUNCTION = r"(?:and|or|as well as)\s+"
+_SEPARATOR = re.compile(
+    rf"\s*;\s*(?:{_CONJUNCTION})?|\s*{_COMMA}\s*(?:{_CONJUNCTION})?|\s+{_CONJUNCTION}", re.IGNORECASE
+)
+_FIRM = re.compile(r"\b(?:and|or|as well as)\b|;", re.IGNORECASE)
 _ARTICLE = re.compile(r"(?:the|an?)\s+", re.IGNORECASE)
 
 
@@ -53,20 +75,20 @@ def items(question: str, together: tuple[Span, ...]) -> tuple[Item, ...]:
 def parts_of(text: str) -> list[tuple[int, int]]:
     """Return where the members of a written list begin and end; empty where the text is none.
 
-    A comma alone makes none: "June 17, 2013", "Austin, Texas".
+    A comma alone makes no list of two or three ("Austin, Texas"), and none where a conjunction stands
+    before it: "Paris, France and Berlin, Germany" are two places.
     """
-    parts: list[tuple[int, int]] = []
-    marks: list[str] = []
-    position = 0
-    for match in _SEPARATOR.finditer(text):
-        parts.append((position, match.start()))
-        marks.append(match.group())
-        position = match.end()
-    parts.append((position, len(text)))
+    marks = [(match.start(), match.end(), bool(_FIRM.search(match.group()))) for match in _SEPARATOR.finditer(text)]
+    if marks and not marks[-1][2]:
+        if any(firm for _, _, firm in marks):
+            marks = [mark for mark in marks if mark[2]]
+        elif len(marks) + 1 < _SURELY:
+            return []
+    begins = [0, *(end for _, end, _ in marks)]
+    ends = [*(start for start, _, _ in marks), len(text)]
+    parts = list(zip(begins, ends, strict=True))
     texts = [text[start:end] for start, end in parts]
     if len(parts) < 2 or not all(_stands_alone(one) for one in texts):
-        return []
-    if len(parts) < _SURELY and not _LAST.search(marks[-1]):
         return []
     return parts if len({_is_name(one) for one in texts}) == 1 else []
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from index import sentence_around
 from qa.calibration import Calibration
-from qa.lists import asks_for_several
+from qa.lists import asks_for_several, items
 from qa.types import Evidence, Span, Support
 
 # A span that the reader likes less than "no answer here" supports an answer only if it is about as
@@ -28,12 +28,12 @@ class Group:
 
     Attributes:
         spans: best first, at least one, none at the same place.
-        value: what answers are ranked by: the best of its spans.
+        values: what each of them is ranked by.
         together: the best span and those of its passage that are the answer with it.
     """
 
     spans: tuple[Span, ...]
-    value: float
+    values: tuple[float, ...]
     together: tuple[Span, ...]
 
     @property
@@ -41,11 +41,22 @@ class Group:
         """The span that the answer's text is taken from."""
         return self.spans[0]
 
+    @property
+    def value(self) -> float:
+        """What answers are ranked by: that of the best span."""
+        return self.values[0]
+
 
 def distinct(question: str, spans: Sequence[Span], numbers: Calibration) -> list[Group]:
     """Group spans into distinct answers to a question, best first by what the fitted numbers say."""
     values = [numbers.span_value(span) for span in spans]
     return merge(spans, values, numbers.list_gap if asks_for_several(question) else None)
+
+
+def best_members(question: str, spans: Sequence[Span], numbers: Calibration) -> list[str]:
+    """Return the members of the best answer; itself where it is no list; nothing where there is none."""
+    groups = distinct(question, spans, numbers)[:1]
+    return [one.text for group in groups for one in items(question, group.together) or (group.best,)]
 
 
 def merge(spans: Sequence[Span], values: Sequence[float], list_gap: float | None = None) -> list[Group]:
@@ -58,8 +69,7 @@ def merge(spans: Sequence[Span], values: Sequence[float], list_gap: float | None
             one thing is asked for.
     """
     order = sorted(range(len(spans)), key=lambda place: (-values[place], _place(spans[place])))
-    kept: dict[str, list[Span]] = {}
-    best: dict[str, float] = {}
+    kept: dict[str, list[tuple[Span, float]]] = {}
     taken: dict[str, list[tuple[int, int]]] = {}
     for index in order:
         span = spans[index]
@@ -68,12 +78,14 @@ def merge(spans: Sequence[Span], values: Sequence[float], list_gap: float | None
             continue
         key = normalize(span.text) or span.text
         group = kept.setdefault(key, [])
-        best.setdefault(key, values[index])
-        if group and span.score < min(0.0, group[0].score - _WEAK):
+        if group and span.score < min(0.0, group[0][0].score - _WEAK):
             continue
         places.append((span.article_start, span.article_end))
-        group.append(span)
-    groups = [Group(tuple(group), best[key], (group[0],)) for key, group in kept.items()]
+        group.append((span, values[index]))
+    groups = [
+        Group(tuple(span for span, _ in group), tuple(value for _, value in group), (group[0][0],))
+        for group in kept.values()
+    ]
     return groups if list_gap is None else _lists(groups, list_gap)
 
 
@@ -82,11 +94,18 @@ def _lists(groups: list[Group], gap: float) -> list[Group]:
     found: list[Group] = []
     for group in groups:
         for place, better in enumerate(found):
-            best = better.best
-            other = group.best
-            near = other.score > 0 and group.value >= better.value - gap
-            if near and best.candidate.passage.id == other.candidate.passage.id:
-                found[place] = replace(better, together=(*better.together, other))
+            home = better.best.candidate.passage.id
+            floor = better.value - gap
+            member = next(
+                (
+                    span
+                    for span, value in zip(group.spans, group.values, strict=True)
+                    if span.candidate.passage.id == home and span.score > 0 and value >= floor
+                ),
+                None,
+            )
+            if member is not None:
+                found[place] = replace(better, together=(*better.together, member))
                 break
         else:
             found.append(group)

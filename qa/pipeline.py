@@ -29,7 +29,7 @@ from index import (
 from qa import calibration
 from qa.decoding import N_BEST, ScoredSpan, decode
 from qa.lists import LIST_N_BEST, asks_for_several, items
-from qa.merging import Group, distinct, evidence, support
+from qa.merging import Group, best_members, distinct, evidence, support
 from qa.reader import Reader
 from qa.types import Answer, RankedAnswer, Reason, Span, Timings
 
@@ -271,8 +271,7 @@ class QuestionAnswering:
 
     def read_list(self, question: str, text: str) -> list[str]:
         """Return the members of the best answer in one given text; itself where it is no list."""
-        groups = distinct(question, self.read(question, [given(text)]), self.calibration)[:1]
-        return [one.text for group in groups for one in items(question, group.together) or (group.best,)]
+        return best_members(question, self.read(question, [given(text)]), self.calibration)
 
     def _rank(self, question: str, spans: list[Span], limit: int, min_confidence: float) -> tuple[RankedAnswer, ...]:
         groups = distinct(question, spans, self.calibration)

@@ -73,8 +73,10 @@ def ask(qa: QuestionAnswering, examples: Sequence[Example], path: Path) -> list[
         stranger = random.Random(f"{SEED} {example.question}").choice(strangers)
         vector = collection.encode_query(example.question)
 
-        def found(ids: Sequence[str] = (), limit: int = READ) -> list[Candidate]:
-            filters = Filters(article_ids=tuple(ids))
+        def found(ids: Sequence[str] | None = None, limit: int = READ) -> list[Candidate]:
+            if ids is not None and not ids:
+                return []
+            filters = Filters(article_ids=tuple(ids or ()))
             return collection.search(example.question, limit=limit, filters=filters, vector=vector)
 
         ways = {
@@ -91,7 +93,7 @@ def ask(qa: QuestionAnswering, examples: Sequence[Example], path: Path) -> list[
             spans.setdefault(span.candidate.passage.id, []).append(span)
         return {"ways": [_row(kind, example, ways[kind], spans) for kind in KINDS]}
 
-    head = {"format": 1, "task": "ways", "models": [card.sha256 for card in qa.models()]}
+    head = {"format": 2, "task": "ways", "models": [card.sha256 for card in qa.models()]}
     with Progress() as bar:
         task = bar.add_task("asking", total=len(examples))
         outcomes = gather(head, examples, one, path, lambda done: bar.update(task, completed=done))

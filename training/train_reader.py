@@ -3,8 +3,9 @@
     python -m training.train_reader --data DATA/train --dev DATA/eval --out RUN
 
 A window's loss is the negative log of the probability that any of its gold starts, and any of its
-gold ends, gets among all its tokens; [CLS] is the gold of a window without an answer, so that
-start + end − their scores at [CLS] compares across passages (Clark & Gardner 2018, section 3.2).
+gold ends, gets among all its tokens (of a list, where the recipe says so, the mean over all of
+them); [CLS] is the gold of a window without an answer, so that start + end − their scores at [CLS]
+compares across passages (Clark & Gardner 2018, section 3.2).
 """
 
 import argparse

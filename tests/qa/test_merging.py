@@ -44,6 +44,14 @@ def test_a_place_the_reader_does_not_believe_in_is_no_evidence() -> None:
     assert len(groups[0].spans) == 1
 
 
+def test_a_member_joins_its_list_where_a_copy_of_it_scores_better() -> None:
+    here, copy = candidate("Ann played drums, Di sang."), candidate("Di sang.", "b")
+    spans = [span(here, "Ann", 9.0), span(here, "Di", 8.8), span(copy, "Di", 8.9)]
+    (group,) = merge(spans, [one.score for one in spans], list_gap=0.5)
+    assert [(one.text, one.candidate.article.id) for one in group.together] == [("Ann", "a"), ("Di", "a")]
+    assert len(merge(spans, [one.score for one in spans], list_gap=0.1)) == 2
+
+
 @given(st.permutations(range(4)))
 def test_the_order_of_spans_does_not_matter(order: list[int]) -> None:
     spans = [span(candidate(f"w{n} word{n % 2} end", f"a{n}"), f"word{n % 2}", float(n)) for n in range(4)]
