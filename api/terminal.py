@@ -64,7 +64,7 @@ def print_added(added: "Added") -> None:
 
 
 def print_answer(answer: "Answer") -> None:
-    """Print the answer, its sentence, where it stands and how sure it is; then the other answers."""
+    """Print the answer, its members if it is a list, its sentence and place, how sure it is; then other answers."""
     if not answer.answered:
         out(f"No answer: {_REASONS[answer.reason or 'below_threshold']}.")
         for candidate in answer.candidates[:3]:
@@ -72,6 +72,8 @@ def print_answer(answer: "Answer") -> None:
         return
     best, *others = answer.answers
     out(plain(best.text))
+    for item in best.items:
+        out(f"  - {plain(item.text)}")
     out(f"  “{_marked(best.evidence[0].sentence, best.text)}”")
     out(f"  {_place(best)}")
     others = [one for one in others if one.confidence >= _SHOWN_FROM]

@@ -29,6 +29,7 @@ from qa import (
     evaluate_retrieval,
     load_examples,
 )
+from qa.evaluation import OUTCOMES
 from training.calibrate import FITTED, SEED
 from training.development import NATURAL, SQUAD, UNANSWERABLE, library
 
@@ -150,7 +151,7 @@ def measure(data: Path, work: Path, keys: list[str]) -> dict[str, dict[str, Any]
     """Run the rows asked for; return each one's figures."""
     found = {}
     with QuestionAnswering.open(work / "library", read_only=True) as qa, Progress() as bar:
-        made_with = json.dumps([[card.sha256 for card in qa.models()], asdict(qa.calibration)])
+        made_with = json.dumps([OUTCOMES, [card.sha256 for card in qa.models()], asdict(qa.calibration)])
         mark = hashlib.sha256(made_with.encode()).hexdigest()[:12]
         for row in ROWS:
             if row.key not in keys:
@@ -185,33 +186,28 @@ def page(figures: dict[str, dict[str, Any]], models: list[Any]) -> str:
         "",
         "| what | questions | figure |",
         "| --- | --- | --- |",
-        *(
-            f"| {row.what} | {figures[row.key]['questions']:,} | {row.show(figures[row.key])} |"
-            for row in ROWS
-            if row.key in figures
-        ),
+        *(f"| {row.what} | {figures[row.key]['questions']:,} | {row.show(figures[row.key])} |" for row in ROWS),
         "",
         "Ranks are those of the gold paragraph: among the first 1 / 5 / 10 / 20, together by words and vectors, and by",
         "either alone.",
         "",
     ]
-    if "confidence" in figures:
-        levels = figures["confidence"]["levels"]
-        lines += [
-            "## Confidence",
-            "",
-            "Each question is asked of the whole collection, and of it without the articles of the same title, where",
-            "every answer is wrong.",
-            "",
-            "| level | answers | right |",
-            "| --- | --- | --- |",
-            *(f"| {level} | {row['answers']} | {row['right']:.1f} % |" for level, row in levels.items()),
-            "",
-            "`none` is what is not given as an answer.",
-            "",
-            "![share of right answers against confidence](reliability.png)",
-            "",
-        ]
+    levels = figures["confidence"]["levels"]
+    lines += [
+        "## Confidence",
+        "",
+        "Each question is asked of the whole collection, and of it without the articles of the same title, where",
+        "every answer is wrong.",
+        "",
+        "| level | answers | right |",
+        "| --- | --- | --- |",
+        *(f"| {level} | {row['answers']} | {row['right']:.1f} % |" for level, row in levels.items()),
+        "",
+        "`none` is what is not given as an answer.",
+        "",
+        "![share of right answers against confidence](reliability.png)",
+        "",
+    ]
     lines += ["## Others", "", "| on | system | figure | source |", "| --- | --- | --- | --- |"]
     names = {row.key: row.what for row in ROWS}
     lines += [f"| {names[one['key']]} | {one['system']} | {one['value']} | {one['source']} |" for one in published]

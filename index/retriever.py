@@ -25,7 +25,8 @@ DEPTH = 100
 # (0.968; 0.950).
 SIMILARITY_WEIGHT = 4.0
 RANK_CONSTANT = 3.0
-# Cosines of some encoders lie close together: the first DEPTH are taken to be at least so far apart.
+# Cosines of some encoders lie close together: the first DEPTH, where there are so many, are taken to be at least so
+# far apart.
 _LEAST_SPREAD = 0.2
 
 
@@ -114,7 +115,8 @@ def fuse(similarity: Mapping[int, float], dense: Sequence[int], lexical: Sequenc
         return {}
     highest = max(similarity.values())
     spread = highest - min((similarity[key] for key in dense if key in similarity), default=highest)
-    weight = SIMILARITY_WEIGHT * max(1.0, _LEAST_SPREAD / spread if spread > 0 else 1.0)
+    known = len(dense) >= DEPTH and spread > 0
+    weight = SIMILARITY_WEIGHT * (max(1.0, _LEAST_SPREAD / spread) if known else 1.0)
     rank = {key: place for place, key in enumerate(lexical, 1)}
     best = RANK_CONSTANT / (RANK_CONSTANT + 1)
     return {

@@ -187,7 +187,7 @@ class Candidate:
     Attributes:
         passage: the passage.
         article: what is known about its article.
-        score: fused score; higher is better; only comparable within one query.
+        score: fused score, 0..1: 1 where the passage is first by vectors and by words.
         similarity: cosine of query and passage, -1..1; comparable across queries.
         dense_rank: place in the dense ranking from 1, None where it is not in it.
         lexical_rank: place in the lexical ranking from 1, None where it is not in it.

@@ -30,12 +30,16 @@ from qa.metrics import (
 from qa.outcomes import Outcome, Progress, gather
 from qa.pipeline import QuestionAnswering
 
+# Grows with what outcomes hold and with how answers are made: older ones are of another run.
+OUTCOMES = 3
 # An answer counts as right for calibration if it shares at least this F1 with a reference.
 RIGHT_F1 = 0.5
 # Passages looked at for the first 20 articles, by the very search that answering uses.
 _LOOKED_AT = 50
-# And where rankings are taken apart: deep enough for each of them alone.
+# And where articles are left out of what was found.
 _DEPTH = 200
+# And where the two rankings are taken apart: what one of them has among its first 20 is hardly below this in both.
+_APART = 500
 _READ = 10
 _NO_SPAN = -100.0
 
@@ -230,7 +234,7 @@ def evaluate_retrieval(
         vector = target.encode_query(example.question)
         found = target.search(example.question, limit=_LOOKED_AT, vector=vector)
         spent = (time.perf_counter() - begun) * 1000
-        deep = target.search(example.question, limit=_DEPTH, vector=vector)
+        deep = target.search(example.question, limit=_APART, vector=vector)
         dense = sorted((c for c in deep if c.dense_rank), key=lambda c: c.dense_rank or 0)
         lexical = sorted((c for c in deep if c.lexical_rank), key=lambda c: c.lexical_rank or 0)
         return {
@@ -269,7 +273,7 @@ def evaluate_confidence(
 
     Args:
         qa: which is asked.
-        examples: the questions; unanswerable ones are left out.
+        examples: the questions; unanswerable ones are left out, and those whose paragraph is not there.
         collection: must hold the questions' paragraphs as articles.
         kept: a file for the outcomes; what it holds already is not asked again.
         progress: called after each question with how many are done.
@@ -280,10 +284,11 @@ def evaluate_confidence(
     target = qa.library.collection(collection)
     asked = _answerable(examples)
     places = find_homes(target, asked, collection)
+    asked = [example for example in asked if digest(example.context) in places]
     relatives = find_kin(target)
 
     def one(example: Example) -> Outcome:
-        gold = places.get(digest(example.context), set())
+        gold = places[digest(example.context)]
         own = {article for group in relatives.values() if gold & set(group) for article in group} | gold
         found = target.search(example.question, limit=_READ)
         others = leave_out(target.search(example.question, limit=_DEPTH), own, _READ)
@@ -370,7 +375,7 @@ def _impossible(examples: Sequence[Example]) -> "np.ndarray[Any, Any]":
 def _head(task: str, qa: QuestionAnswering, collection: str | None = None) -> dict[str, Any]:
     """What outcomes depend on: outcomes made with anything else are of another run."""
     head: dict[str, Any] = {
-        "format": 3,
+        "format": OUTCOMES,
         "task": task,
         "models": [card.sha256 for card in qa.models()],
         "numbers": asdict(qa.calibration),

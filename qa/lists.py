@@ -7,7 +7,7 @@ from qa.types import Item, Span
 # Spans looked at in each passage for the members of a list: most overlap others.
 LIST_N_BEST = 60
 _MAX_ITEM_WORDS = 8
-# So many parts make a list also without a last "and", and whatever was asked.
+# So many parts make a list also without a last "and".
 _SURELY = 4
 
 _MODIFIER = (
@@ -25,7 +25,7 @@ _VERBS = (
 _SEVERAL = re.compile(
     rf"\b(?:which|what|whose|name|list)\s+(?:of\s+)?(?:{_MODIFIER}\s+){{0,3}}(?!{_VERBS})"
     r"(?:(?-i:[a-z]{2,}(?:[^\W_suiA-Z]|ie)s)|children|people|men|women)\b"
-    r"|\bwho\s+(?:are|were|have)\b|\bwhat\s+(?:are|were)\b|\bwhich\b.*\b(?:are|were|have)\b"
+    r"|^(?:name|list)\b.*\b(?-i:[a-z]{2,}(?:[^\W_suiA-Z]|ie)s)\b|\bwho\s+(?:are|were|have)\b|\bwhat\s+(?:are|were)\b|\bwhich\b.*\b(?:are|were|have)\b"
     r"|\bbetween (?:which|what|whom)\b",
     re.IGNORECASE,
 )
@@ -45,7 +45,9 @@ _SEPARATOR = re.compile(
     rf"\s*;\s*(?:{_CONJUNCTION})?|\s*{_COMMA}\s*(?:{_CONJUNCTION})?|\s+{_CONJUNCTION}", re.IGNORECASE
 )
 _FIRM = re.compile(r"\b(?:and|or|as well as)\b|;", re.IGNORECASE)
-_ARTICLE = re.compile(r"(?:the|an?)\s+", re.IGNORECASE)
+# One comma, a name after it.
+_PLACE = re.compile(r"[^,]+, (?-i:[A-Z0-9])[^,]*")
+_ARTICLE = re.compile(r"^(?:the|an?)\s+", re.IGNORECASE)
 
 
 def asks_for_several(question: str) -> bool:
@@ -61,40 +63,42 @@ def items(question: str, together: tuple[Span, ...]) -> tuple[Item, ...]:
         together: the spans of one passage that are the answer, at least one.
     """
     one = not asks_for_several(question) and _ONE.search(question) is not None
-    found = []
+    found: dict[str, Item] = {}
     for span in sorted(together, key=lambda other: other.start):
-        parts = parts_of(span.text)
-        if one and len(parts) < _SURELY:
-            parts = []
+        parts = [] if one else parts_of(span.text)
         for start, end in parts or [(0, len(span.text))]:
             base = span.article_start
-            found.append(Item(span.text[start:end], span.candidate.article.id, base + start, base + end))
-    return tuple(found) if len(found) > 1 else ()
+            text = span.text[start:end]
+            item = Item(text, span.candidate.article.id, base + start, base + end)
+            found.setdefault(_ARTICLE.sub("", text).casefold(), item)
+    return tuple(found.values()) if len(found) > 1 else ()
 
 
 def parts_of(text: str) -> list[tuple[int, int]]:
     """Return where the members of a written list begin and end; empty where the text is none.
 
-    A comma alone makes no list of two or three ("Austin, Texas"), and none where a conjunction stands
-    before it: "Paris, France and Berlin, Germany" are two places.
+    A comma alone makes no list of two or three ("Austin, Texas"), and a conjunction before the last
+    comma makes one of pairs only: "Paris, France and Berlin, Germany" are two places.
     """
     marks = [(match.start(), match.end(), bool(_FIRM.search(match.group()))) for match in _SEPARATOR.finditer(text)]
-    if marks and not marks[-1][2]:
-        if any(firm for _, _, firm in marks):
-            marks = [mark for mark in marks if mark[2]]
-        elif len(marks) + 1 < _SURELY:
-            return []
+    paired = bool(marks) and not marks[-1][2] and any(firm for _, _, firm in marks)
+    if paired:
+        marks = [mark for mark in marks if mark[2]]
     begins = [0, *(end for _, end, _ in marks)]
     ends = [*(start for start, _, _ in marks), len(text)]
     parts = list(zip(begins, ends, strict=True))
     texts = [text[start:end] for start, end in parts]
+    if not any(firm for _, _, firm in marks) and len(parts) < _SURELY:
+        return []
+    if paired and not all(_PLACE.fullmatch(one) for one in texts):
+        return []
     if len(parts) < 2 or not all(_stands_alone(one) for one in texts):
         return []
     return parts if len({_is_name(one) for one in texts}) == 1 else []
 
 
 def _is_name(text: str) -> bool:
-    bare = _ARTICLE.sub("", text, count=1) if _ARTICLE.match(text) else text
+    bare = _ARTICLE.sub("", text)
     return bare[:1].isupper() or bare[:1].isdigit()
 
 

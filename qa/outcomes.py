@@ -75,4 +75,5 @@ def _kept(path: Path, head: dict[str, Any], examples: Sequence[Example]) -> list
 
 def _mark(example: Example) -> str:
     """Tells one question from another, also where both are worded the same."""
-    return hashlib.sha256(f"{example.question}\0{example.context}".encode()).hexdigest()[:16]
+    facts = f"{example.question}\0{example.context}" + ("\0several" if example.multi else "")
+    return hashlib.sha256(facts.encode()).hexdigest()[:16]

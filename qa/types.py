@@ -122,7 +122,7 @@ class RankedAnswer:
     """One answer: spans that say the same thing, from one or more articles.
 
     Attributes:
-        text: verbatim from the first piece of evidence.
+        text: verbatim from the first piece of evidence; where the members of a list stand apart, the best of them.
         confidence: estimated probability that it is right, 0..1.
         evidence: the places that support it, best first, at least one.
         items: its members where it is a list, else empty.

@@ -1,12 +1,11 @@
 """The development corpora as a library: made once for an encoder, and again for another."""
 
-import gzip
-import json
 import shutil
 from pathlib import Path
 
 from index import Article
 from qa import QuestionAnswering, load_examples
+from training.lines import read_lines
 
 SQUAD = "squad11-dev-A.json.gz"
 UNANSWERABLE = "squad20-dev-A.json.gz"
@@ -27,8 +26,7 @@ def library(data: Path, folder: Path) -> None:
         if done.exists() and done.read_text() == mark:
             return
     shutil.rmtree(folder)
-    with gzip.open(data / CORPUS, "rt", encoding="utf-8") as file:
-        corpus = [json.loads(line) for line in file]
+    corpus = read_lines(data / CORPUS)
     natural = {example.context: example.title for example in load_examples(data / NATURAL)}
     with QuestionAnswering.open(folder) as qa:
         qa.add((Article(row["text"], id=row["id"], title=row["title"]) for row in corpus), collection="squad")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from qa import load_examples
+from training.lines import read_lines
 
 # So many words in a row in both are no chance.
 _RUN = 15
@@ -23,7 +24,9 @@ class Known:
         self._questions: set[str] = set()
         self._runs: set[int] = set()
         for path in sorted(folder.glob("*.gz")) if folder else []:
-            if "corpus" in path.name:  # its paragraphs are those of the questions
+            if "corpus" in path.name:  # articles: the paragraphs of all questions, also of those kept aside
+                for row in read_lines(path):
+                    self._runs.update(_runs(row["text"]))
                 continue
             for example in load_examples(path):
                 self._questions.add(_normal(example.question))

@@ -1,7 +1,7 @@
 """How far below the best span of a list its other members may be ranked.
 
 Chosen on lists of the training data that the second stage leaves out.  The first stage, whose mixture
-has some of them, read less than half of it, and took any one member for the answer.
+has most of them, read less than half of it, and took any one member for the answer.
 """
 
 import random
@@ -17,7 +17,8 @@ from qa.merging import best_members
 from qa.metrics import span_counts, span_figures
 from qa.pipeline import given
 from training.leaks import Known
-from training.reading_data import examples, read_lines
+from training.lines import read_lines
+from training.reading_data import examples
 
 LISTS = ("multispanqa", "quoref_part")
 SINGLES = ("squad11_train_part", "quoref_part")

@@ -1,7 +1,5 @@
 """Training data → windows of token ids with their gold spans; written once as one .npz."""
 
-import gzip
-import json
 import random
 import re
 from collections.abc import Iterator, Sequence
@@ -14,6 +12,7 @@ import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from training.leaks import Known
+from training.lines import read_lines
 
 # What may stand between the members of a list for the whole of it to be one answer.
 _BETWEEN = re.compile(r"[\s,;/&]*(?:,?\s*(?:and|or|as well as|nor)\b)?[\s,;/&]*(?:the|a|an)?\s*", re.IGNORECASE)
@@ -62,12 +61,6 @@ class Windows:
 
 
 _ARRAYS = [field.name for field in fields(Windows)]
-
-
-def read_lines(path: Path) -> list[dict[str, Any]]:
-    """Return the examples of one file."""
-    with gzip.open(path, "rt", encoding="utf-8") as file:
-        return [json.loads(line) for line in file]
 
 
 def examples(folder: Path, mixture: dict[str, int], known: Known, dice: random.Random) -> list[dict[str, Any]]:

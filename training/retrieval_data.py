@@ -18,7 +18,7 @@ import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from training.leaks import Known
-from training.reading_data import read_lines
+from training.lines import read_lines
 
 
 @dataclass(frozen=True)

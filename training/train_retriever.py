@@ -8,7 +8,6 @@ question's answer without being its own are left out (Karpukhin et al. 2020, arX
 """
 
 import argparse
-import gzip
 import json
 import random
 import shutil
@@ -24,6 +23,7 @@ from transformers import AutoModel, AutoTokenizer
 from index.ingest import embedded_text
 from qa import load_examples
 from training.leaks import Known
+from training.lines import read_lines
 from training.retrieval_data import Asked, batches, conflicts, facts, neighbours, passages
 from training.run import Trainer, base_folder, begin, choose_device, groups, save_weights, weights_of
 
@@ -69,12 +69,10 @@ class Encoding:
 
 def develop(encoding: Encoding, dev: Path, config: dict[str, Any]) -> dict[str, Any]:
     """Return the dense recall of the development sets, in percent."""
-    with gzip.open(dev / "squad-dev-corpus.jsonl.gz", "rt", encoding="utf-8") as file:
-        corpus = [json.loads(line) for line in file]
+    corpus = read_lines(dev / "squad-dev-corpus.jsonl.gz")
     squad = load_examples(dev / "squad11-dev-A.json.gz")
     squad = squad[:: max(1, len(squad) // config["dev_questions"])][: config["dev_questions"]]
-    with gzip.open(dev / "nq-open-dev-gold-A.jsonl.gz", "rt", encoding="utf-8") as file:
-        natural = [json.loads(line) for line in file]
+    natural = read_lines(dev / "nq-open-dev-gold-A.jsonl.gz")
     titles = {row["context"]: row.get("title") or "" for row in natural}
     sets = {
         "squad11": (

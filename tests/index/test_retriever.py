@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from index import Filters, leave_out
-from index.retriever import fuse
+from index.retriever import DEPTH, fuse
 from qa import QuestionAnswering
 
 COSINES = st.lists(st.floats(-1, 1), min_size=1, max_size=30)
@@ -24,9 +24,12 @@ def test_fused_scores_lie_between_nothing_and_first_in_both(cosines: list[float]
 
 
 def test_close_cosines_are_told_apart_as_well() -> None:
-    far = fuse({1: 0.9, 2: 0.4, 3: 0.3}, [1, 2, 3], [])
-    near = fuse({1: 0.90, 2: 0.86, 3: 0.85}, [1, 2, 3], [])
-    assert near[3] < 0.5 * near[1] and far[3] < 0.1 * far[1]
+    order = list(range(DEPTH))
+    far = fuse({key: 0.9 - 0.006 * key for key in order}, order, [])
+    near = fuse({key: 0.9 - 0.0005 * key for key in order}, order, [])
+    assert near[order[-1]] < 0.5 * near[0] and far[order[-1]] < 0.1 * far[0]
+    few = fuse({1: 0.60, 2: 0.59}, [1, 2], [2, 1])
+    assert few[2] > few[1], "of two passages nobody knows how far apart cosines usually lie"
     assert fuse({}, [], []) == {}
 
 

@@ -29,6 +29,8 @@ from tests.qa.test_merging import candidate, span
         ("Where are they?", "Paris, France and Berlin, Germany", ["Paris, France", "Berlin, Germany"]),
         ("Who marched?", "Martin Luther King, Jr. and Rosa Parks", ["Martin Luther King, Jr.", "Rosa Parks"]),
         ("Which country includes it?", "Trinidad and Tobago", []),
+        ("What are its colours?", "red, white and blue, respectively", []),
+        ("Which place was it?", "Honolulu, Oahu, Hawaii, United States", []),
         ("Where was it filmed?", "Austin, Texas", []),
         ("What are its reindeer?", "Dasher, Dancer, Prancer, Vixen", ["Dasher", "Dancer", "Prancer", "Vixen"]),
         ("Who won?", "Syria", []),
@@ -52,6 +54,7 @@ def test_a_list_has_items_with_places_of_their_own(question: str, text: str, exp
         ("What are the main centers?", True),
         ("Name three European capitals.", True),
         ("What kinds of laws are they?", True),
+        ("List the two most important synaptic markers", True),
         ("What does NASA stand for?", False),
         ("Which company makes the phone?", False),
         ("What year was James born?", False),
@@ -82,6 +85,12 @@ def test_members_stand_apart_or_together() -> None:
     assert together("What are the names of the players?", *spans) == ["Ann", "Bob", "Cy", "Di"]
     assert together("Who played drums?", *spans) == ["Bob", "Cy", "Di"]
     assert together("Which group was it?", *spans) == []
+
+
+def test_a_member_is_named_once() -> None:
+    found = candidate("Bob and Cy played strings. Ann led; the Bob wrote.")
+    spans = [span(found, "Bob and Cy", 9.0), span(found, "Ann", 8.9), span(found, "the Bob", 8.9)]
+    assert together("Which people played?", *spans) == ["Bob", "Cy", "Ann"]
 
 
 def test_members_are_no_rivals_of_the_answer_they_belong_to() -> None:
