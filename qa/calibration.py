@@ -27,7 +27,8 @@ class Calibration:
         similarity: what a cosine of 1 between question and passage adds to a span's score.
         retrieval: what the best possible retrieval score adds.
         list_gap: how far below the best span of a list its other members may be ranked.
-        intercept: of the logistic that gives confidence.
+        ceiling: confidence of the surest answer, 0..1: also what looks perfect is not always right.
+        intercept: of the logistic that gives confidence, as a share of the ceiling.
         value: its weight of a span's value.
         margin: its weight of the lead over the next different answer, not negative.
         relevance: its weight of the best cosine between the question and a passage, up to RELEVANT.
@@ -41,6 +42,7 @@ class Calibration:
     similarity: float
     retrieval: float
     list_gap: float
+    ceiling: float
     intercept: float
     value: float
     margin: float
@@ -75,7 +77,7 @@ class Calibration:
         capped = max(-MARGIN_CAP, min(MARGIN_CAP, margin))
         known = min(RELEVANT, relevance)
         logit = self.intercept + self.value * value + self.margin * capped + self.relevance * known
-        return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, logit))))
+        return self.ceiling / (1.0 + math.exp(-max(-30.0, min(30.0, logit))))
 
     def level(self, confidence: float) -> Level:
         """Return the level of an answer that was given."""
