@@ -107,20 +107,20 @@ def _confidence(facts: dict[str, Any]) -> str:
 
 
 ROWS = (
-    Row("retrieval-squad", "SQuAD: the paragraph among 2,067", SQUAD, evaluate_retrieval, "squad", 5, _ranks),
-    Row("retrieval-nq", "NQ-open: the passage among 1,304", NATURAL, evaluate_retrieval, "nq", 1, _ranks),
-    Row("squad11", "SQuAD 1.1, paragraph given", SQUAD, evaluate_reading, None, 4, _reading),
+    Row("retrieval-squad", "SQuAD: the paragraph among 2,067", SQUAD, evaluate_retrieval, "squad", 8, _ranks),
+    Row("retrieval-nq", "NQ-open: the passage among 1,304", NATURAL, evaluate_retrieval, "nq", 2, _ranks),
+    Row("squad11", "SQuAD 1.1, paragraph given", SQUAD, evaluate_reading, None, 8, _reading),
     Row(
         "squad20",
         "SQuAD 2.0, half unanswerable, one threshold",
         UNANSWERABLE,
         evaluate_reading,
         None,
-        4,
+        8,
         _unanswerable,
     ),
-    Row("newsqa", "NewsQA, the whole story given", "newsqa-dev-A.jsonl.gz", evaluate_reading, None, 8, _reading),
-    Row("nq", "NQ-open, passage given", NATURAL, evaluate_reading, None, 1, _reading),
+    Row("newsqa", "NewsQA, the whole story given", "newsqa-dev-A.jsonl.gz", evaluate_reading, None, 16, _reading),
+    Row("nq", "NQ-open, passage given", NATURAL, evaluate_reading, None, 4, _reading),
     Row("multispanqa", "MultiSpanQA, passage given", "multispanqa-A.jsonl.gz", evaluate_reading, None, 1, _lists),
     Row("open", "SQuAD open: all 2,067 paragraphs, ten read", SQUAD, evaluate_open, "squad", 16, _open),
     Row(

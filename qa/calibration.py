@@ -70,7 +70,7 @@ class Calibration:
         Args:
             value: of the answer's best span.
             margin: value minus the best value of a different answer; below 0 for all but the
-                first.  Copies of the same answer are not different.
+                first.  Copies of the same answer, and parts of it, are not different.
             relevance: the best cosine between the question and a passage read: where nothing is
                 about the question, a good-looking span is chance.
         """

@@ -5,6 +5,7 @@ one place: the better one stands for both.  Where several things are asked for, 
 that score nearly alike are one answer: a list.
 """
 
+import math
 import re
 import string
 from collections.abc import Sequence
@@ -57,6 +58,22 @@ def best_members(question: str, spans: Sequence[Span], numbers: Calibration) -> 
     """Return the members of the best answer; itself where it is no list; nothing where there is none."""
     groups = distinct(question, spans, numbers)[:1]
     return [one.text for group in groups for one in items(question, group.together) or (group.best,)]
+
+
+def lead(groups: Sequence[Group]) -> float:
+    """Return by how much the best answer is better than the next that says something else.
+
+    What is a part of it, or has it as a part, agrees with it: "1956" and "26 July 1956".
+
+    Args:
+        groups: best first, at least one.
+    """
+    words = set(normalize(groups[0].best.text).split())
+    for other in groups[1:]:
+        others = set(normalize(other.best.text).split())
+        if not (words and others and (words <= others or others <= words)):
+            return groups[0].value - other.value
+    return math.inf
 
 
 def merge(spans: Sequence[Span], values: Sequence[float], list_gap: float | None = None) -> list[Group]:

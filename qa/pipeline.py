@@ -29,7 +29,7 @@ from index import (
 from qa import calibration
 from qa.decoding import N_BEST, ScoredSpan, decode
 from qa.lists import LIST_N_BEST, asks_for_several, items
-from qa.merging import Group, best_members, distinct, evidence, support
+from qa.merging import Group, best_members, distinct, evidence, lead, support
 from qa.reader import Reader
 from qa.types import Answer, RankedAnswer, Reason, Span, Timings
 
@@ -278,8 +278,7 @@ class QuestionAnswering:
         relevance = max((span.candidate.similarity for span in spans), default=0.0)
         ranked = []
         for place, group in enumerate(groups[:limit]):
-            rival = groups[1 if place == 0 else 0] if len(groups) > 1 else None
-            margin = group.value - rival.value if rival else calibration.MARGIN_CAP
+            margin = group.value - groups[0].value if place else lead(groups)
             confidence = self.calibration.confidence(group.value, margin, relevance)
             if confidence >= max(min_confidence, _NOISE):
                 ranked.append(_ranked(question, group, confidence))

@@ -31,7 +31,7 @@ from qa import Example, QuestionAnswering, Span, load_examples
 from qa.calibration import FILE, MARGIN_CAP, RELEVANT, Calibration, shipped
 from qa.evaluation import OUTCOMES, RIGHT_F1
 from qa.homes import all_articles, digest
-from qa.merging import distinct
+from qa.merging import distinct, lead
 from qa.metrics import calibration_error, f1, risk_coverage_area
 from qa.outcomes import gather
 from training.development import SQUAD, UNANSWERABLE, library
@@ -156,7 +156,7 @@ def top(row: dict[str, Any], numbers: Calibration) -> tuple[float, float, float,
     groups = distinct(row["question"], row["spans"], numbers)
     if not groups:
         return -20.0, 0.0, 0.0, 0.0
-    margin = groups[0].value - groups[1].value if len(groups) > 1 else MARGIN_CAP
+    margin = lead(groups)
     good = f1(groups[0].best.text, row["answers"]) if row["kind"] in ANSWERABLE else 0.0
     relevance = max(span.candidate.similarity for span in row["spans"])
     return groups[0].value, min(margin, MARGIN_CAP), min(relevance, RELEVANT), good

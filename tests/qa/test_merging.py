@@ -1,4 +1,5 @@
 import dataclasses
+import math
 
 import pytest
 from hypothesis import given
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 from index import ArticleInfo, Candidate, Passage
 from qa import Evidence, RankedAnswer, Span, Support
 from qa.calibration import shipped
-from qa.merging import evidence, merge, normalize, support
+from qa.merging import evidence, lead, merge, normalize, support
 
 
 def candidate(text: str, article: str = "a", start: int = 0, number: int = 0, sha: str = "") -> Candidate:
@@ -42,6 +43,16 @@ def test_a_place_the_reader_does_not_believe_in_is_no_evidence() -> None:
         [span(candidate("x Syria"), "Syria", 5.0), span(candidate("y Syria", "b"), "Syria", -4.0)], [5.0, -4.0]
     )
     assert len(groups[0].spans) == 1
+
+
+def test_what_is_a_part_of_an_answer_is_no_rival_of_it() -> None:
+    found = candidate("On 26 July 1956 he spoke; in 1956 and 1869 they dug. Nobody came.")
+    spans = [span(found, "26 July 1956", 9.0), span(found, "in 1956", 8.5), span(found, "1869", 6.0)]
+    parts = [Span(found, 29, 33, found.passage.text[29:33], 8.5) if one.text == "in 1956" else one for one in spans]
+    assert parts[1].text == "1956"
+    groups = merge(parts, [one.score for one in parts])
+    assert [group.best.text for group in groups] == ["26 July 1956", "1956", "1869"]
+    assert lead(groups) == 3.0 and lead(groups[:2]) == lead(groups[:1]) == math.inf
 
 
 def test_a_member_joins_its_list_where_a_copy_of_it_scores_better() -> None:
