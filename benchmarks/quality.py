@@ -179,7 +179,7 @@ def page(figures: dict[str, dict[str, Any]], models: list[Any]) -> str:
         "Made by `make quality` from the development halves that [training/README.md](../training/README.md) names;",
         "nothing was trained on them. They chose between runs and fitted confidence; the weights of words and vectors",
         "in retrieval were chosen on questions that are also among those measured here, so those two rows flatter a",
-        "little.",
+        "little. Times are of one question, whatever else the machine did: benchmarks are elsewhere.",
         "",
         *(f"- {card.role}: {card.name}, SHA-256 `{card.sha256[:16]}…`" for card in models),
         f"- {platform.machine()}, {platform.system()}, Python {platform.python_version()}",
