@@ -89,10 +89,10 @@ class Server:
     def raw(self, data: bytes, *, seconds: float = 20, close: bool = False) -> bytes:
         """Send bytes on a socket of their own and return all that comes back."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=seconds) as link:
-            # A server that has refused by then has hung up; what it said is still to be read.
-            with contextlib.suppress(OSError):
-                link.sendall(data)
-                if close:
+            link.sendall(data)
+            if close:
+                # A server that has refused by then has hung up; what it said is still to be read.
+                with contextlib.suppress(OSError):
                     link.shutdown(socket.SHUT_WR)
             parts = []
             while True:

@@ -43,8 +43,8 @@ def unread(folder: Path, dev: Path, config: dict[str, Any]) -> list[dict[str, An
             row
             for row in known.without(read_lines(folder / f"{name}.jsonl.gz"))
             if (row["question"], row["context"]) not in read
-            and (len(row["answers"]) > 1 if row.get("multi") else bool(row["answers"]))
             and bool(row.get("multi")) == several
+            and len(row["answers"]) > several
         ]
         dice.shuffle(rows)
         return rows
