@@ -73,7 +73,9 @@ train-reader: data
 	$(TRAIN_PYTHON) -m training.train_reader --data "$(DATA)/train" --dev "$(DATA)/eval" --out "$(RUNS)/reader"
 	$(TRAIN_PYTHON) -m training.train_reader --data "$(DATA)/train" --dev "$(DATA)/eval" --out "$(RUNS)/reader-second" \
 		--start "$(RUNS)/reader/model" --config training/reader-second.toml
-	$(TRAIN_PYTHON) -m training.export reader "$(RUNS)/reader-second" --name citespan-reader-2
+	$(TRAIN_PYTHON) -m training.train_reader --data "$(DATA)/train" --dev "$(DATA)/eval" --out "$(RUNS)/reader-third" \
+		--start "$(RUNS)/reader-second/model" --config training/reader-third.toml
+	$(TRAIN_PYTHON) -m training.export reader "$(RUNS)/reader-third" --name citespan-reader-3
 
 train-retriever: data
 	$(TRAIN_PYTHON) -m training.train_retriever --data "$(DATA)/train" --dev "$(DATA)/eval" --out "$(RUNS)/retriever"

@@ -152,17 +152,16 @@ def evidence(span: Span) -> Evidence:
 
 def support(pieces: Sequence[Evidence]) -> Support:
     """Count the articles behind an answer; copies of one text or of one sentence are one witness."""
-    witnesses: dict[str, str] = {}
+    witnesses: set[str] = set()
     articles: set[str] = set()
     independent = 0
     for piece in pieces:
         if piece.article.id in articles:
             continue
         articles.add(piece.article.id)
-        marks = (piece.article.sha256, normalize(piece.sentence))
-        if not any(mark in witnesses for mark in marks):
-            independent += 1
-        witnesses.update(dict.fromkeys(marks, piece.article.id))
+        marks = {piece.article.sha256, normalize(piece.sentence)}
+        independent += witnesses.isdisjoint(marks)
+        witnesses |= marks
     return Support(articles=len(articles), independent=independent)
 
 

@@ -50,7 +50,7 @@ WRONG_COST = 1.0
 LENGTH = 0.05
 # What is tried for what retrieval adds.
 SIMILARITIES = (0.0, 2.0, 4.0, 8.0)
-RETRIEVALS = (0.0, 1.0, 2.0, 3.0, 4.0)
+RETRIEVALS = (0.0, 2.0, 4.0, 6.0, 8.0)
 # Of each hundred questions, how many are asked so.
 WEIGHTS = {"all": 64, "all but own": 8, "own": 12, "own but gold": 6, "other": 10}
 KINDS = tuple(WEIGHTS)
@@ -274,7 +274,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of the development sets")
     parser.add_argument("--train", type=Path, required=True, help="folder of the training data")
-    parser.add_argument("--recipe", type=Path, default=Path(__file__).with_name("reader-second.toml"))
+    parser.add_argument("--recipe", type=Path, default=Path(__file__).with_name("reader-third.toml"))
     parser.add_argument("--work", type=Path, default=Path("runs/development"))
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)

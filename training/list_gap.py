@@ -1,7 +1,6 @@
 """How far below the best span of a list its other members may be ranked.
 
-Chosen on lists of the training data that the second stage leaves out.  The first stage, whose mixture
-has most of them, read less than half of it, and took any one member for the answer.
+Chosen on lists of the training data that the last stage leaves out.  Earlier stages read some of them.
 """
 
 import random
@@ -38,14 +37,17 @@ def unread(folder: Path, dev: Path, config: dict[str, Any]) -> list[dict[str, An
     dice = random.Random(config["seed"])
     read = {(row["question"], row["context"]) for row in examples(folder, config["mixture"], known, dice)}
 
-    def left(name: str, several: bool) -> list[dict[str, Any]]:
-        rows = [
+    files = {
+        name: [
             row
             for row in known.without(read_lines(folder / f"{name}.jsonl.gz"))
             if (row["question"], row["context"]) not in read
-            and bool(row.get("multi")) == several
-            and len(row["answers"]) > several
         ]
+        for name in dict.fromkeys(LISTS + SINGLES)
+    }
+
+    def left(name: str, several: bool) -> list[dict[str, Any]]:
+        rows = [row for row in files[name] if bool(row.get("multi")) == several and len(row["answers"]) > several]
         dice.shuffle(rows)
         return rows
 

@@ -155,6 +155,48 @@ def swapped(chosen: Sequence[dict[str, Any]], settings: dict[str, Any], dice: ra
     return found
 
 
+# Words that a question turns on, with the word that makes it ask for the contrary.
+_PAIRS = """
+before after; first last; earliest latest; most least; largest smallest; highest lowest; biggest smallest
+longest shortest; best worst; oldest youngest; more fewer; larger smaller; higher lower; greater lesser
+longer shorter; better worse; older newer; major minor; increase decrease; increased decreased; increases decreases
+rise fall; rose fell; won lost; win lose; winner loser; began ended; begin end; start end; started ended; opened closed
+open close; north south; northern southern; east west; eastern western; positive negative; advantage disadvantage
+strength weakness; accepted rejected; allowed forbidden; approved rejected; supported opposed; support oppose
+agreed disagreed; included excluded; include exclude; joined left; created destroyed; built demolished; always never
+inside outside; above below; public private; male female; men women; internal external; legal illegal; common rare
+early late; ancient modern; able unable; successful unsuccessful; gain lose; gained lost; maximum minimum; upper lower
+rich poor; strong weak; fast slow; hot cold; heavy light
+"""
+_OPPOSITE = {
+    one: two for pair in re.split(r"[;\n]", _PAIRS.strip()) for one, two in (pair.split(), reversed(pair.split()))
+}
+_WORD = re.compile(r"\b[a-z]+\b")
+
+
+def opposed(chosen: Sequence[dict[str, Any]], settings: dict[str, Any], dice: random.Random) -> list[dict[str, Any]]:
+    """Return questions turned unanswerable: one word of theirs gives way to its opposite.
+
+    Another of the ways in which people made SQuAD 2.0's unanswerable questions ("antonym").
+    """
+    found = []
+    for row in chosen:
+        if row["src"] not in settings["from"] or not row["answers"] or dice.random() >= settings["share"]:
+            continue
+        # What the passage says too, it may well answer.
+        said = set(_WORD.findall(row["context"].lower()))
+        turned = [
+            match
+            for match in _WORD.finditer(row["question"])
+            if match.group() in said and match.group() in _OPPOSITE and _OPPOSITE[match.group()] not in said
+        ]
+        if turned:
+            taken = dice.choice(turned)
+            question = row["question"][: taken.start()] + _OPPOSITE[taken.group()] + row["question"][taken.end() :]
+            found.append({**row, "question": question, "answers": [], "impossible": True})
+    return found
+
+
 def _kind(name: str) -> int:
     return next(place for place, pattern in enumerate(_KINDS) if pattern.fullmatch(name))
 

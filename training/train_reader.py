@@ -22,7 +22,7 @@ from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 
 from qa import Options, QuestionAnswering, evaluate_reading, load_examples
 from training.leaks import Known
-from training.reading_data import Windows, examples, negatives, repeated, swapped, tokenize
+from training.reading_data import Windows, examples, negatives, opposed, repeated, swapped, tokenize
 from training.run import Trainer, base_folder, begin, choose_device, groups, save_weights, weights_of
 
 POOL = 64
@@ -34,6 +34,8 @@ def prepare(config: dict[str, Any], data: Path, dev: Path | None, path: Path, to
         dice = random.Random(config["seed"])
         chosen = examples(data, config["mixture"], Known(dev), dice)
         rows = chosen + negatives(chosen, config["negatives"], dice) + swapped(chosen, config["swapped"], dice)
+        # Dice of its own, so that a recipe without opposites is what it was before they were there.
+        rows += opposed(chosen, config["opposites"], random.Random(f"{config['seed']} opposites"))
         rows += repeated(chosen, config["lists"]["copies"])
         tokenize(rows, tokenizer, config["window"], config["crop"], dice).save(path)
     return Windows.load(path)

@@ -58,6 +58,7 @@ def test_the_curl_lines_work(server: Server) -> None:
         line for block in blocks("sh") for line in block.replace("\\\n", " ").splitlines() if line.startswith("curl")
     ]
     assert len(lines) >= 2
+    added = []
     for line in lines:
         words = shlex.split(line)
         url = next(word for word in words if word.startswith("http://"))
@@ -73,6 +74,12 @@ def test_the_curl_lines_work(server: Server) -> None:
         assert reply.status_code in (200, 201), reply.text
         if "/v1/ask" in url:
             assert json.loads(reply.text)["answered"]
+        if reply.status_code == 201:
+            added.append(json.loads(reply.text)["id"])
+    # The server is every test's.
+    for article in added:
+        assert httpx2.delete(f"{server.url}/v1/articles/{article}").is_success
+    assert added
 
 
 def test_the_python_code_works(folder: Path) -> None:

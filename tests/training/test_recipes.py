@@ -19,7 +19,7 @@ from qa.pipeline import Options
 from tests.helpers import ROOT
 from training import train_reader, train_retriever
 from training.leaks import Known
-from training.reading_data import repeated, tokenize
+from training.reading_data import opposed, repeated, swapped, tokenize
 from training.run import Trainer, base_folder
 from training.train_reader import marginal_loss
 
@@ -97,6 +97,23 @@ def test_a_list_is_learnt_whole_and_references_are_not() -> None:
     tokenizer = AutoTokenizer.from_pretrained(str(base_folder()))
     windows = tokenize(rows, tokenizer, 64, crop, random.Random(1))
     assert windows.lists.tolist() == [True, False] and len(windows.spans) == 4
+
+
+def test_questions_turned_unanswerable_ask_what_their_passage_does_not_say() -> None:
+    context = "In 1912 the largest mill of Tarn was bought by Hugo Marsh, and in 1930 by Ida Holm."
+    row = {"src": "a", "context": context, "answers": [{"text": "Hugo Marsh", "start": context.index("Hugo")}]}
+    who = {**row, "question": "Who bought the largest mill in 1912?"}
+    plain = {**row, "question": "Who bought it?"}
+    settings = {"share": 1.0, "from": ["a"]}
+    (turned,) = opposed([who, plain, {**who, "src": "b"}, {**who, "answers": []}], settings, random.Random(1))
+    assert turned["question"] == "Who bought the smallest mill in 1912?"
+    assert turned["answers"] == [] and turned["impossible"] and turned["context"] == context
+    # Where the passage speaks of the contrary too, it may well answer.
+    both = {**who, "context": f"{context} The smallest mill was sold."}
+    assert opposed([both], settings, random.Random(1)) == []
+
+    (other,) = swapped([who, plain], settings, random.Random(1))
+    assert other["question"] == "Who bought the largest mill in 1930?" and other["answers"] == []
 
 
 class Stopped(Exception):
