@@ -28,6 +28,9 @@ class Settings(BaseSettings):
     )
     reader: str | None = Field(None, description="folder or hub name of the reader; unset takes the shipped one")
     encoder: str | None = Field(None, description="folder or hub name of the encoder; unset takes the shipped one")
+    runtime: Literal["auto", "openvino", "torch"] = Field(
+        "auto", description="what runs the networks; auto takes OpenVINO where it can run the model on a processor"
+    )
     device: str = Field("auto", description="auto, cpu or cuda")
     precision: Literal["auto", "float32", "bfloat16"] = Field("auto", description="number format of the networks")
     threads: int = Field(0, ge=0, le=256, description="threads for one forward pass; 0 leaves it to the machine")
@@ -69,6 +72,7 @@ class Settings(BaseSettings):
         return Options(
             reader=self.reader,
             encoder=self.encoder,
+            runtime=self.runtime,
             device=self.device,
             precision=self.precision,
             threads=self.threads,

@@ -24,8 +24,9 @@ from index.errors import (
     UnsupportedFormat,
 )
 from index.fields import MAX_ARTICLE_CHARACTERS, check_collection_name
-from index.inference import LocalModel, ModelCard, choose_device, choose_dtype, quiet_transformers, set_threads
+from index.inference import Network, open_spans, run
 from index.library import DEFAULT_COLLECTION, Library
+from index.models import LocalModel, Machine, ModelCard
 from index.passages import sentence_around, sentence_spans, split_passages
 from index.retriever import leave_out
 from index.sources import count_sources, open_source, read_html, read_text
@@ -68,9 +69,11 @@ __all__ = [
     "LibraryFormatError",
     "LibraryLocked",
     "LocalModel",
+    "Machine",
     "MaskedRange",
     "ModelCard",
     "ModelError",
+    "Network",
     "NotFound",
     "Page",
     "Passage",
@@ -83,19 +86,17 @@ __all__ = [
     "TooLarge",
     "UnsupportedFormat",
     "check_collection_name",
-    "choose_device",
-    "choose_dtype",
     "count_sources",
     "decode_text",
     "find_furniture",
     "leave_out",
     "metadata_from_text",
     "open_source",
-    "quiet_transformers",
+    "open_spans",
     "read_html",
     "read_text",
+    "run",
     "sentence_around",
     "sentence_spans",
-    "set_threads",
     "split_passages",
 ]

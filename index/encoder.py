@@ -1,19 +1,19 @@
 """Texts → vectors: float32, unit length, query and passage sides."""
 
 import hashlib
+import json
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
 from index.errors import ModelError
-from index.inference import LocalModel, ModelCard, choose_device, choose_dtype, quiet_transformers, set_threads
-
-if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
+from index.inference import Network, open_states, run, uses_openvino
+from index.models import LocalModel, Machine, ModelCard
 
 Vectors = npt.NDArray[np.float32]
 MANIFEST = Path(__file__).parent / "weights" / "manifest.json"
@@ -50,25 +50,19 @@ class Encoder(Protocol):
 
 
 class SentenceEncoder:
-    """Any sentence-transformers model, loaded at first use.
+    """Any sentence-transformers model, loaded at first use.  Safe for use from several threads.
 
     Args:
         model: a local folder or a hub name; None takes the shipped one.
-        device: ``auto``, ``cpu``, ``cuda`` ...
-        precision: ``auto``, ``float32`` or ``bfloat16``.
-        threads: for one forward pass; 0 leaves it to torch.
+        machine: how it is run.
     """
 
-    def __init__(
-        self, model: str | None = None, *, device: str = "auto", precision: str = "auto", threads: int = 0
-    ) -> None:
+    def __init__(self, model: str | None = None, machine: Machine | None = None) -> None:
         self._setting = model
-        self._device = device
-        self._precision = precision
-        self._threads = threads
+        self._machine = machine or Machine()
         self._lock = threading.Lock()
         self._local: LocalModel | None = None
-        self._network: SentenceTransformer | None = None
+        self._embedder: _Pooled | _Reference | None = None
 
     @property
     def card(self) -> ModelCard:
@@ -87,21 +81,15 @@ class SentenceEncoder:
     @property
     def dimension(self) -> int:
         """Length of a vector."""
-        size = self.load().get_embedding_dimension()
-        if not size:
-            raise ModelError(f"{self.card.name} does not say how long its vectors are")
-        return int(size)
+        return self._load().dimension
 
-    def load(self) -> "SentenceTransformer":
-        """Load the network if that has not happened yet, and return it.
+    def load(self) -> None:
+        """Load the network if that has not happened yet.
 
         Raises:
             ModelError: the model is missing, changed, unsafe or not a sentence encoder.
         """
-        with self._lock:
-            if self._network is None:
-                self._network = self._load()
-            return self._network
+        self._load()
 
     def encode_passages(self, texts: Sequence[str]) -> Vectors:
         """Return one unit vector a passage: float32 (n, dimension)."""
@@ -112,39 +100,107 @@ class SentenceEncoder:
         return self._encode(texts, query=True)
 
     def _find(self) -> LocalModel:
-        if self._local is None:
-            setting = self._setting
-            self._local = LocalModel.find(setting, "encoder") if setting else LocalModel.shipped(MANIFEST)
-        return self._local
+        with self._lock:
+            if self._local is None:
+                setting = self._setting
+                self._local = LocalModel.find(setting, "encoder") if setting else LocalModel.shipped(MANIFEST)
+            return self._local
 
-    def _load(self) -> "SentenceTransformer":
-        folder = self._find().folder
+    def _load(self) -> "_Pooled | _Reference":
+        local = self._find()
+        with self._lock:
+            if self._embedder is None:
+                plain = _mean_of_tokens(local.folder)
+                machine = self._machine if plain else replace(self._machine, runtime="torch")
+                if plain and uses_openvino(local, machine):
+                    self._embedder = _Pooled(open_states(local, machine), _longest(local.folder))
+                else:
+                    self._embedder = _Reference(local, machine)
+            return self._embedder
+
+    def _encode(self, texts: Sequence[str], *, query: bool) -> Vectors:
+        embedder = self._load()
+        if not texts:
+            return np.zeros((0, embedder.dimension), dtype=np.float32)
+        vectors = embedder.embed(texts, query=query)
+        # bfloat16 rounds the norm too: unit length is made exact once, here.
+        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+        return np.ascontiguousarray(vectors / np.maximum(norms, 1e-12), dtype=np.float32)
+
+
+class _Pooled:
+    """The mean of the last hidden states, as sentence-transformers' mean pooling."""
+
+    def __init__(self, network: Network, longest: int | None) -> None:
+        self._network = network
+        self._tokenizer = network.tokenizer
+        self._tokenizer.enable_truncation(max_length=min(longest or network.longest, network.longest))
+        self.dimension = network.size
+
+    def embed(self, texts: Sequence[str], *, query: bool) -> Vectors:
+        vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
+        for place, rows in run(self._network, self._tokenizer.encode_batch(list(texts))):
+            vectors[place] = rows.mean(axis=0)
+        return vectors
+
+
+class _Reference:
+    """Any model of sentence-transformers, with its prompts and whatever it does after pooling."""
+
+    def __init__(self, local: LocalModel, machine: Machine) -> None:
         # Imported late: it takes seconds, which commands that embed nothing need not pay.
         from sentence_transformers import SentenceTransformer
 
-        quiet_transformers()
-        set_threads(self._threads)
-        device = choose_device(self._device)
+        from index.runtimes import torch
+
+        torch.prepare(machine)
+        device = torch.choose_device(machine.device)
+        kind = torch.choose_dtype(machine.precision, device)
         try:
-            return SentenceTransformer(
-                str(folder),
+            self._network = SentenceTransformer(
+                str(local.folder),
                 device=device,
                 local_files_only=True,
                 trust_remote_code=False,
-                model_kwargs={"dtype": choose_dtype(self._precision, device), "use_safetensors": True},
+                model_kwargs={"dtype": kind, "use_safetensors": True},
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ModelError(f"{folder.name} cannot be loaded as a sentence encoder: {error}") from error
+            raise ModelError(f"{local.folder.name} cannot be loaded as a sentence encoder: {error}") from error
+        size = self._network.get_embedding_dimension()
+        if not size:
+            raise ModelError(f"{local.folder.name} does not say how long its vectors are")
+        self.dimension = int(size)
 
-    def _encode(self, texts: Sequence[str], *, query: bool) -> Vectors:
-        network = self.load()
-        if not texts:
-            return np.zeros((0, self.dimension), dtype=np.float32)
-        encode = network.encode_query if query else network.encode_document
+    def embed(self, texts: Sequence[str], *, query: bool) -> Vectors:
+        encode = self._network.encode_query if query else self._network.encode_document
         vectors = encode(
             list(texts), batch_size=_BATCH, show_progress_bar=False, convert_to_numpy=True, normalize_embeddings=True
         )
-        # bfloat16 rounds the norm too: unit length is made exact once, here.
-        exact = np.asarray(vectors, dtype=np.float32)
-        norms = np.linalg.norm(exact, axis=1, keepdims=True)
-        return np.ascontiguousarray(exact / np.maximum(norms, 1e-12), dtype=np.float32)
+        return np.asarray(vectors, dtype=np.float32)
+
+
+def _mean_of_tokens(folder: Path) -> bool:
+    """Whether a model's vectors are the plain mean of its last hidden states, with no prompt before the text."""
+
+    def read(name: str) -> Any:
+        path = folder / name
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+    kinds = [str(module["type"]).rpartition(".")[2] for module in read("modules.json") or ()]
+    pooling = read("1_Pooling/config.json")
+    modes = {name for name, on in pooling.items() if name.startswith("pooling_mode_") and on}
+    prompts = read("config_sentence_transformers.json").get("prompts") or {}
+    lower = read("sentence_bert_config.json").get("do_lower_case")
+    return (
+        kinds in (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"])
+        and modes == {"pooling_mode_mean_tokens"}
+        and not any(prompts.values())
+        and not lower
+    )
+
+
+def _longest(folder: Path) -> int | None:
+    """Tokens that a model reads of a text, where it says so."""
+    path = folder / "sentence_bert_config.json"
+    facts = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return facts.get("max_seq_length")

@@ -1,217 +1,159 @@
-"""A folder of model weights: found, checked and described before anything of it is loaded.
+"""Networks on tokens: one interface, chosen by what the model and the machine allow.
 
-Both networks go through here.  Nothing is unpickled and no code of a model folder is run: weights
-must be safetensors, and a configuration that names code of its own is refused.
+A runtime is one file in ``index/runtimes``.  Whichever it is, the numbers are those of transformers
+within rounding (tests/index/test_inference.py).
 """
 
-import hashlib
-import json
-import os
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from index.errors import ModelError
+from index.models import LocalModel, Machine
 
 if TYPE_CHECKING:
-    import torch
+    from tokenizers import Encoding, Tokenizer
 
-_PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".h5", ".msgpack")
-_HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors", "1_Pooling/*", "2_Dense/*", "2_Normalize/*"]
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
 
-
-@dataclass(frozen=True, slots=True)
-class ModelCard:
-    """Where a model comes from and what may be done with it.
-
-    Attributes:
-        role: ``encoder`` or ``reader``.
-        name: short name.
-        origin: where the weights come from.
-        licence: SPDX identifier; "unknown" for a model of the user's own.
-        sha256: hexadecimal SHA-256 of the weights file; of several, of their digests in the order of their names.
-        parameters: number of parameters, 0 where unknown.
-        path: the folder.
-    """
-
-    role: str
-    name: str
-    origin: str
-    licence: str
-    sha256: str
-    parameters: int
-    path: str
+# One forward pass holds at most so many tokens, padding included: more is no faster on a processor and only costs
+# memory.
+BATCH_TOKENS = 2_048
+# A sequence joins a batch only if it is at least this share as long as the longest in it.
+LIKE_LENGTH = 0.8
 
 
-@dataclass(frozen=True, slots=True)
-class LocalModel:
-    """A folder of weights that passed the checks.
+class Network(Protocol):
+    """A transformer: tokens → a row of numbers for each of them.  Safe for use from several threads.
 
     Attributes:
-        folder: the folder.
-        card: what is known of it.
+        tokenizer: of the model, with neither padding nor truncation set.
+        longest: tokens that one sequence may have.
+        size: numbers of a row.
     """
 
-    folder: Path
-    card: ModelCard = field(compare=False)
+    @property
+    def tokenizer(self) -> "Tokenizer":
+        """Of the model, with neither padding nor truncation set."""
+        ...
 
-    @classmethod
-    def shipped(cls, manifest: Path) -> "LocalModel":
-        """Return the model that a manifest of this project describes, its checksums verified.
+    @property
+    def longest(self) -> int:
+        """Tokens that one sequence may have."""
+        ...
 
-        Raises:
-            ModelError: a file is missing or differs from the manifest.
+    @property
+    def size(self) -> int:
+        """Numbers of a row."""
+        ...
+
+    def __call__(self, ids: Ints, mask: Ints, types: Ints) -> Floats:
+        """Run one batch.
+
+        Args:
+            ids: int64 (n, width), tokens.
+            mask: int64 (n, width), 1 for a token, 0 for padding.
+            types: int64 (n, width), token types.
+
+        Returns:
+            float32 (n, width, size); rows of padding mean nothing.
         """
-        facts = json.loads(manifest.read_text(encoding="utf-8"))
-        folder = manifest.parent / facts["folder"]
-        for name, expected in facts["files"].items():
-            path = folder / name
-            if not path.is_file():
-                raise ModelError(f"{facts['name']}: {name} is missing: install citespan again")
-            if file_sha256(path) != expected:
-                raise ModelError(f"{facts['name']}: {name} is not the file the manifest lists: install citespan again")
-        _check_folder(folder)
-        card = ModelCard(
-            role=facts["role"],
-            name=facts["name"],
-            origin=facts["origin"],
-            licence=facts["licence"],
-            sha256=_one_digest(
-                [digest for name, digest in sorted(facts["files"].items()) if name.endswith(".safetensors")]
-            ),
-            parameters=facts["parameters"],
-            path=str(folder),
-        )
-        return cls(folder, card)
-
-    @classmethod
-    def find(cls, setting: str, role: str) -> "LocalModel":
-        """Return the model that a setting names: a local folder, or else a hub name.
-
-        A hub name is looked up in the local cache first and fetched only if it is not there.
-
-        Raises:
-            ModelError: nothing there, or the folder would need a pickle or code of its own.
-        """
-        folder = Path(setting).expanduser()
-        origin = f"local folder {folder}"
-        if not folder.is_dir():
-            if folder.is_absolute() or setting.startswith(".") or setting.count("/") > 1:
-                raise ModelError(f"no model folder at {setting}: give a folder with config.json and *.safetensors")
-            folder = _from_hub(setting)
-            origin = f"https://huggingface.co/{setting}"
-        _check_folder(folder)
-        weights = sorted(folder.glob("*.safetensors"))
-        sha256 = _one_digest([file_sha256(path) for path in weights])
-        return cls(folder, ModelCard(role, folder.name, origin, "unknown", sha256, 0, str(folder)))
+        ...
 
 
-def file_sha256(path: Path) -> str:
-    """Return the hexadecimal SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _one_digest(digests: list[str]) -> str:
-    """Return the digest of weights in one file or several: of several, that of their digests, in the files' order."""
-    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
-
-
-def choose_device(setting: str = "auto") -> str:
-    """Return the torch device for a setting: ``auto`` takes CUDA where there is one.
+def open_spans(model: LocalModel, machine: Machine) -> Network:
+    """Return an extractive reader's network: its rows are (score as first token, score as last token) of an answer.
 
     Raises:
-        ModelError: the device does not exist here.
+        ModelError: it cannot be run so, or is no extractive reader.
     """
-    import torch
+    if uses_openvino(model, machine):
+        from index.runtimes.openvino import Bert
 
-    if setting == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(1, device=setting)
-    except (RuntimeError, AssertionError) as error:
-        raise ModelError(f"device {setting!r} is not usable here: take auto or cpu") from error
-    return setting
+        return Bert(model, machine, head="qa_outputs")
+    from index.runtimes.torch import Spans
+
+    return Spans(model, machine)
 
 
-def choose_dtype(setting: str, device: str) -> "torch.dtype":
-    """Return the number format for a setting: ``auto``, ``float32`` or ``bfloat16``.
+def open_states(model: LocalModel, machine: Machine) -> Network:
+    """Return an encoder's network: its rows are the last hidden states.  For models that uses_openvino() accepts.
 
-    ``auto`` takes bfloat16 where the processor computes in it (about 1.8 times as fast, same
-    answers within noise) and float32 elsewhere, since emulated bfloat16 is slower.
+    Raises:
+        ModelError: it cannot be run so.
     """
-    import torch
+    from index.runtimes.openvino import Bert
 
-    if setting == "auto":
-        fast = torch.cuda.is_bf16_supported() if device.startswith("cuda") else _cpu_has_bfloat16()
-        return torch.bfloat16 if fast else torch.float32
-    return torch.bfloat16 if setting == "bfloat16" else torch.float32
+    return Bert(model, machine)
 
 
-def set_threads(threads: int) -> None:
-    """Set how many threads one forward pass uses; 0 leaves what torch chose for the machine."""
-    if threads:
-        import torch
+def uses_openvino(model: LocalModel, machine: Machine) -> bool:
+    """Return whether a model is run by OpenVINO here.
 
-        torch.set_num_threads(threads)
-
-
-def quiet_transformers() -> None:
-    """Keep transformers from drawing progress bars and advice on stderr while weights load."""
-    from transformers.utils import logging
-
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-
-
-def _cpu_has_bfloat16() -> bool:
-    try:
-        flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="ignore")
-    except OSError:
+    Raises:
+        ModelError: the settings ask for it and it cannot run the model.
+    """
+    if machine.runtime == "torch":
         return False
-    return "avx512_bf16" in flags or "amx_bf16" in flags
+    from index.runtimes import openvino
+
+    obstacle = openvino.obstacle(model)
+    if machine.device not in ("auto", "cpu"):
+        obstacle = f"it runs on the processor and not on {machine.device}"
+    if machine.runtime == "openvino":
+        if obstacle:
+            raise ModelError(f"{model.folder.name} cannot be run by OpenVINO: {obstacle}; take runtime auto or torch")
+        return True
+    # Looked for without torch, which takes seconds to import.
+    graphics = machine.device == "auto" and Path("/proc/driver/nvidia/version").exists()
+    return not obstacle and not graphics
 
 
-def _from_hub(name: str) -> Path:
-    from huggingface_hub import snapshot_download
+def run(network: Network, sequences: Sequence["Encoding"]) -> Iterator[tuple[int, Floats]]:
+    """Run sequences of any length through a network in batches of like length.
 
-    attempts: list[dict[str, Any]] = [{"local_files_only": True}, {}]
-    for options in attempts:
-        try:
-            return Path(snapshot_download(name, allow_patterns=_HUB_FILES, **options))
-        except Exception as error:  # the hub client has no common root for its own and its transport's errors
-            last = error
-    raise ModelError(
-        f"{name!r} is neither a folder here nor a model that could be fetched: give a local folder, "
-        "or a hub name on a machine with internet"
-    ) from last
+    Args:
+        network: runs each batch.
+        sequences: in any order.
+
+    Yields:
+        The place of a sequence and its rows, float32 (tokens, size): each once, the longest first.
+    """
+    for places in like_batches([len(sequence.ids) for sequence in sequences]):
+        shape = len(places), len(sequences[places[0]].ids)
+        # What fills up is masked, so any token will do.
+        ids, mask, types = (np.zeros(shape, np.int64) for _ in range(3))
+        for row, place in enumerate(places):
+            sequence = sequences[place]
+            ids[row, : len(sequence.ids)] = sequence.ids
+            mask[row, : len(sequence.ids)] = 1
+            types[row, : len(sequence.ids)] = sequence.type_ids
+        output = network(ids, mask, types)
+        for row, place in enumerate(places):
+            yield place, output[row, : len(sequences[place].ids)]
 
 
-def _check_folder(folder: Path) -> None:
-    if not (folder / "config.json").is_file():
-        raise ModelError(f"{folder.name} has no config.json: give a folder in the transformers layout")
-    if not list(folder.glob("*.safetensors")):
-        found = sorted(path.name for path in folder.iterdir() if path.suffix in _PICKLES)
-        advice = f" ({found[0]} is a pickle and is never loaded: convert it)" if found else ""
-        raise ModelError(f"{folder.name} has no *.safetensors file{advice}")
-    for path in [*folder.glob("*.json"), *folder.glob("*/*.json")]:
-        if path.name in ("tokenizer.json", "vocab.json"):
-            continue
-        try:
-            facts = json.loads(path.read_text(encoding="utf-8"))
-        except (ValueError, OSError) as error:
-            raise ModelError(f"{folder.name}: {path.name} is not readable JSON") from error
-        if isinstance(facts, dict) and ("auto_map" in facts or "custom_pipelines" in facts):
-            raise ModelError(f"{folder.name}: {path.name} asks to run code of its own, which is never done")
-        if path.name == "modules.json" and isinstance(facts, list):
-            for module in facts:
-                kind = str(module.get("type", "")) if isinstance(module, dict) else ""
-                if not kind.startswith("sentence_transformers."):
-                    raise ModelError(
-                        f"{folder.name}: modules.json names {kind!r}, which is not of sentence-transformers"
-                    )
-    if os.name == "posix":
-        root = folder.resolve()
-        for path in folder.rglob("*"):
-            if path.is_symlink() and "snapshots" not in root.parts and not path.resolve().is_relative_to(root):
-                raise ModelError(f"{folder.name}: {path.name} points outside of the folder")
+def like_batches(lengths: Sequence[int]) -> list[list[int]]:
+    """Group sequences of like length into batches that waste little on padding.
+
+    Args:
+        lengths: tokens of each.
+
+    Returns:
+        Places into lengths, each once; longest first.
+    """
+    batches: list[list[int]] = []
+    longest = 0
+    for place in sorted(range(len(lengths)), key=lambda place: (-lengths[place], place)):
+        full = bool(batches) and (
+            (len(batches[-1]) + 1) * longest > BATCH_TOKENS or lengths[place] < LIKE_LENGTH * longest
+        )
+        if not batches or full:
+            batches.append([])
+            longest = lengths[place]
+        batches[-1].append(place)
+    return batches

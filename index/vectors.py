@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.errors import StorageError
-from index.inference import file_sha256
+from index.models import file_sha256
 
 Ids = npt.NDArray[np.int64]
 Vectors = npt.NDArray[np.float32]

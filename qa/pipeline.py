@@ -20,6 +20,7 @@ from index import (
     Filters,
     InputError,
     Library,
+    Machine,
     ModelCard,
     Passage,
     QueryError,
@@ -47,18 +48,25 @@ class Options:
     Attributes:
         reader: a local folder or hub name of an extractive model; None takes the shipped one.
         encoder: a local folder or hub name of a sentence-transformers model; None takes the shipped one.
+        runtime: ``auto``, ``openvino`` or ``torch``.
         device: ``auto``, ``cpu``, ``cuda`` ...
         precision: ``auto``, ``float32`` or ``bfloat16``.
-        threads: for one forward pass; 0 leaves it to torch.
+        threads: for one forward pass; 0 leaves it to the runtime.
         threshold: confidence below which no answer is given; None takes the fitted one.
     """
 
     reader: str | None = None
     encoder: str | None = None
+    runtime: str = "auto"
     device: str = "auto"
     precision: str = "auto"
     threads: int = 0
     threshold: float | None = None
+
+    @property
+    def machine(self) -> Machine:
+        """How both models are run."""
+        return Machine(self.runtime, self.device, self.precision, self.threads)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +112,7 @@ class QuestionAnswering:
             LibraryFormatError: not a library, or made by a newer version.
         """
         chosen = options or Options()
-        encoder = SentenceEncoder(
-            chosen.encoder, device=chosen.device, precision=chosen.precision, threads=chosen.threads
-        )
-        reader = Reader(chosen.reader, device=chosen.device, precision=chosen.precision, threads=chosen.threads)
+        encoder, reader = SentenceEncoder(chosen.encoder, chosen.machine), Reader(chosen.reader, chosen.machine)
         return cls(Library.open(folder, encoder=encoder, read_only=read_only), reader, threshold=chosen.threshold)
 
     def __enter__(self) -> Self:

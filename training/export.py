@@ -10,7 +10,7 @@ from pathlib import Path
 
 from safetensors import safe_open
 
-from index.inference import file_sha256
+from index.models import file_sha256
 
 ROOT = Path(__file__).resolve().parents[1]
 HOMES = {"reader": ROOT / "qa" / "weights", "encoder": ROOT / "index" / "weights"}

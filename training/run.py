@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from index.inference import file_sha256
+from index.models import file_sha256
 
 
 def base_folder() -> Path:

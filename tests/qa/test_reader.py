@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from index import LocalModel, ModelError, SentenceEncoder
+from index import LocalModel, Machine, ModelError, SentenceEncoder
 from qa import QuestionAnswering
 from qa.decoding import decode
 from qa.reader import MANIFEST, WINDOW, Reader
@@ -27,7 +27,7 @@ def test_scores_are_those_of_the_plain_model_run_by_hand(qa: QuestionAnswering) 
     with torch.inference_mode():
         output = network(**inputs)
     start, end = output.start_logits[0].numpy(), output.end_logits[0].numpy()
-    (window,) = Reader(precision="float32").read(question, [PASSAGE])[0]
+    (window,) = Reader(machine=Machine(precision="float32")).read(question, [PASSAGE])[0]
     inside = [place for place, sequence in enumerate(inputs.sequence_ids(0)) if sequence == 1]
     np.testing.assert_allclose(window.start, start[inside], atol=1e-4)
     np.testing.assert_allclose(window.end, end[inside], atol=1e-4)
