@@ -24,7 +24,7 @@ from index.errors import (
     UnsupportedFormat,
 )
 from index.fields import MAX_ARTICLE_CHARACTERS, check_collection_name
-from index.inference import Network, open_spans, run
+from index.inference import Batcher, open_spans
 from index.library import DEFAULT_COLLECTION, Library
 from index.models import LocalModel, Machine, ModelCard
 from index.passages import sentence_around, sentence_spans, split_passages
@@ -54,6 +54,7 @@ __all__ = [
     "ArticleError",
     "ArticleInfo",
     "ArticleNotFound",
+    "Batcher",
     "Candidate",
     "CitespanError",
     "Collection",
@@ -73,7 +74,6 @@ __all__ = [
     "MaskedRange",
     "ModelCard",
     "ModelError",
-    "Network",
     "NotFound",
     "Page",
     "Passage",
@@ -95,7 +95,6 @@ __all__ = [
     "open_spans",
     "read_html",
     "read_text",
-    "run",
     "sentence_around",
     "sentence_spans",
     "split_passages",

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.errors import ModelError
-from index.inference import Network, open_states, run, uses_openvino
+from index.inference import Batcher, Network, open_states, uses_openvino
 from index.models import LocalModel, Machine, ModelCard
 
 Vectors = npt.NDArray[np.float32]
@@ -132,14 +132,14 @@ class _Pooled:
     """The mean of the last hidden states, as sentence-transformers' mean pooling."""
 
     def __init__(self, network: Network, longest: int | None) -> None:
-        self._network = network
+        self._batcher = Batcher(network)
         self._tokenizer = network.tokenizer
         self._tokenizer.enable_truncation(max_length=min(longest or network.longest, network.longest))
         self.dimension = network.size
 
     def embed(self, texts: Sequence[str], *, query: bool) -> Vectors:
         vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
-        for place, rows in run(self._network, self._tokenizer.encode_batch(list(texts))):
+        for place, rows in self._batcher.run(self._tokenizer.encode_batch(list(texts))):
             vectors[place] = rows.mean(axis=0)
         return vectors
 

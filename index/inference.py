@@ -4,6 +4,7 @@ A runtime is one file in ``index/runtimes``.  Whichever it is, the numbers are t
 within rounding (tests/index/test_inference.py).
 """
 
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -113,47 +114,116 @@ def uses_openvino(model: LocalModel, machine: Machine) -> bool:
     return not obstacle and not graphics
 
 
-def run(network: Network, sequences: Sequence["Encoding"]) -> Iterator[tuple[int, Floats]]:
-    """Run sequences of any length through a network in batches of like length.
+class _Piece:
+    """One sequence on its way: what waits, then its rows or the error that came instead."""
+
+    def __init__(self, place: int, encoding: "Encoding") -> None:
+        self.place, self.ids, self.types = place, encoding.ids, encoding.type_ids
+        self.rows: Floats | None = None
+        self.error: Exception | None = None
+
+    @property
+    def done(self) -> bool:
+        return self.rows is not None or self.error is not None
+
+
+class Batcher:
+    """A network shared by threads: what several of them want at a time is run together.
+
+    There is no thread of its own: whoever waits for a sequence and gets the turn runs the next batch for all, which
+    always holds the sequence that has waited longest.  One batch runs at a time.
 
     Args:
         network: runs each batch.
-        sequences: in any order.
-
-    Yields:
-        The place of a sequence and its rows, float32 (tokens, size): each once, the longest first.
     """
-    for places in like_batches([len(sequence.ids) for sequence in sequences]):
-        shape = len(places), len(sequences[places[0]].ids)
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self._waiting: list[_Piece] = []
+        self._lock = threading.Lock()
+        self._turn = threading.Lock()
+
+    def run(self, sequences: Sequence["Encoding"]) -> Iterator[tuple[int, Floats]]:
+        """Run sequences of any length through the network.
+
+        Whoever stops listening to the iterator takes what was not run yet out of the queue.
+
+        Args:
+            sequences: in any order.
+
+        Yields:
+            The place of a sequence and its rows, float32 (tokens, size): each once, the longest first.
+        """
+        pieces = [_Piece(place, sequence) for place, sequence in enumerate(sequences)]
+        pieces.sort(key=lambda piece: -len(piece.ids))
+        with self._lock:
+            self._waiting += pieces
+        try:
+            for piece in pieces:
+                while not piece.done:
+                    with self._turn:
+                        if not piece.done:
+                            self._run_next()
+                if piece.rows is None:
+                    raise piece.error or RuntimeError("a sequence was not run")
+                yield piece.place, piece.rows
+        finally:
+            left = {id(piece) for piece in pieces if not piece.done}
+            if left:
+                with self._lock:
+                    self._waiting = [piece for piece in self._waiting if id(piece) not in left]
+
+    def _run_next(self) -> None:
+        with self._lock:
+            lengths = [len(piece.ids) for piece in self._waiting]
+            places = next_batch(lengths)
+            batch = [self._waiting[place] for place in places]
+            taken = set(places)
+            self._waiting = [piece for place, piece in enumerate(self._waiting) if place not in taken]
+        try:
+            self._run(batch)
+        except Exception as error:
+            if len(batch) == 1:
+                batch[0].error = error
+                return
+            # One sequence may have spoilt it for the others.
+            for piece in batch:
+                try:
+                    self._run([piece])
+                except Exception as own:
+                    piece.error = own
+        finally:
+            for piece in batch:
+                if not piece.done:  # whoever ran it was interrupted
+                    piece.error = RuntimeError("the batch was interrupted")
+
+    def _run(self, batch: Sequence[_Piece]) -> None:
+        shape = len(batch), max(len(piece.ids) for piece in batch)
         # What fills up is masked, so any token will do.
         ids, mask, types = (np.zeros(shape, np.int64) for _ in range(3))
-        for row, place in enumerate(places):
-            sequence = sequences[place]
-            ids[row, : len(sequence.ids)] = sequence.ids
-            mask[row, : len(sequence.ids)] = 1
-            types[row, : len(sequence.ids)] = sequence.type_ids
-        output = network(ids, mask, types)
-        for row, place in enumerate(places):
-            yield place, output[row, : len(sequences[place].ids)]
+        for row, piece in enumerate(batch):
+            ids[row, : len(piece.ids)] = piece.ids
+            mask[row, : len(piece.ids)] = 1
+            types[row, : len(piece.ids)] = piece.types
+        output = self.network(ids, mask, types)
+        for row, piece in enumerate(batch):
+            piece.rows = output[row, : len(piece.ids)]
 
 
-def like_batches(lengths: Sequence[int]) -> list[list[int]]:
-    """Group sequences of like length into batches that waste little on padding.
+def next_batch(lengths: Sequence[int]) -> list[int]:
+    """Return the sequences that are run next: the first, and those of like length that pad little and fit in.
 
     Args:
-        lengths: tokens of each.
+        lengths: tokens of each, in the order in which they came; at least one.
 
     Returns:
-        Places into lengths, each once; longest first.
+        Places into lengths, ascending.
     """
-    batches: list[list[int]] = []
-    longest = 0
-    for place in sorted(range(len(lengths)), key=lambda place: (-lengths[place], place)):
-        full = bool(batches) and (
-            (len(batches[-1]) + 1) * longest > BATCH_TOKENS or lengths[place] < LIKE_LENGTH * longest
-        )
-        if not batches or full:
-            batches.append([])
-            longest = lengths[place]
-        batches[-1].append(place)
-    return batches
+    shortest = longest = lengths[0]
+    places = [0]
+    for place in range(1, len(lengths)):
+        low, high = min(shortest, lengths[place]), max(longest, lengths[place])
+        if (len(places) + 1) * high <= BATCH_TOKENS and low >= LIKE_LENGTH * high:
+            shortest, longest = low, high
+            places.append(place)
+    return places

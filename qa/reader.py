@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from index import LocalModel, Machine, ModelCard, Network, open_spans, run
+from index import Batcher, LocalModel, Machine, ModelCard, open_spans
 
 if TYPE_CHECKING:
-    from tokenizers import Encoding
+    from tokenizers import Encoding, Tokenizer
 
 MANIFEST = Path(__file__).parent / "weights" / "manifest.json"
 WINDOW = 384
@@ -63,7 +63,7 @@ class Reader:
         self._machine = machine or Machine()
         self._lock = threading.Lock()
         self._local: LocalModel | None = None
-        self._network: Network | None = None
+        self._batcher: Batcher | None = None
 
     @property
     def card(self) -> ModelCard:
@@ -74,16 +74,16 @@ class Reader:
         """
         return self._find().card
 
-    def load(self) -> Network:
-        """Load the network if that has not happened yet, and return it.
+    def load(self) -> Batcher:
+        """Load the network if that has not happened yet, and return what runs it.
 
         Raises:
             ModelError: the model is missing, changed, unsafe or not an extractive reader.
         """
         with self._lock:
-            if self._network is None:
-                self._network = open_spans(self._find(), self._machine)
-            return self._network
+            if self._batcher is None:
+                self._batcher = Batcher(open_spans(self._find(), self._machine))
+            return self._batcher
 
     def read(self, question: str, passages: Sequence[str]) -> list[list[Window]]:
         """Score every start and end in some passages.
@@ -97,10 +97,10 @@ class Reader:
         Returns:
             Per passage its windows in order: one for most, none for a passage without a token.
         """
-        network = self.load()
-        sequences, sources = self._encode(network, question, passages)
+        batcher = self.load()
+        sequences, sources = self._encode(batcher.network.tokenizer, batcher.network.longest, question, passages)
         results: list[list[Window]] = [[] for _ in passages]
-        for place, scores in run(network, sequences):
+        for place, scores in batcher.run(sequences):
             results[sources[place]].append(_window(sources[place], sequences[place], scores))
         for windows in results:
             windows.sort(key=lambda window: int(window.offsets[0, 0]))
@@ -112,19 +112,20 @@ class Reader:
             self._local = LocalModel.find(setting, "reader") if setting else LocalModel.shipped(MANIFEST)
         return self._local
 
-    def _encode(self, network: Network, question: str, passages: Sequence[str]) -> tuple[list["Encoding"], list[int]]:
+    def _encode(
+        self, tokenizer: "Tokenizer", longest: int, question: str, passages: Sequence[str]
+    ) -> tuple[list["Encoding"], list[int]]:
         """The windows that have a token of their passage, and the place of that passage."""
         if not passages:
             return [], []
         with self._lock:  # the tokenizer keeps how it truncates
-            tokenizer = network.tokenizer
             tokenizer.no_truncation()
             asked = tokenizer.encode(question, add_special_tokens=False)
             # The text must be cut by characters: it is put together with each window again.
             if len(asked.ids) > MAX_QUESTION_TOKENS:
                 question = question[: asked.offsets[MAX_QUESTION_TOKENS - 1][1]]
             length = min(len(asked.ids), MAX_QUESTION_TOKENS)
-            size = min(WINDOW if length < WINDOW // 2 else 512, network.longest)
+            size = min(WINDOW if length < WINDOW // 2 else 512, longest)
             stride = min(STRIDE, (size - length) // 3)
             tokenizer.enable_truncation(max_length=size, stride=stride, strategy="only_second")
             encoded = tokenizer.encode_batch([(question, passage) for passage in passages])

@@ -18,6 +18,8 @@ from index.errors import ModelError
 from index.models import LocalModel, Machine
 
 _PRECISIONS = {"float32": "f32", "bfloat16": "bf16"}
+# One batch at a time, of whichever network: each takes all threads there are.
+_TURN = threading.Lock()
 # Added to the score of what is padding.
 _NEVER = -1e9
 
@@ -75,7 +77,6 @@ class Bert:
         if machine.precision != "auto":
             settings["INFERENCE_PRECISION_HINT"] = _PRECISIONS[machine.precision]
         self._request = _library().Core().compile_model(graph, "CPU", settings).create_infer_request()
-        self._lock = threading.Lock()
 
     def __call__(
         self, ids: npt.NDArray[np.int64], mask: npt.NDArray[np.int64], types: npt.NDArray[np.int64]
@@ -85,7 +86,7 @@ class Bert:
         embeddings += self._positions[: ids.shape[1]].astype(np.float32)
         embeddings += self._types.astype(np.float32)[types]
         hidden = np.where(mask[:, None, None, :] > 0, np.float32(0), np.float32(_NEVER))
-        with self._lock:
+        with _TURN:
             # What comes back is the request's own memory: the next call overwrites it.
             return np.array(self._request.infer([embeddings, hidden])[0], dtype=np.float32)
 

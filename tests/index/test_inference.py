@@ -4,6 +4,8 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from index import LocalModel, Machine, ModelError, SentenceEncoder, open_spans
-from index.inference import BATCH_TOKENS, LIKE_LENGTH, like_batches, uses_openvino
+from index.inference import BATCH_TOKENS, LIKE_LENGTH, Batcher, next_batch, uses_openvino
 from qa.reader import MANIFEST, Reader
 from tests.helpers import ROOT, clean_environment
 
@@ -58,13 +60,83 @@ def test_the_encoder_makes_the_vectors_of_sentence_transformers() -> None:
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.integers(1, 400), min_size=1, max_size=30))
 def test_batches_hold_every_sequence_once_and_pad_little(lengths: list[int]) -> None:
-    batches = like_batches(lengths)
-    assert sorted(place for batch in batches for place in batch) == list(range(len(lengths)))
-    for batch in batches:
-        longest = max(lengths[place] for place in batch)
-        assert lengths[batch[0]] == longest
+    left = list(range(len(lengths)))
+    while left:
+        batch = [left[place] for place in next_batch([lengths[one] for one in left])]
+        # Whoever has waited longest is always among those that are run.
+        assert batch[0] == left[0]
+        longest = max(lengths[one] for one in batch)
         assert len(batch) == 1 or len(batch) * longest <= BATCH_TOKENS
-        assert all(lengths[place] >= LIKE_LENGTH * longest for place in batch)
+        assert all(lengths[one] >= LIKE_LENGTH * longest for one in batch)
+        assert len(set(batch)) == len(batch)
+        left = [one for one in left if one not in batch]
+
+
+class Counting:
+    """A network whose rows are its tokens, which counts its batches and fails for one of the tokens."""
+
+    tokenizer = None
+    longest, size = 512, 1
+
+    def __init__(self, fails: int = -1) -> None:
+        self.batches: list[int] = []
+        self.open = threading.Event()
+        self.began = threading.Event()
+        self._fails = fails
+
+    def __call__(self, ids: np.ndarray, mask: np.ndarray, types: np.ndarray) -> np.ndarray:
+        self.began.set()
+        assert self.open.wait(30)
+        self.batches.append(len(ids))
+        if (ids == self._fails).any():
+            raise ValueError("spoilt")
+        return ids[:, :, None].astype(np.float32)
+
+
+class Tokens:
+    """Stands for an encoding."""
+
+    def __init__(self, *ids: int) -> None:
+        self.ids, self.type_ids = list(ids), [0] * len(ids)
+
+
+def test_questions_asked_at_a_time_share_batches_and_get_their_own_rows() -> None:
+    network = Counting(fails=13)
+    batcher = Batcher(network)  # type: ignore[arg-type]
+    found: dict[int, object] = {}
+
+    def ask(number: int) -> None:
+        try:
+            rows = dict(batcher.run([Tokens(number, number), Tokens(number + 100, number + 100)]))  # type: ignore[list-item]
+            found[number] = [int(rows[place][0, 0]) for place in (0, 1)]
+        except ValueError as error:
+            found[number] = str(error)
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(1, 21)]
+    threads[0].start()
+    assert network.began.wait(30)
+    for thread in threads[1:]:
+        thread.start()
+    while len(batcher._waiting) < 38:  # all but those of the first
+        time.sleep(0.01)
+    network.open.set()
+    for thread in threads:
+        thread.join(30)
+    expected = {number: [number, number + 100] for number in range(1, 21)}
+    assert found == {**expected, 13: "spoilt"}
+    # One for the first, one for all others, which is run again one by one since one of them spoilt it.
+    assert network.batches[:2] == [2, 38] and set(network.batches[2:]) == {1}
+    assert batcher._waiting == []
+
+
+def test_what_nobody_listens_to_any_more_is_not_run() -> None:
+    network = Counting()
+    network.open.set()
+    batcher = Batcher(network)  # type: ignore[arg-type]
+    rows = batcher.run([Tokens(*[1] * 300), Tokens(*[2] * 30), Tokens(*[3] * 3)])  # type: ignore[list-item]
+    assert next(rows)[0] == 0
+    rows.close()  # type: ignore[attr-defined]
+    assert network.batches == [1] and batcher._waiting == []
 
 
 @settings(max_examples=15, deadline=None)
