@@ -35,7 +35,7 @@ def create_app(qa: QuestionAnswering, settings: Settings | None = None) -> FastA
     """
     chosen = settings or Settings.read()
     metrics = Metrics()
-    state = State(qa, chosen, Workers(chosen.queue_size, chosen.ask_seconds), metrics)
+    state = State(qa, chosen, Workers(chosen.queue_size, chosen.concurrency, chosen.ask_seconds), metrics)
     metrics.gauge("citespan_queue_waiting", "Questions waiting", lambda: state.workers.questions.waiting)
     metrics.gauge("citespan_writes_waiting", "Writes waiting", lambda: state.workers.writes.waiting)
     metrics.gauge("citespan_ready", "1 once questions are taken", lambda: float(state.unready() is None))

@@ -44,6 +44,7 @@ class Settings(BaseSettings):
     header_seconds: float = Field(10, gt=0, description="time in which a request's headers must arrive")
     body_seconds: float = Field(60, gt=0, description="time in which a request's body must arrive")
     ask_seconds: float = Field(10, gt=0, description="time in which a question must be answered")
+    concurrency: int = Field(4, ge=1, le=64, description="questions worked at a time; they share the networks' batches")
     queue_size: int = Field(32, ge=1, le=10_000, description="questions that may wait; more get 503")
     shutdown_seconds: float = Field(10, ge=0, description="time that accepted requests have to finish on SIGTERM")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severe event logged")

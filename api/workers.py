@@ -1,6 +1,7 @@
-"""Work that takes time, off the event loop: a bounded queue and a thread for questions, one for writes.
+"""Work that takes time, off the event loop: a bounded queue and threads for questions, one thread for writes.
 
-A full queue refuses at once instead of letting everyone wait; what expired in the queue or whose
+Questions have several threads so that they share the networks' batches, and that one is tokenised or looked up while
+another is read.  A full queue refuses at once instead of letting everyone wait; what expired in the queue or whose
 client has gone is dropped when its turn comes, not computed; a job that fails fails alone.
 """
 
@@ -16,6 +17,8 @@ from typing import Any
 from api.problems import Problem, busy
 
 ASK, SEARCH, WRITE = 0, 1, 2
+# What a job that has run out of time may take to notice.
+_LAST_SECONDS = 2.0
 
 
 class Cancelled(Exception):
@@ -65,21 +68,25 @@ class Job:
 
 
 class Lane:
-    """A bounded queue with one thread.
+    """A bounded queue with threads of its own.
 
     Args:
-        name: of the thread.
+        name: of the threads.
         size: jobs that may wait.
+        threads: jobs done at a time.
     """
 
-    def __init__(self, name: str, size: int) -> None:
+    def __init__(self, name: str, size: int, threads: int = 1) -> None:
         self._queue: queue.PriorityQueue[tuple[int, int, Job | None]] = queue.PriorityQueue()
         self._size = size
         self._order = itertools.count()
         self._lock = threading.Lock()
         self._seconds = 0.3
-        self._thread = threading.Thread(target=self._loop, name=name, daemon=True)
-        self._thread.start()
+        self._running: set[Job] = set()
+        self._over = False
+        self._threads = [threading.Thread(target=self._loop, name=name, daemon=True) for _ in range(threads)]
+        for thread in self._threads:
+            thread.start()
 
     @property
     def waiting(self) -> int:
@@ -100,14 +107,28 @@ class Lane:
         job = Job(work, None if seconds is None else time.monotonic() + seconds)
         with self._lock:
             if self.waiting >= self._size:
-                raise busy(self.waiting * self._seconds, "too many requests are waiting: try again later")
+                raise busy(
+                    self.waiting * self._seconds / len(self._threads), "too many requests are waiting: try again later"
+                )
             self._queue.put((priority, next(self._order), job))
         return job
 
     def close(self, seconds: float) -> None:
         """Finish what is queued, for at most so long."""
-        self._queue.put((1_000, next(self._order), None))
-        self._thread.join(seconds)
+        for _ in self._threads:
+            self._queue.put((1_000, next(self._order), None))
+        self._join(seconds)
+        # Their clients hear that there was no time, instead of an error from what is closed under them.
+        with self._lock:
+            self._over = True
+            for job in self._running:
+                job.deadline = 0.0
+        self._join(_LAST_SECONDS)
+
+    def _join(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        for thread in self._threads:
+            thread.join(max(0.0, until - time.monotonic()))
 
     def _loop(self) -> None:
         while True:
@@ -115,8 +136,15 @@ class Lane:
             if job is None:
                 return
             begun = time.monotonic()
+            with self._lock:
+                if self._over:
+                    job.deadline = 0.0
+                self._running.add(job)
             job.run()
-            self._seconds = 0.9 * self._seconds + 0.1 * (time.monotonic() - begun)
+            took = time.monotonic() - begun
+            with self._lock:
+                self._running.discard(job)
+                self._seconds = 0.9 * self._seconds + 0.1 * took
 
 
 class Workers:
@@ -124,11 +152,12 @@ class Workers:
 
     Args:
         size: questions that may wait.
+        threads: questions worked at a time.
         seconds: within which a question or search must be answered.
     """
 
-    def __init__(self, size: int, seconds: float) -> None:
-        self.questions = Lane("citespan-questions", size)
+    def __init__(self, size: int, threads: int, seconds: float) -> None:
+        self.questions = Lane("citespan-questions", size, threads)
         self.writes = Lane("citespan-writes", size)
         self._seconds = seconds
 

@@ -22,6 +22,7 @@ def own(tmp_path: Path, sample_library: Path) -> Server:
 
 
 def test_alive_at_once_ready_when_the_models_are(own: Server) -> None:
+    own.environment["CITESPAN_RUNTIME"] = "torch"  # takes long enough to load for the test to look
     own.start(ready=False)
     try:
         own.wait("/healthz")

@@ -1,0 +1,173 @@
+"""Clients in a loop against `citespan serve`: questions a second, waiting times, errors, and health meanwhile.
+
+python -m benchmarks.load --data DATA/eval --work runs/development
+"""
+
+import argparse
+import itertools
+import json
+import os
+import random
+import socket
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.machine import describe
+from qa import load_examples
+from training.development import SQUAD, library
+
+ROOT = Path(__file__).resolve().parents[1]
+SEED = 20261127
+CLIENTS = (1, 8, 32)
+
+
+@dataclass
+class Taken:
+    """What clients saw.
+
+    Attributes:
+        seconds: of each answered question.
+        statuses: how often each came; 0 where the connection failed.
+        health: seconds of each look at /healthz.
+    """
+
+    seconds: list[float] = field(default_factory=list)
+    statuses: Counter[int] = field(default_factory=Counter)
+    health: list[float] = field(default_factory=list)
+
+
+def drive(url: str, questions: list[str], clients: int, seconds: float) -> Taken:
+    """Ask from so many clients, each with its next question as soon as it has its answer."""
+    taken = Taken()
+    asked = itertools.cycle(questions)
+    lock = threading.Lock()
+    end = time.monotonic() + seconds
+
+    def ask() -> None:
+        with httpx2.Client(base_url=url, timeout=120) as client:
+            while time.monotonic() < end:
+                with lock:
+                    question = next(asked)
+                begun = time.perf_counter()
+                try:
+                    status = client.post("/v1/ask", json={"question": question, "collection": "squad"}).status_code
+                except httpx2.TransportError:
+                    status = 0
+                took = time.perf_counter() - begun
+                with lock:
+                    taken.statuses[status] += 1
+                    if status == 200:
+                        taken.seconds.append(took)
+                if status == 503:
+                    time.sleep(1)
+
+    def look() -> None:
+        with httpx2.Client(base_url=url, timeout=120) as client:
+            while time.monotonic() < end:
+                begun = time.perf_counter()
+                client.get("/healthz")
+                taken.health.append(time.perf_counter() - begun)
+                time.sleep(0.25)
+
+    threads = [threading.Thread(target=ask) for _ in range(clients)] + [threading.Thread(target=look)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return taken
+
+
+def row(clients: int, taken: Taken, seconds: float) -> dict[str, Any]:
+    """Return the figures of one run."""
+    return {
+        "clients": clients,
+        "per_second": round(len(taken.seconds) / seconds, 2),
+        "median_ms": round(1000 * statistics.median(taken.seconds), 1),
+        "p95_ms": round(1000 * float(np.percentile(taken.seconds, 95)), 1),
+        "health_max_ms": round(1000 * max(taken.health), 1),
+        "statuses": {str(status): count for status, count in sorted(taken.statuses.items())},
+    }
+
+
+def resident(pid: int) -> int:
+    """Return the largest resident memory that a process has had, in MiB."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM"))
+
+
+def main() -> None:
+    """Serve, drive, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the development sets")
+    parser.add_argument("--work", type=Path, default=ROOT / "runs" / "development")
+    parser.add_argument("--seconds", type=float, default=60, help="of each number of clients")
+    parser.add_argument("--json", type=Path, help="where the figures are kept too")
+    options = parser.parse_args()
+    options.work.mkdir(parents=True, exist_ok=True)
+    library(options.data, options.work / "library")
+    examples = load_examples(options.data / SQUAD)
+    random.Random(SEED).shuffle(examples)
+    questions = [example.question for example in examples[-500:]]
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    command = [
+        sys.executable,
+        "-m",
+        "api.cli",
+        "serve",
+        "--library",
+        str(options.work / "library"),
+        "--port",
+        str(port),
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "CITESPAN_ASK_SECONDS": "60"}
+    console = Console()
+    begun = time.monotonic()
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        try:
+            while not _ready(url):
+                if server.poll() is not None or time.monotonic() - begun > 120:
+                    raise SystemExit("the server does not become ready: see what `citespan serve` says")
+                time.sleep(0.02)
+            start = time.monotonic() - begun
+            drive(url, questions, 1, 2)
+            rows = [
+                row(clients, drive(url, questions, clients, options.seconds), options.seconds) for clients in CLIENTS
+            ]
+            peak = resident(server.pid)
+        finally:
+            server.terminate()
+    table = Table(*rows[0])
+    for one in rows:
+        table.add_row(*(str(value) for value in one.values()))
+    console.print(describe())
+    console.print(table)
+    console.print(f"ready after {start:.1f} s; peak memory {peak} MiB")
+    if options.json:
+        facts = {"machine": describe(), "ready_seconds": round(start, 2), "peak_mib": peak, "load": rows}
+        options.json.write_text(json.dumps(facts, indent=1) + "\n")
+
+
+def _ready(url: str) -> bool:
+    try:
+        return bool(httpx2.get(f"{url}/readyz", timeout=5).status_code == 200)
+    except httpx2.TransportError:
+        return False
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,244 @@
+"""The same questions of the same paragraphs with the same weights, in turns: Citespan and what one would take instead.
+
+    python -m benchmarks.peers --data DATA/eval --work runs/development
+
+Peers that are not installed are left out and said to be: ``pip install -r benchmarks/peers.txt`` brings them.  Blocks
+of questions go round in turns, so that whatever else the machine does weighs on all alike; ratios hold on any machine,
+milliseconds on this one.
+"""
+
+import argparse
+import importlib.util
+import json
+import random
+import resource
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from benchmarks.machine import describe
+from index import SentenceEncoder
+from qa import Example, QuestionAnswering, load_examples
+from qa.metrics import f1
+from qa.reader import Reader
+from training.development import CORPUS, SQUAD, library
+from training.lines import read_lines
+
+ROOT = Path(__file__).resolve().parents[1]
+SEED = 20261126
+READ = 10
+BLOCK = 8
+Ask = Callable[[str], str]
+
+
+@dataclass
+class Contestant:
+    """One system and what it did.
+
+    Attributes:
+        name: what the table calls it.
+        ask: question → answer, empty for none.
+        seconds: of each question.
+        right: F1 of each answer.
+    """
+
+    name: str
+    ask: Ask
+    seconds: list[float] = field(default_factory=list)
+    right: list[float] = field(default_factory=list)
+
+
+def plain(texts: Sequence[str], vectors: np.ndarray, encoder: str, reader: str) -> Ask:
+    """Return the script that everybody writes: sentence-transformers, faiss, transformers, best span of ten."""
+    import faiss
+    from sentence_transformers import SentenceTransformer
+    from transformers import AutoModelForQuestionAnswering, AutoTokenizer
+
+    embedder = SentenceTransformer(encoder, device="cpu", local_files_only=True, model_kwargs={"dtype": torch.float32})
+    tokenizer = AutoTokenizer.from_pretrained(reader, local_files_only=True)
+    network = AutoModelForQuestionAnswering.from_pretrained(reader, local_files_only=True, dtype=torch.float32).eval()
+    index = faiss.IndexFlatIP(vectors.shape[1])
+    index.add(vectors)
+
+    def ask(question: str) -> str:
+        query = embedder.encode([question], normalize_embeddings=True, show_progress_bar=False)
+        _, found = index.search(query, READ)
+        passages = [texts[place] for place in found[0]]
+        batch = tokenizer(
+            [question] * len(passages),
+            passages,
+            truncation="only_second",
+            max_length=384,
+            padding=True,
+            return_tensors="pt",
+            return_offsets_mapping=True,
+        )
+        offsets = batch.pop("offset_mapping").numpy()
+        with torch.inference_mode():
+            output = network(**batch)
+        best, answer = -np.inf, ""
+        for row, passage in enumerate(passages):
+            inside = np.array([sequence == 1 for sequence in batch.sequence_ids(row)])
+            start = np.where(inside, output.start_logits[row].numpy(), -np.inf)
+            end = np.where(inside, output.end_logits[row].numpy(), -np.inf)
+            scores = np.triu(start[:, None] + end[None, :]) - np.tril(np.full((len(start),) * 2, np.inf), -1)
+            scores -= np.triu(np.full((len(start),) * 2, np.inf), 30)
+            scores[np.isnan(scores)] = -np.inf
+            first, last = np.unravel_index(int(np.argmax(scores)), scores.shape)
+            score = float(scores[first, last]) - float(output.start_logits[row, 0] + output.end_logits[row, 0])
+            if score > best:
+                best, answer = score, passage[offsets[row, first, 0] : offsets[row, last, 1]]
+        return answer
+
+    return ask
+
+
+def txtai(texts: Sequence[str], encoder: str, reader: str) -> Ask:
+    """Return txtai's extractor over its own index of the paragraphs."""
+    from txtai.embeddings import Embeddings
+    from txtai.pipeline import Extractor
+
+    embeddings = Embeddings({"path": encoder, "content": True, "gpu": False})
+    embeddings.index([(place, text, None) for place, text in enumerate(texts)])
+    extractor = Extractor(embeddings, reader, gpu=False, context=READ, task="question-answering")
+
+    def ask(question: str) -> str:
+        found = extractor([("answer", question, question, False)])
+        return str(found[0][1] or "")
+
+    return ask
+
+
+def haystack(texts: Sequence[str], vectors: np.ndarray, encoder: str, reader: str) -> Ask:
+    """Return Haystack's in-memory embedding retriever and extractive reader."""
+    from haystack import Document
+    from haystack.components.embedders import SentenceTransformersTextEmbedder
+    from haystack.components.readers import ExtractiveReader
+    from haystack.components.retrievers.in_memory import InMemoryEmbeddingRetriever
+    from haystack.document_stores.in_memory import InMemoryDocumentStore
+    from haystack.utils import ComponentDevice
+
+    store = InMemoryDocumentStore(embedding_similarity_function="dot_product")
+    store.write_documents(
+        [
+            Document(id=str(place), content=text, embedding=vector.tolist())
+            for place, (text, vector) in enumerate(zip(texts, vectors, strict=True))
+        ]
+    )
+    cpu = ComponentDevice.from_str("cpu")
+    embedder = SentenceTransformersTextEmbedder(
+        model=encoder, device=cpu, normalize_embeddings=True, progress_bar=False
+    )
+    retriever = InMemoryEmbeddingRetriever(store, top_k=READ)
+    extractor = ExtractiveReader(model=reader, device=cpu, top_k=1, no_answer=False)
+    embedder.warm_up()
+    extractor.warm_up()
+
+    def ask(question: str) -> str:
+        vector = embedder.run(question)["embedding"]
+        documents = retriever.run(query_embedding=vector)["documents"]
+        answers = extractor.run(query=question, documents=documents)["answers"]
+        return str(answers[0].data or "") if answers else ""
+
+    return ask
+
+
+def run(contestants: Sequence[Contestant], examples: Sequence[Example]) -> None:
+    """Ask every contestant every question, block by block in turns; each block's first contestant is another."""
+    for contestant in contestants:
+        for example in examples[:2]:  # what is loaded or allocated at the first question
+            contestant.ask(example.question)
+    blocks = [examples[first : first + BLOCK] for first in range(0, len(examples), BLOCK)]
+    for number, block in enumerate(track(blocks, "asking")):
+        for place in range(len(contestants)):
+            contestant = contestants[(number + place) % len(contestants)]
+            for example in block:
+                begun = time.perf_counter()
+                answer = contestant.ask(example.question)
+                contestant.seconds.append(time.perf_counter() - begun)
+                contestant.right.append(f1(answer, example.references))
+
+
+def figures(contestants: Sequence[Contestant], base: Contestant) -> list[dict[str, Any]]:
+    """Return a row for each: milliseconds, how many times faster than the base, F1."""
+
+    def p95(seconds: Sequence[float]) -> float:
+        return float(np.percentile(seconds, 95))
+
+    return [
+        {
+            "system": one.name,
+            "questions": len(one.seconds),
+            "median_ms": round(1000 * statistics.median(one.seconds), 1),
+            "p95_ms": round(1000 * p95(one.seconds), 1),
+            "faster_median": round(statistics.median(base.seconds) / statistics.median(one.seconds), 2),
+            "faster_p95": round(p95(base.seconds) / p95(one.seconds), 2),
+            "f1": round(100 * statistics.fmean(one.right), 1),
+        }
+        for one in contestants
+    ]
+
+
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the development sets")
+    parser.add_argument("--work", type=Path, default=ROOT / "runs" / "development")
+    parser.add_argument("--questions", type=int, default=96)
+    parser.add_argument("--json", type=Path, help="where the figures are kept too")
+    options = parser.parse_args()
+    options.work.mkdir(parents=True, exist_ok=True)
+    library(options.data, options.work / "library")
+    examples = load_examples(options.data / SQUAD)
+    random.Random(SEED).shuffle(examples)
+    examples = examples[-options.questions :]
+    texts = [row["text"] for row in read_lines(options.data / CORPUS)]
+    own = SentenceEncoder()
+    encoder, reader = own.card.path, Reader().card.path
+    kept = options.work / f"plain-{own.fingerprint}.npy"
+    if not kept.exists():
+        np.save(kept, own.encode_passages(texts))
+    vectors = np.load(kept)
+    console = Console()
+    with QuestionAnswering.open(options.work / "library", read_only=True) as qa:
+        qa.warm_up()
+        base = Contestant("plain script", plain(texts, vectors, encoder, reader))
+        contestants = [Contestant("Citespan", lambda question: _text(qa, question)), base]
+        makers: dict[str, Callable[[], Ask]] = {
+            "txtai": lambda: txtai(texts, encoder, reader),
+            "haystack": lambda: haystack(texts, vectors, encoder, reader),
+        }
+        for name, make in makers.items():
+            if importlib.util.find_spec(name) is None:
+                console.print(f"{name} is not installed: left out")
+            else:
+                contestants.append(Contestant(name, make()))
+        run(contestants, examples)
+    rows = figures(contestants, base)
+    table = Table(*rows[0])
+    for row in rows:
+        table.add_row(*(str(value) for value in row.values()))
+    console.print(describe())
+    console.print(table)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    console.print(f"peak memory of all together {peak} MiB")
+    if options.json:
+        options.json.write_text(json.dumps({"machine": describe(), "systems": rows}, indent=1) + "\n")
+
+
+def _text(qa: QuestionAnswering, question: str) -> str:
+    answer = qa.ask(question, collection="squad", passages=READ)
+    return answer.answers[0].text if answer.answers else ""
+
+
+if __name__ == "__main__":
+    main()
