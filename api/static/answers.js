@@ -11,9 +11,20 @@ const REASONS = {
 const LEVELS = { high: "Sure", medium: "Fairly sure", low: "Unsure", none: "No answer" };
 
 export function showReply(turn, reply, openArticle) {
+  // A better answer takes the place of the one before: who reads it already keeps what they opened and where they are.
+  const opened = [...turn.querySelectorAll("details[open] > summary")].map((summary) => summary.textContent);
+  const focused = stops(turn).indexOf(document.activeElement);
   turn.replaceChildren(element("h2", {}, isolated(reply.question)));
   if (reply.answered) showAnswer(turn, reply, openArticle);
   else showNothing(turn, reply, openArticle);
+  for (const summary of turn.querySelectorAll("details > summary")) {
+    if (opened.includes(summary.textContent)) summary.parentElement.open = true;
+  }
+  stops(turn)[focused]?.focus({ preventScroll: true });
+}
+
+function stops(turn) {
+  return [...turn.querySelectorAll("a, button, summary")];
 }
 
 function showAnswer(turn, reply, openArticle) {

@@ -65,6 +65,36 @@ def test_the_article_opens_at_the_place(page: Page) -> None:
     expect(opener).to_be_focused()
 
 
+STREAM = """() => {
+  const real = window.fetch;
+  const body = new ReadableStream({ start: (controller) => {
+    const bytes = (text) => new TextEncoder().encode(text);
+    window.push = (name, data) => controller.enqueue(bytes(`event: ${name}\ndata: ${JSON.stringify(data)}\n\n`));
+    window.end = () => controller.close();
+  } });
+  const reply = new Response(body, { headers: { "Content-Type": "text/event-stream" } });
+  window.fetch = (url, options) => String(url).includes("/v1/ask/stream") ? Promise.resolve(reply) : real(url, options);
+}"""
+
+
+def test_a_better_answer_leaves_what_was_opened_and_the_focus(page: Page, server: Server) -> None:
+    reply = httpx2.post(f"{server.url}/v1/ask", json={"question": QUESTION}, timeout=60).json()
+    page.evaluate(STREAM)  # events come when the test says so
+    page.get_by_label("Ask your articles").fill(QUESTION)
+    page.keyboard.press("Enter")
+    page.evaluate("reply => window.push('answer', reply)", reply)
+    turn = page.locator("article.turn").first
+    turn.get_by_text("In its passage").click()
+    opener = turn.get_by_role("button", name="Open the article here").first
+    opener.focus()
+    before = opener.element_handle()
+    page.evaluate("reply => { window.push('answer', reply); window.push('done', reply); window.end(); }", reply)
+    expect(turn).not_to_have_attribute("aria-busy", "true")
+    assert before is not None and not before.evaluate("button => button.isConnected")  # it was drawn anew
+    expect(opener).to_be_focused()
+    expect(turn.locator("p.passage mark")).to_be_visible()
+
+
 def test_no_answer_shows_the_closest_passages(page: Page) -> None:
     turn = ask(page, "Who won the 2022 World Cup?")
     expect(turn.locator(".none")).to_have_text("No answer found.")
