@@ -37,6 +37,9 @@ class Settings(BaseSettings):
     threshold: float | None = Field(
         None, ge=0, le=1, description="confidence below which no answer is given; unset takes the fitted one"
     )
+    thorough: bool = Field(
+        False, description="read every passage asked for, also where no better answer is likely among the rest"
+    )
     ask_body_bytes: int = Field(64 * 1024, ge=1_024, description="largest body of a question or search")
     article_body_bytes: int = Field(16 * MIB, ge=1_024, description="largest body of one article")
     header_bytes: int = Field(16 * 1024, ge=1_024, description="largest headers of a request, in all")
@@ -78,6 +81,7 @@ class Settings(BaseSettings):
             precision=self.precision,
             threads=self.threads,
             threshold=self.threshold,
+            thorough=self.thorough,
         )
 
     @property

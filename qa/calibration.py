@@ -7,9 +7,11 @@ in the collection.
 import functools
 import json
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from index import Candidate
 from qa.types import Level, Span
 
 FILE = Path(__file__).parent / "weights" / "calibration.json"
@@ -26,6 +28,7 @@ class Calibration:
         length: what each word of a span costs: an end picked too late makes a long one.
         similarity: what a cosine of 1 between question and passage adds to a span's score.
         retrieval: what the best possible retrieval score adds.
+        reach: what the reader's own part of a span's value seldom exceeds: see settled().
         list_gap: how far below the best span of a list its other members may be ranked.
         ceiling: confidence of the surest answer, 0..1: also what looks perfect is not always right.
         intercept: of the logistic that gives confidence, as a share of the ceiling.
@@ -41,6 +44,7 @@ class Calibration:
     length: float
     similarity: float
     retrieval: float
+    reach: float
     list_gap: float
     ceiling: float
     intercept: float
@@ -58,9 +62,23 @@ class Calibration:
 
     def span_value(self, span: Span) -> float:
         """Return what spans of several passages are ranked by: also by how well their passage was found."""
-        candidate = span.candidate
-        found = self.similarity * candidate.similarity + self.retrieval * candidate.score
-        return self.reading_value(span.text, span.score) + found
+        return self.reading_value(span.text, span.score) + self._found(span.candidate)
+
+    def settled(self, value: float, unread: Iterable[Candidate]) -> bool:
+        """Return whether no candidate that was not read yet is likely to hold a better answer.
+
+        What retrieval says of a candidate is known before it is read, and what the reader can add to that is
+        bounded by ``reach``: the smallest number with which reading on, where a better answer may still come, loses
+        no more than a trace of F1 on the questions that fitted it.
+
+        Args:
+            value: of the best span so far.
+            unread: candidates that would be read next.
+        """
+        return all(value >= self.reach + self._found(candidate) for candidate in unread)
+
+    def _found(self, candidate: Candidate) -> float:
+        return self.similarity * candidate.similarity + self.retrieval * candidate.score
 
     def confidence(self, value: float, margin: float, relevance: float) -> float:
         """Return the estimated probability that an answer is right, 0..1.

@@ -3,8 +3,9 @@
 question → candidates (index) → spans (reader, decoding) → answers (merging, calibration) → Answer
 """
 
+import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -38,7 +39,7 @@ MAX_QUESTION_CHARACTERS = 1_000
 MAX_LIMIT = 20
 MAX_PASSAGES = 100
 # Passages read between two looks at the clock, the client and the best answer so far.
-CHUNK = 5
+CHUNK = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class Options:
         precision: ``auto``, ``float32`` or ``bfloat16``.
         threads: for one forward pass; 0 leaves it to the runtime.
         threshold: confidence below which no answer is given; None takes the fitted one.
+        thorough: read every candidate, also those that are not likely to hold a better answer.
     """
 
     reader: str | None = None
@@ -62,6 +64,7 @@ class Options:
     precision: str = "auto"
     threads: int = 0
     threshold: float | None = None
+    thorough: bool = False
 
     @property
     def machine(self) -> Machine:
@@ -90,13 +93,17 @@ class QuestionAnswering:
         library: the articles.
         reader: finds spans.
         threshold: confidence below which no answer is given; None takes the fitted one.
+        thorough: read every candidate, also those that are not likely to hold a better answer.
     """
 
-    def __init__(self, library: Library, reader: Reader, *, threshold: float | None = None) -> None:
+    def __init__(
+        self, library: Library, reader: Reader, *, threshold: float | None = None, thorough: bool = False
+    ) -> None:
         self.library = library
         self.reader = reader
         self.calibration = calibration.shipped()
         self.threshold = self.calibration.threshold if threshold is None else threshold
+        self.thorough = thorough
 
     @classmethod
     def open(cls, folder: str | Path = "library", *, options: Options | None = None, read_only: bool = False) -> Self:
@@ -113,7 +120,8 @@ class QuestionAnswering:
         """
         chosen = options or Options()
         encoder, reader = SentenceEncoder(chosen.encoder, chosen.machine), Reader(chosen.reader, chosen.machine)
-        return cls(Library.open(folder, encoder=encoder, read_only=read_only), reader, threshold=chosen.threshold)
+        library = Library.open(folder, encoder=encoder, read_only=read_only)
+        return cls(library, reader, threshold=chosen.threshold, thorough=chosen.thorough)
 
     def __enter__(self) -> Self:
         return self
@@ -170,7 +178,8 @@ class QuestionAnswering:
             question: 1 to MAX_QUESTION_CHARACTERS characters once trimmed.
             collection: where to look.
             limit: at most so many distinct answers, 1 to MAX_LIMIT.
-            passages: at most so many candidates are read, 1 to MAX_PASSAGES.
+            passages: at most so many candidates are read, 1 to MAX_PASSAGES; fewer, unless ``thorough``, where no
+                better answer is likely among the rest.
             filters: which articles may be searched; None for all.
             min_confidence: answers below it are left out, 0..1.
 
@@ -247,7 +256,10 @@ class QuestionAnswering:
             spans += self.read(question, candidates[at : at + CHUNK])
             before, answers = answers, self._rank(question, spans, limit, min_confidence)
             clock.lap("read")
-            if at + CHUNK < len(candidates) and answers and (not before or before[0].text != answers[0].text):
+            unread = candidates[at + CHUNK :]
+            if unread and not self.thorough and self._settled(spans, unread):
+                break
+            if unread and answers and (not before or before[0].text != answers[0].text):
                 reason = self._reason(answers, floor, candidates)
                 yield Improved(self._answer(question, answers, reason, candidates, clock.timings()))
         reason = self._reason(answers, floor, candidates)
@@ -288,6 +300,10 @@ class QuestionAnswering:
             if confidence >= max(min_confidence, _NOISE):
                 ranked.append(_ranked(question, group, confidence))
         return tuple(ranked)
+
+    def _settled(self, spans: list[Span], unread: Sequence[Candidate]) -> bool:
+        best = max((self.calibration.span_value(span) for span in spans), default=-math.inf)
+        return self.calibration.settled(best, unread)
 
     def _reason(
         self, answers: tuple[RankedAnswer, ...], floor: float, candidates: tuple[Candidate, ...]

@@ -1,7 +1,15 @@
+from dataclasses import replace
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from index import Article, CollectionNotFound, Filters, QueryError
-from qa import Answer, Improved, QuestionAnswering, Retrieved
+from qa import Answer, Improved, QuestionAnswering, Retrieved, Span
+from qa.calibration import shipped
+from qa.pipeline import CHUNK
+from qa.pipeline import given as given_text
+from qa.reader import Reader, Window
 
 QUESTIONS = [
     ("Which countries accepted that the regions were annexed?", ["Syria and North Korea"]),
@@ -84,6 +92,56 @@ def test_steps_end_with_what_ask_gives(qa: QuestionAnswering) -> None:
     assert isinstance(steps[0], Retrieved) and isinstance(steps[-1], Answer)
     assert all(isinstance(step, Improved) for step in steps[1:-1])
     assert steps[-1] == qa.ask("Who was the president of Egypt in 1956?")
+
+
+class Spy:
+    """The shipped reader, which counts the passages it is given."""
+
+    def __init__(self, reader: Reader) -> None:
+        self.passages: list[str] = []
+        self._reader = reader
+
+    def read(self, question: str, passages: list[str]) -> list[list[Window]]:
+        self.passages += passages
+        return self._reader.read(question, passages)
+
+
+def asking(qa: QuestionAnswering, reach: float | None = None, *, thorough: bool = False) -> QuestionAnswering:
+    """The same library, what is read counted."""
+    own = QuestionAnswering(qa.library, Spy(qa.reader), thorough=thorough)  # type: ignore[arg-type]
+    if reach is not None:
+        own.calibration = replace(own.calibration, reach=reach)
+    return own
+
+
+def test_reading_stops_once_no_better_answer_can_come(qa: QuestionAnswering) -> None:
+    question, passages = QUESTIONS[4][0], 9
+    for own, expected in ((asking(qa, -1e6), CHUNK), (asking(qa, 1e6), passages), (asking(qa, -1e6, thorough=True), 9)):
+        answer = own.ask(question, passages=passages)
+        assert len(own.reader.passages) == expected  # type: ignore[attr-defined]
+        # The closest passages are told, read or not.
+        assert len(answer.candidates) == passages
+        assert [candidate.passage.text for candidate in answer.candidates][:expected] == own.reader.passages  # type: ignore[attr-defined]
+
+
+def test_stopping_early_keeps_the_answers(qa: QuestionAnswering) -> None:
+    short, whole = asking(qa), asking(qa, thorough=True)
+    for question, _ in QUESTIONS:
+        one, other = short.ask(question), whole.ask(question)
+        assert (one.answers[0].text if one.answers else None) == (other.answers[0].text if other.answers else None)
+    assert len(short.reader.passages) <= len(whole.reader.passages) == 10 * len(QUESTIONS)  # type: ignore[attr-defined]
+
+
+@given(
+    st.floats(-30, 30),
+    st.lists(st.tuples(st.floats(-1, 1), st.floats(0, 1), st.floats(-20, 20)), min_size=1, max_size=8),
+)
+def test_what_is_settled_cannot_be_beaten_within_reach(best: float, unread: list[tuple[float, float, float]]) -> None:
+    numbers = replace(shipped(), reach=20.0)
+    candidates = [replace(given_text("One."), similarity=cosine, score=score) for cosine, score, _ in unread]
+    if numbers.settled(best, candidates):
+        for candidate, (_, _, read) in zip(candidates, unread, strict=True):
+            assert numbers.span_value(Span(candidate, 0, 3, "One", read)) <= best + 1e-9
 
 
 def test_copies_do_not_raise_confidence_and_count_once(qa: QuestionAnswering) -> None:
