@@ -4,7 +4,6 @@ import hashlib
 import json
 import threading
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -12,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.errors import ModelError
-from index.inference import Batcher, Network, open_states, uses_openvino
+from index.inference import Batcher, Network, open_bert
 from index.models import LocalModel, Machine, ModelCard
 
 Vectors = npt.NDArray[np.float32]
@@ -110,12 +109,7 @@ class SentenceEncoder:
         local = self._find()
         with self._lock:
             if self._embedder is None:
-                plain = _mean_of_tokens(local.folder)
-                machine = self._machine if plain else replace(self._machine, runtime="torch")
-                if plain and uses_openvino(local, machine):
-                    self._embedder = _Pooled(open_states(local, machine), _longest(local.folder))
-                else:
-                    self._embedder = _Reference(local, machine)
+                self._embedder = _pooled(local, self._machine) or _Reference(local, self._machine)
             return self._embedder
 
     def _encode(self, texts: Sequence[str], *, query: bool) -> Vectors:
@@ -131,15 +125,15 @@ class SentenceEncoder:
 class _Pooled:
     """The mean of the last hidden states, as sentence-transformers' mean pooling."""
 
-    def __init__(self, network: Network, longest: int | None) -> None:
+    def __init__(self, network: Network, longest: int) -> None:
         self._batcher = Batcher(network)
         self._tokenizer = network.tokenizer
-        self._tokenizer.enable_truncation(max_length=min(longest or network.longest, network.longest))
+        self._tokenizer.enable_truncation(max_length=min(longest, network.longest))
         self.dimension = network.size
 
     def embed(self, texts: Sequence[str], *, query: bool) -> Vectors:
         vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
-        for place, rows in self._batcher.run(self._tokenizer.encode_batch(list(texts))):
+        for place, rows in self._batcher.run(self._tokenizer.encode_batch(list(texts)), urgent=query):
             vectors[place] = rows.mean(axis=0)
         return vectors
 
@@ -179,28 +173,39 @@ class _Reference:
         return np.asarray(vectors, dtype=np.float32)
 
 
-def _mean_of_tokens(folder: Path) -> bool:
-    """Whether a model's vectors are the plain mean of its last hidden states, with no prompt before the text."""
+def _pooled(local: LocalModel, machine: Machine) -> _Pooled | None:
+    """A model whose vectors are the plain mean of its last hidden states, run by OpenVINO; None where that cannot be.
+
+    Raises:
+        ModelError: the settings ask for OpenVINO and it cannot run the model.
+    """
 
     def read(name: str) -> Any:
-        path = folder / name
+        path = local.folder / name
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
     kinds = [str(module["type"]).rpartition(".")[2] for module in read("modules.json") or ()]
     pooling = read("1_Pooling/config.json")
-    modes = {name for name, on in pooling.items() if name.startswith("pooling_mode_") and on}
-    prompts = read("config_sentence_transformers.json").get("prompts") or {}
-    lower = read("sentence_bert_config.json").get("do_lower_case")
-    return (
+    modes = {name.removeprefix("pooling_mode_") for name, on in pooling.items() if on is True}
+    modes -= {"include_prompt"}
+    new = pooling.get("pooling_mode")  # since sentence-transformers 6
+    modes |= {new} if isinstance(new, str) else set(new or ())
+    own = read("sentence_bert_config.json")
+    plain = (
         kinds in (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"])
-        and modes == {"pooling_mode_mean_tokens"}
-        and not any(prompts.values())
-        and not lower
+        and modes in ({"mean_tokens"}, {"mean"})
+        and not any((read("config_sentence_transformers.json").get("prompts") or {}).values())
+        and not own.get("do_lower_case")
     )
-
-
-def _longest(folder: Path) -> int | None:
-    """Tokens that a model reads of a text, where it says so."""
-    path = folder / "sentence_bert_config.json"
-    facts = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    return facts.get("max_seq_length")
+    if not plain:
+        if machine.runtime == "openvino":
+            raise ModelError(
+                f"OpenVINO cannot run {local.folder.name}: its vectors are not the plain mean over its tokens; "
+                "take runtime auto or torch"
+            )
+        return None
+    network = open_bert(local, machine)
+    if network is None:
+        return None
+    longest = own.get("max_seq_length") or local.tokenizer_settings.get("model_max_length") or network.longest
+    return _Pooled(network, int(longest))

@@ -4,8 +4,10 @@ A runtime is one file in ``index/runtimes``.  Whichever it is, the numbers are t
 within rounding (tests/index/test_inference.py).
 """
 
+import logging
 import threading
 from collections.abc import Iterator, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
+
+_log = logging.getLogger(__name__)
 
 # One forward pass holds at most so many tokens, padding included: more is no faster on a processor and only costs
 # memory.
@@ -72,53 +76,60 @@ def open_spans(model: LocalModel, machine: Machine) -> Network:
     Raises:
         ModelError: it cannot be run so, or is no extractive reader.
     """
-    if uses_openvino(model, machine):
-        from index.runtimes.openvino import Bert
+    found = open_bert(model, machine, head="qa_outputs")
+    if found is None:
+        from index.runtimes.torch import Spans
 
-        return Bert(model, machine, head="qa_outputs")
-    from index.runtimes.torch import Spans
-
-    return Spans(model, machine)
-
-
-def open_states(model: LocalModel, machine: Machine) -> Network:
-    """Return an encoder's network: its rows are the last hidden states.  For models that uses_openvino() accepts.
-
-    Raises:
-        ModelError: it cannot be run so.
-    """
-    from index.runtimes.openvino import Bert
-
-    return Bert(model, machine)
+        found = Spans(model, machine)
+    return found
 
 
-def uses_openvino(model: LocalModel, machine: Machine) -> bool:
-    """Return whether a model is run by OpenVINO here.
+def open_bert(model: LocalModel, machine: Machine, head: str | None = None) -> Network | None:
+    """Return a network run by OpenVINO; None where that cannot or should not run it, and something else must.
+
+    Args:
+        model: a folder of weights.
+        machine: how it is run.
+        head: name of a linear layer whose output the rows are; None for the last hidden states.
 
     Raises:
-        ModelError: the settings ask for it and it cannot run the model.
+        ModelError: the settings ask for OpenVINO and it cannot run the model.
     """
     if machine.runtime == "torch":
-        return False
-    from index.runtimes import openvino
-
-    obstacle = openvino.obstacle(model)
+        return None
+    asked = machine.runtime == "openvino"
     if machine.device not in ("auto", "cpu"):
-        obstacle = f"it runs on the processor and not on {machine.device}"
-    if machine.runtime == "openvino":
-        if obstacle:
-            raise ModelError(f"{model.folder.name} cannot be run by OpenVINO: {obstacle}; take runtime auto or torch")
-        return True
-    # Looked for without torch, which takes seconds to import.
-    graphics = machine.device == "auto" and Path("/proc/driver/nvidia/version").exists()
-    return not obstacle and not graphics
+        if asked:
+            raise ModelError(f"OpenVINO runs on the processor and not on {machine.device}: take runtime auto or torch")
+        return None
+    if not asked and machine.device == "auto" and _has_graphics():
+        return None
+    from index.runtimes.openvino import Bert
+
+    try:
+        return Bert(model, machine, head)
+    except (ModelError, ImportError) as error:
+        if asked:
+            raise ModelError(f"OpenVINO cannot run {model.folder.name}: {error}; take runtime auto or torch") from error
+        _log.info("torch runs %s, since OpenVINO cannot: %s", model.folder.name, error)
+        return None
+
+
+def _has_graphics() -> bool:
+    """Whether torch has a graphics card to use; torch, which takes seconds to import, is asked only if it may."""
+    drivers = ("/proc/driver/nvidia/version", "/dev/kfd", "/dev/dxg")
+    if version("torch").endswith("+cpu") or not any(Path(name).exists() for name in drivers):
+        return False
+    import torch
+
+    return bool(torch.cuda.is_available())
 
 
 class _Piece:
     """One sequence on its way: what waits, then its rows or the error that came instead."""
 
-    def __init__(self, place: int, encoding: "Encoding") -> None:
-        self.place, self.ids, self.types = place, encoding.ids, encoding.type_ids
+    def __init__(self, place: int, encoding: "Encoding", urgent: bool) -> None:
+        self.place, self.ids, self.types, self.urgent = place, encoding.ids, encoding.type_ids, urgent
         self.rows: Floats | None = None
         self.error: Exception | None = None
 
@@ -130,8 +141,8 @@ class _Piece:
 class Batcher:
     """A network shared by threads: what several of them want at a time is run together.
 
-    There is no thread of its own: whoever waits for a sequence and gets the turn runs the next batch for all, which
-    always holds the sequence that has waited longest.  One batch runs at a time.
+    There is no thread of its own: whoever waits for a sequence while nothing runs runs the next batch, for all. One
+    batch runs at a time.
 
     Args:
         network: runs each batch.
@@ -140,62 +151,79 @@ class Batcher:
     def __init__(self, network: Network) -> None:
         self.network = network
         self._waiting: list[_Piece] = []
-        self._lock = threading.Lock()
-        self._turn = threading.Lock()
+        self._changed = threading.Condition()
+        self._running = False
 
-    def run(self, sequences: Sequence["Encoding"]) -> Iterator[tuple[int, Floats]]:
+    def run(self, sequences: Sequence["Encoding"], *, urgent: bool = False) -> Iterator[tuple[int, Floats]]:
         """Run sequences of any length through the network.
 
         Whoever stops listening to the iterator takes what was not run yet out of the queue.
 
         Args:
             sequences: in any order.
+            urgent: before all that is not; someone waits for it.
 
         Yields:
             The place of a sequence and its rows, float32 (tokens, size): each once, the longest first.
         """
-        pieces = [_Piece(place, sequence) for place, sequence in enumerate(sequences)]
+        pieces = [_Piece(place, sequence, urgent) for place, sequence in enumerate(sequences)]
         pieces.sort(key=lambda piece: -len(piece.ids))
-        with self._lock:
-            self._waiting += pieces
+        with self._changed:
+            at = sum(piece.urgent for piece in self._waiting) if urgent else len(self._waiting)
+            self._waiting[at:at] = pieces
         try:
             for piece in pieces:
-                while not piece.done:
-                    with self._turn:
-                        if not piece.done:
-                            self._run_next()
+                while self._is_my_turn(piece):
+                    self._run_next()
                 if piece.rows is None:
                     raise piece.error or RuntimeError("a sequence was not run")
                 yield piece.place, piece.rows
         finally:
             left = {id(piece) for piece in pieces if not piece.done}
             if left:
-                with self._lock:
+                with self._changed:
                     self._waiting = [piece for piece in self._waiting if id(piece) not in left]
 
+    def _is_my_turn(self, piece: _Piece) -> bool:
+        """Wait until a piece is done, or nothing runs; say whether whoever waits is to run the next batch."""
+        with self._changed:
+            while self._running and not piece.done:
+                self._changed.wait()
+            if piece.done:
+                return False
+            self._running = True
+            return True
+
     def _run_next(self) -> None:
-        with self._lock:
-            lengths = [len(piece.ids) for piece in self._waiting]
-            places = next_batch(lengths)
-            batch = [self._waiting[place] for place in places]
-            taken = set(places)
-            self._waiting = [piece for place, piece in enumerate(self._waiting) if place not in taken]
+        batch: list[_Piece] = []
+        try:
+            with self._changed:
+                places = next_batch([len(piece.ids) for piece in self._waiting])
+                batch = [self._waiting[place] for place in places]
+                taken = set(places)
+                self._waiting = [piece for place, piece in enumerate(self._waiting) if place not in taken]
+            self._run_each_way(batch)
+        finally:
+            with self._changed:
+                for piece in batch:
+                    if not piece.done:  # whoever ran it was interrupted
+                        piece.error = RuntimeError("the batch was interrupted")
+                self._running = False
+                self._changed.notify_all()
+
+    def _run_each_way(self, batch: Sequence[_Piece]) -> None:
+        """Run a batch; if it fails, one by one, since one sequence may have spoilt it for the others."""
         try:
             self._run(batch)
         except Exception as error:
             if len(batch) == 1:
                 batch[0].error = error
                 return
-            # One sequence may have spoilt it for the others.
             for piece in batch:
                 try:
                     self._run([piece])
                 except Exception as own:
                     piece.error = own
-        finally:
-            for piece in batch:
-                if not piece.done:  # whoever ran it was interrupted
-                    piece.error = RuntimeError("the batch was interrupted")
 
     def _run(self, batch: Sequence[_Piece]) -> None:
         shape = len(batch), max(len(piece.ids) for piece in batch)

@@ -75,6 +75,12 @@ class LocalModel:
         """What config.json says of the network."""
         return dict(json.loads((self.folder / "config.json").read_text(encoding="utf-8")))
 
+    @property
+    def tokenizer_settings(self) -> dict[str, Any]:
+        """What tokenizer_config.json says; nothing where there is none."""
+        path = self.folder / "tokenizer_config.json"
+        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+
     @classmethod
     def shipped(cls, manifest: Path) -> "LocalModel":
         """Return the model that a manifest of this project describes, its checksums verified.

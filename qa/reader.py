@@ -125,7 +125,7 @@ class Reader:
             if len(asked.ids) > MAX_QUESTION_TOKENS:
                 question = question[: asked.offsets[MAX_QUESTION_TOKENS - 1][1]]
             length = min(len(asked.ids), MAX_QUESTION_TOKENS)
-            size = min(WINDOW if length < WINDOW // 2 else 512, longest)
+            size = min(WINDOW, longest)
             stride = min(STRIDE, (size - length) // 3)
             tokenizer.enable_truncation(max_length=size, stride=stride, strategy="only_second")
             encoded = tokenizer.encode_batch([(question, passage) for passage in passages])

@@ -5,7 +5,6 @@ and neither torch nor transformers is imported.  Tokens are turned into embeddin
 graph would hold the word embeddings, half of all parameters, once more and in twice the size.
 """
 
-import importlib.util
 import sys
 import threading
 from typing import Any
@@ -20,44 +19,27 @@ from index.models import LocalModel, Machine
 _PRECISIONS = {"float32": "f32", "bfloat16": "bf16"}
 # One batch at a time, of whichever network: each takes all threads there are.
 _TURN = threading.Lock()
+_IMPORT = threading.Lock()
 # Added to the score of what is padding.
 _NEVER = -1e9
-
-
-def obstacle(model: LocalModel) -> str:
-    """Return why a model cannot be run here; empty where it can."""
-    if importlib.util.find_spec("openvino") is None:
-        return "the package openvino is not installed"
-    facts = model.settings
-    expected = {"model_type": "bert", "hidden_act": "gelu", "position_embedding_type": "absolute"}
-    defaults = {"hidden_act": "gelu", "position_embedding_type": "absolute"}
-    for name, value in expected.items():
-        found = facts.get(name, defaults.get(name))
-        if found != value:
-            return f"its {name} is {found!r} and not {value!r}"
-    if facts.get("is_decoder") or facts.get("add_cross_attention"):
-        return "it is a decoder"
-    if not (model.folder / "tokenizer.json").is_file():
-        return "it has no tokenizer.json"
-    kinds = _kinds(model)
-    return f"its weights are {sorted(kinds)}" if kinds - {"F32", "F16"} else ""
 
 
 class Bert:
     """A Network whose rows are the last hidden states, or what a linear head makes of them.
 
     Args:
-        model: of which obstacle() says nothing.
+        model: a BERT network with absolute positions.
         machine: how it is run.
         head: name of a linear layer put on top, None for the hidden states.
 
     Raises:
-        ModelError: weights are missing or not of the shape that its configuration says.
+        ModelError: the model is another one, or its weights are not as its configuration says.
     """
 
     def __init__(self, model: LocalModel, machine: Machine, head: str | None = None) -> None:
-        weights = _weights(model)
         facts = model.settings
+        _check(facts)
+        weights = _weights(model)
         self.longest = int(facts.get("max_position_embeddings", 512))
         self.tokenizer = _tokenizer(model)
         try:
@@ -68,9 +50,9 @@ class Bert:
             )
         except KeyError as error:
             kind = "an extractive reader" if head else "a BERT encoder"
-            raise ModelError(f"{model.folder.name} is not {kind}: it lacks {error.args[0]}") from error
+            raise ModelError(f"it is not {kind}: it lacks {error.args[0]}") from error
         except RuntimeError as error:
-            raise ModelError(f"{model.folder.name} does not have the shape its config.json says: {error}") from error
+            raise ModelError(f"it does not have the shape that its config.json says: {error}") from error
         settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
         if machine.threads:
             settings["INFERENCE_NUM_THREADS"] = machine.threads
@@ -84,11 +66,23 @@ class Bert:
         """Run one batch: see index.inference.Network."""
         embeddings = self._words[ids].astype(np.float32)
         embeddings += self._positions[: ids.shape[1]].astype(np.float32)
-        embeddings += self._types.astype(np.float32)[types]
+        # Some models have one type for both; transformers gives them none then.
+        embeddings += self._types.astype(np.float32)[np.minimum(types, len(self._types) - 1)]
         hidden = np.where(mask[:, None, None, :] > 0, np.float32(0), np.float32(_NEVER))
         with _TURN:
             # What comes back is the request's own memory: the next call overwrites it.
             return np.array(self._request.infer([embeddings, hidden])[0], dtype=np.float32)
+
+
+def _check(facts: dict[str, Any]) -> None:
+    expected = {"model_type": "bert", "hidden_act": "gelu", "position_embedding_type": "absolute"}
+    usual = {"hidden_act": "gelu", "position_embedding_type": "absolute"}
+    for name, value in expected.items():
+        found = facts.get(name, usual.get(name))
+        if found != value:
+            raise ModelError(f"its {name} is {found!r} and not {value!r}")
+    if facts.get("is_decoder") or facts.get("add_cross_attention"):
+        raise ModelError("it is a decoder")
 
 
 def _library() -> Any:
@@ -96,47 +90,49 @@ def _library() -> Any:
 
     It does without that package where it is missing, and None in sys.modules makes it so.
     """
-    asked = "openvino_telemetry" in sys.modules
-    if not asked:
-        sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
-    try:
-        import openvino
-    finally:
-        if not asked:
-            del sys.modules["openvino_telemetry"]
+    with _IMPORT:
+        hidden = "openvino_telemetry" not in sys.modules
+        if hidden:
+            sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
+        try:
+            import openvino
+        finally:
+            if hidden:
+                sys.modules.pop("openvino_telemetry", None)
     return openvino
 
 
 def _tokenizer(model: LocalModel) -> Tokenizer:
+    path = model.folder / "tokenizer.json"
+    if not path.is_file():
+        raise ModelError("it has no tokenizer.json")
     try:
-        tokenizer = Tokenizer.from_file(str(model.folder / "tokenizer.json"))
+        tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # the library raises nothing narrower
-        raise ModelError(f"{model.folder.name}: tokenizer.json cannot be read: {error}") from error
+        raise ModelError(f"its tokenizer.json cannot be read: {error}") from error
+    lower = model.tokenizer_settings.get("do_lower_case")
+    if lower is not None and lower != getattr(tokenizer.normalizer, "lowercase", lower):
+        # transformers goes by the one, this by the other.
+        raise ModelError("its tokenizer.json and tokenizer_config.json do not agree on lower case")
     tokenizer.no_padding()
     tokenizer.no_truncation()
     return tokenizer
 
 
-def _kinds(model: LocalModel) -> set[str]:
-    """The number formats of a folder's weights."""
-    from safetensors import safe_open
-
-    found = set()
-    for path in model.folder.glob("*.safetensors"):
-        with safe_open(path, "np") as file:
-            found |= {file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118 - no mapping
-    return found
-
-
 def _weights(model: LocalModel) -> dict[str, npt.NDArray[Any]]:
-    """All tensors of a folder, the encoder's without the prefix that some models have."""
+    """All floating-point tensors of a folder, by the names that BERT's have today."""
     from safetensors import safe_open
 
     found = {}
     for path in sorted(model.folder.glob("*.safetensors")):
         with safe_open(path, "np") as file:
             for name in file.keys():  # noqa: SIM118 - safe_open is no mapping
-                found[name.removeprefix("bert.")] = file.get_tensor(name)
+                kind = file.get_slice(name).get_dtype()
+                if kind in ("F32", "F16"):
+                    short = name.removeprefix("bert.").replace(".gamma", ".weight").replace(".beta", ".bias")
+                    found[short] = file.get_tensor(name)
+                elif not kind.startswith(("I", "U")):  # counters, such as position_ids
+                    raise ModelError(f"its weights are {kind}")
     return found
 
 

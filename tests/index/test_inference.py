@@ -13,9 +13,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.numpy import load_file, save_file
 
 from index import LocalModel, Machine, ModelError, SentenceEncoder, open_spans
-from index.inference import BATCH_TOKENS, LIKE_LENGTH, Batcher, next_batch, uses_openvino
+from index.inference import BATCH_TOKENS, LIKE_LENGTH, Batcher, next_batch
+from index.runtimes.openvino import Bert
+from index.runtimes.torch import Spans
 from qa.reader import MANIFEST, Reader
 from tests.helpers import ROOT, clean_environment
 
@@ -117,7 +120,8 @@ def test_questions_asked_at_a_time_share_batches_and_get_their_own_rows() -> Non
     assert network.began.wait(30)
     for thread in threads[1:]:
         thread.start()
-    while len(batcher._waiting) < 38:  # all but those of the first
+    end = time.monotonic() + 30
+    while len(batcher._waiting) < 38 and time.monotonic() < end:  # all but those of the first
         time.sleep(0.01)
     network.open.set()
     for thread in threads:
@@ -127,6 +131,30 @@ def test_questions_asked_at_a_time_share_batches_and_get_their_own_rows() -> Non
     # One for the first, one for all others, which is run again one by one since one of them spoilt it.
     assert network.batches[:2] == [2, 38] and set(network.batches[2:]) == {1}
     assert batcher._waiting == []
+
+
+def test_what_is_urgent_goes_before_what_waits_already() -> None:
+    network = Counting()
+    batcher = Batcher(network)  # type: ignore[arg-type]
+    order: list[str] = []
+
+    def ask(name: str, count: int, urgent: bool) -> None:
+        for _ in batcher.run([Tokens(*[1] * 500)] * count, urgent=urgent):  # type: ignore[list-item]
+            order.append(name)
+
+    many = threading.Thread(target=ask, args=("many", 40, False))
+    many.start()
+    assert network.began.wait(30)
+    one = threading.Thread(target=ask, args=("one", 1, True))
+    one.start()
+    end = time.monotonic() + 30
+    while not any(piece.urgent for piece in batcher._waiting) and time.monotonic() < end:
+        time.sleep(0.01)
+    network.open.set()
+    many.join(30)
+    one.join(30)
+    # After the batch that ran when it came, and those of its like length that go with it.
+    assert order.index("one") < 20 and len(order) == 41
 
 
 def test_what_nobody_listens_to_any_more_is_not_run() -> None:
@@ -194,27 +222,78 @@ def roberta(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_what_openvino_cannot_run_torch_does(roberta: Path) -> None:
     model = LocalModel.find(str(roberta), "reader")
-    assert not uses_openvino(model, Machine(device="cpu"))
+    assert isinstance(open_spans(model, Machine(device="cpu")), Spans)
     assert len(Reader(str(roberta), Machine(device="cpu")).read("Who?", ["Somebody."])[0]) == 1
-    with pytest.raises(ModelError, match=r"cannot be run by OpenVINO: its model_type is 'roberta'"):
+    with pytest.raises(ModelError, match=r"OpenVINO cannot run .*: its model_type is 'roberta'"):
         Reader(str(roberta), Machine("openvino")).load()
 
 
-def test_openvino_says_what_is_wrong_with_a_model(tmp_path: Path) -> None:
+def test_openvino_runs_what_it_can_and_says_what_is_wrong_with_the_rest(tmp_path: Path) -> None:
     shipped = LocalModel.shipped(MANIFEST)
-    assert uses_openvino(shipped, Machine(device="cpu"))
-    assert not uses_openvino(shipped, Machine("torch"))
+    assert isinstance(open_spans(shipped, Machine(device="cpu")), Bert)
+    assert isinstance(open_spans(shipped, Machine("torch")), Spans)
     with pytest.raises(ModelError, match="on the processor and not on cuda"):
-        uses_openvino(shipped, Machine("openvino", device="cuda"))
+        open_spans(shipped, Machine("openvino", device="cuda"))
 
     folder = Path(shutil.copytree(shipped.folder, tmp_path / "other"))
     facts = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps({**facts, "num_hidden_layers": 7}))
-    with pytest.raises(ModelError, match=r"lacks encoder\.layer\.6"):
+    for change, words in (
+        ({"num_hidden_layers": 7}, r"lacks encoder\.layer\.6"),
+        ({"hidden_size": 24}, "shape"),
+        ({"hidden_act": "relu"}, "hidden_act is 'relu'"),
+    ):
+        (folder / "config.json").write_text(json.dumps({**facts, **change}))
+        with pytest.raises(ModelError, match=words):
+            open_spans(LocalModel.find(str(folder), "reader"), EXACT)
+    (folder / "config.json").write_text(json.dumps(facts))
+    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    (folder / "tokenizer_config.json").write_text(json.dumps({**settings, "do_lower_case": False}))
+    with pytest.raises(ModelError, match="do not agree on lower case"):
         open_spans(LocalModel.find(str(folder), "reader"), EXACT)
-    (folder / "config.json").write_text(json.dumps({**facts, "hidden_size": 24}))
-    with pytest.raises(ModelError, match="shape"):
-        open_spans(LocalModel.find(str(folder), "reader"), EXACT)
-    (folder / "config.json").write_text(json.dumps({**facts, "hidden_act": "relu"}))
-    with pytest.raises(ModelError, match="hidden_act is 'relu'"):
-        open_spans(LocalModel.find(str(folder), "reader"), EXACT)
+    assert isinstance(open_spans(LocalModel.find(str(folder), "reader"), Machine(device="cpu")), Spans)
+
+
+def test_an_older_layout_of_weights_is_read_too(tmp_path: Path) -> None:
+    """Norms called gamma and beta, one token type, a buffer of positions."""
+    shipped = LocalModel.shipped(MANIFEST)
+    folder = Path(shutil.copytree(shipped.folder, tmp_path / "old"))
+    tensors = {name: tensor for part in folder.glob("*.safetensors") for name, tensor in load_file(part).items()}
+    for part in [*folder.glob("*.safetensors"), folder / "model.safetensors.index.json"]:
+        part.unlink()
+    types = "bert.embeddings.token_type_embeddings.weight"
+    tensors[types] = tensors[types][:1]
+    tensors["bert.embeddings.position_ids"] = np.arange(512)[None]
+    old = {
+        name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta"): tensor
+        for name, tensor in tensors.items()
+    }
+    save_file(old, folder / "model.safetensors", metadata={"format": "pt"})
+    facts = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**facts, "type_vocab_size": 1}))
+    fast, plain = (Reader(str(folder), machine).read("Who?", TEXTS[:1])[0][0] for machine in (EXACT, PLAIN))
+    np.testing.assert_allclose(fast.start, plain.start, atol=1e-3)
+
+
+def test_how_long_a_text_is_read_and_how_it_is_pooled_is_as_the_model_says(tmp_path: Path) -> None:
+    text = ["The mill of Tarn was built in 1788 and burned down in 1912, as the chronicle of the town tells. " * 4]
+
+    def both(folder: Path) -> list[np.ndarray]:
+        return [SentenceEncoder(str(folder), machine).encode_passages(text)[0] for machine in (EXACT, PLAIN)]
+
+    shipped = Path(SentenceEncoder().card.path)
+    short = Path(shutil.copytree(shipped, tmp_path / "short"))
+    (short / "sentence_bert_config.json").unlink()
+    settings = json.loads((short / "tokenizer_config.json").read_text())
+    (short / "tokenizer_config.json").write_text(json.dumps({**settings, "model_max_length": 16}))
+    fast, plain = both(short)
+    np.testing.assert_allclose(fast, plain, atol=1e-5)
+    assert fast @ SentenceEncoder(machine=EXACT).encode_passages(text)[0] < 0.99
+
+    other = Path(shutil.copytree(shipped, tmp_path / "other"))
+    pooling = json.loads((other / "1_Pooling" / "config.json").read_text())
+    pooling |= {"pooling_mode_mean_tokens": False, "pooling_mode_cls_token": True}
+    (other / "1_Pooling" / "config.json").write_text(json.dumps(pooling))
+    with pytest.raises(ModelError, match="not the plain mean"):
+        SentenceEncoder(str(other), EXACT).load()
+    automatic = SentenceEncoder(str(other), Machine(device="cpu", precision="float32")).encode_passages(text)
+    np.testing.assert_allclose(automatic, SentenceEncoder(str(other), PLAIN).encode_passages(text), atol=1e-6)
