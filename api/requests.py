@@ -55,7 +55,12 @@ class AskIn(Strict):
     question: Question
     collection: str = "default"
     limit: int = Field(5, ge=1, le=MAX_LIMIT, description="at most so many distinct answers")
-    passages: int = Field(10, ge=1, le=MAX_PASSAGES, description="at most so many passages are read")
+    passages: int = Field(
+        10,
+        ge=1,
+        le=MAX_PASSAGES,
+        description="at most so many passages are read; fewer where the rest is not likely to hold a better answer",
+    )
     filters: FiltersIn = Field(default_factory=FiltersIn)
     as_of: str | None = Field(None, description="ISO 8601; hides what was published later")
     min_confidence: float = Field(0.0, ge=0, le=1, description="answers below it are left out")

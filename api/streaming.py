@@ -19,14 +19,14 @@ def event_text(name: str, data: Any) -> bytes:
     return f"event: {name}\ndata: ".encode() + orjson.dumps(data) + b"\n\n"
 
 
-def stream(workers: Workers, steps: Callable[[], Iterator[Event]]) -> StreamingResponse:
+def stream(workers: Workers, steps: Callable[[Job], Iterator[Event]]) -> StreamingResponse:
     """Return a response that sends events as a worker thread makes them.
 
     The client's leaving stops the work before its next step.
 
     Args:
         workers: where the work is done.
-        steps: makes the iterator of (event name, data); called and run in the worker thread.
+        steps: makes the iterator of (event name, data); called with its Job and run in the worker thread.
     """
     return StreamingResponse(
         _events(workers, steps),
@@ -35,13 +35,13 @@ def stream(workers: Workers, steps: Callable[[], Iterator[Event]]) -> StreamingR
     )
 
 
-async def _events(workers: Workers, steps: Callable[[], Iterator[Event]]) -> AsyncIterator[bytes]:
+async def _events(workers: Workers, steps: Callable[[Job], Iterator[Event]]) -> AsyncIterator[bytes]:
     loop = asyncio.get_running_loop()
     ready: asyncio.Queue[Event | None] = asyncio.Queue()
     jobs: list[Job] = []
 
     def work(job: Job) -> None:
-        for event in steps():
+        for event in steps(job):
             loop.call_soon_threadsafe(ready.put_nowait, event)
             job.check()
 

@@ -53,7 +53,7 @@ class Job:
         if self._gone.is_set():
             raise Cancelled
         if self.deadline is not None and time.monotonic() > self.deadline:
-            raise busy(2, "the question could not be answered in time: ask again, or ask for fewer passages")
+            raise busy(2, "this could not be done in time: try again, or ask for fewer passages")
 
     def run(self) -> None:
         """Do the work, unless its waiter has cancelled it already."""
@@ -206,8 +206,9 @@ class Workers:
 
     def close(self, seconds: float) -> None:
         """Finish what is queued, for at most so long."""
+        until = time.monotonic() + seconds
         self.questions.close(seconds)
-        self.writes.close(seconds)
+        self.writes.close(max(0.0, until - time.monotonic()))
 
 
 __all__ = ["ASK", "SEARCH", "WRITE", "Cancelled", "Job", "Lane", "Problem", "Workers"]

@@ -26,7 +26,7 @@ from rich.progress import track
 from rich.table import Table
 
 from benchmarks.machine import describe
-from index import SentenceEncoder
+from index import Machine, SentenceEncoder
 from qa import Example, QuestionAnswering, load_examples
 from qa.metrics import f1
 from qa.reader import Reader
@@ -212,7 +212,12 @@ def main() -> None:
     with QuestionAnswering.open(options.work / "library", read_only=True) as qa:
         qa.warm_up()
         base = Contestant("plain script", plain(texts, vectors, encoder, reader))
-        contestants = [Contestant("Citespan", lambda question: _text(qa, question)), base]
+        exact = QuestionAnswering(qa.library, Reader(machine=Machine(precision="float32")), thorough=True)
+        contestants = [
+            Contestant("Citespan", lambda question: _text(qa, question)),
+            Contestant("Citespan, float32, all ten read", lambda question: _text(exact, question)),
+            base,
+        ]
         makers: dict[str, Callable[[], Ask]] = {
             "txtai": lambda: txtai(texts, encoder, reader),
             "haystack": lambda: haystack(texts, vectors, encoder, reader),

@@ -381,7 +381,7 @@ def _head(task: str, qa: QuestionAnswering, collection: str | None = None) -> di
         "numbers": asdict(qa.calibration),
     }
     if collection is not None:
-        head |= {"collection": collection, "threshold": qa.threshold}
+        head |= {"collection": collection, "threshold": qa.threshold, "thorough": qa.thorough}
     return head
 
 

@@ -3,9 +3,8 @@
 question → candidates (index) → spans (reader, decoding) → answers (merging, calibration) → Answer
 """
 
-import math
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -29,9 +28,10 @@ from index import (
     open_source,
 )
 from qa import calibration
+from qa.calibration import Calibration
 from qa.decoding import N_BEST, ScoredSpan, decode
 from qa.lists import LIST_N_BEST, asks_for_several, items
-from qa.merging import Group, best_members, distinct, evidence, lead, support
+from qa.merging import Group, best_members, distinct, evidence, lead, normalize, support
 from qa.reader import Reader
 from qa.types import Answer, RankedAnswer, Reason, Span, Timings
 
@@ -206,8 +206,18 @@ class QuestionAnswering:
         passages: int = 10,
         filters: Filters | None = None,
         min_confidence: float = 0.0,
+        check: Callable[[], None] = lambda: None,
     ) -> Iterator[Retrieved | Improved | Answer]:
         """Answer a question step by step: ask() for those who want to see it coming or to stop it.
+
+        Args:
+            question: as for ask(), and so are the others but the last.
+            collection: where to look.
+            limit: at most so many distinct answers.
+            passages: at most so many candidates are read.
+            filters: which articles may be searched.
+            min_confidence: answers below it are left out.
+            check: called before each few passages that are read; what it raises ends the work.
 
         Yields:
             Retrieved once; Improved each time the best answer changes while candidates are read,
@@ -223,7 +233,7 @@ class QuestionAnswering:
         clock.lap("retrieve")
         yield Retrieved(candidates)
 
-        for step in self._read_on(question, candidates, limit, min_confidence, clock):
+        for step in self._read_on(question, candidates, limit, min_confidence, clock, check):
             if isinstance(step, Answer) and not candidates and not searched.info().articles:
                 step = replace(step, reason="empty_collection")
             yield step
@@ -231,7 +241,7 @@ class QuestionAnswering:
     def ask_of(
         self, question: str, candidates: Iterable[Candidate], *, limit: int = 5, min_confidence: float = 0.0
     ) -> Answer:
-        """Answer a question from candidates found before, all of which are read.
+        """Answer a question from candidates found before, best first.
 
         Args:
             question: 1 to MAX_QUESTION_CHARACTERS characters once trimmed.
@@ -243,22 +253,30 @@ class QuestionAnswering:
             QueryError: one of the arguments is out of range.
         """
         question = _checked(question, limit, 1, min_confidence)
-        steps = self._read_on(question, tuple(candidates), limit, min_confidence, _Clock())
+        steps = self._read_on(question, tuple(candidates), limit, min_confidence, _Clock(), lambda: None)
         return [step for step in steps if isinstance(step, Answer)][-1]
 
     def _read_on(
-        self, question: str, candidates: tuple[Candidate, ...], limit: int, min_confidence: float, clock: "_Clock"
+        self,
+        question: str,
+        candidates: tuple[Candidate, ...],
+        limit: int,
+        min_confidence: float,
+        clock: "_Clock",
+        check: Callable[[], None],
     ) -> Iterator[Improved | Answer]:
         floor = max(self.threshold, min_confidence)
         spans: list[Span] = []
         answers: tuple[RankedAnswer, ...] = ()
-        for at in range(0, len(candidates), CHUNK):
-            spans += self.read(question, candidates[at : at + CHUNK])
+        unread = candidates
+        while unread:
+            check()
+            some, unread = next_to_read(spans, unread, None if self.thorough else self.calibration)
+            if not some:
+                break
+            spans += self.read(question, some)
             before, answers = answers, self._rank(question, spans, limit, min_confidence)
             clock.lap("read")
-            unread = candidates[at + CHUNK :]
-            if unread and not self.thorough and self._settled(spans, unread):
-                break
             if unread and answers and (not before or before[0].text != answers[0].text):
                 reason = self._reason(answers, floor, candidates)
                 yield Improved(self._answer(question, answers, reason, candidates, clock.timings()))
@@ -301,10 +319,6 @@ class QuestionAnswering:
                 ranked.append(_ranked(question, group, confidence))
         return tuple(ranked)
 
-    def _settled(self, spans: list[Span], unread: Sequence[Candidate]) -> bool:
-        best = max((self.calibration.span_value(span) for span in spans), default=-math.inf)
-        return self.calibration.settled(best, unread)
-
     def _reason(
         self, answers: tuple[RankedAnswer, ...], floor: float, candidates: tuple[Candidate, ...]
     ) -> Reason | None:
@@ -335,6 +349,26 @@ class QuestionAnswering:
 _RELEVANT = 0.2
 # Guesses less likely than this are noise and not shown.
 _NOISE = 0.01
+
+
+def next_to_read(
+    spans: Sequence[Span], unread: Sequence[Candidate], numbers: Calibration | None
+) -> tuple[tuple[Candidate, ...], tuple[Candidate, ...]]:
+    """Return the candidates that are read next, and those left after them.
+
+    Once no unread candidate is likely to hold a better answer, only those are read that have the words of the best
+    one: they may support it.
+
+    Args:
+        spans: found so far.
+        unread: best first.
+        numbers: say when reading may stop; None reads everything.
+    """
+    best = max(spans, key=numbers.span_value, default=None) if numbers is not None else None
+    if numbers is None or best is None or not numbers.settled(numbers.span_value(best), unread):
+        return tuple(unread[:CHUNK]), tuple(unread[CHUNK:])
+    words = f" {normalize(best.text)} "
+    return tuple(one for one in unread if words in f" {normalize(one.passage.text)} "), ()
 
 
 def given(text: str) -> Candidate:

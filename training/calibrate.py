@@ -34,10 +34,11 @@ from qa.homes import all_articles, digest
 from qa.merging import distinct, lead
 from qa.metrics import calibration_error, f1, risk_coverage_area
 from qa.outcomes import gather
-from qa.pipeline import CHUNK
+from qa.pipeline import next_to_read
 from training.development import SQUAD, UNANSWERABLE, library
 from training.list_gap import choose, unread
 
+HERE = Path(__file__).parent
 READ = 10
 # Deep enough that ten are left once an article of up to a hundred paragraphs is left out.
 DEEP = 200
@@ -156,15 +157,17 @@ def _with_spans(row: dict[str, Any]) -> dict[str, Any]:
 
 def stopped(row: dict[str, Any], numbers: Calibration) -> dict[str, Any]:
     """A row as it is when reading stops where the numbers say so."""
-    values = dict.fromkeys(map(id, row["read"]), -np.inf)
+    found: dict[int, list[Span]] = {}
     for span in row["spans"]:
-        values[id(span.candidate)] = max(values[id(span.candidate)], numbers.span_value(span))
-    for at in range(CHUNK, len(row["read"]), CHUNK):
-        seen, unread = row["read"][:at], row["read"][at:]
-        if numbers.settled(max(values[id(candidate)] for candidate in seen), unread):
-            kept = set(map(id, seen))
-            return {**row, "read": seen, "spans": [span for span in row["spans"] if id(span.candidate) in kept]}
-    return row
+        found.setdefault(id(span.candidate), []).append(span)
+    spans: list[Span] = []
+    read: list[Candidate] = []
+    unread: Sequence[Candidate] = row["read"]
+    while unread:
+        some, unread = next_to_read(spans, unread, numbers)
+        read += some
+        spans += [span for candidate in some for span in found.get(id(candidate), [])]
+    return {**row, "read": read, "spans": spans}
 
 
 def top(row: dict[str, Any], numbers: Calibration) -> tuple[float, float, float, float]:
@@ -219,9 +222,10 @@ def enough(rows: list[dict[str, Any]], numbers: Calibration) -> Calibration:
         figure = float(np.mean([top(row, tried)[3] for row in read]))
         mean = np.mean([len(row["read"]) for row in read])
         print(f"reach {reach:5.1f}: F1 {100 * figure:.2f} of {100 * everything:.2f}, {mean:.1f} passages read")
-        if 100 * (everything - figure) > LOST:
+        if 100 * (everything - figure) <= LOST:
+            found = tried
+        elif mean < 3:  # it only gets worse
             break
-        found = tried
     return found
 
 
@@ -312,7 +316,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of the development sets")
     parser.add_argument("--train", type=Path, required=True, help="folder of the training data")
-    parser.add_argument("--recipe", type=Path, default=Path(__file__).with_name("reader-third.toml"))
+    parser.add_argument(
+        "--recipes", type=Path, nargs="+", default=[HERE / "reader-second.toml", HERE / "reader-third.toml"]
+    )
     parser.add_argument("--work", type=Path, default=Path("runs/development"))
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
@@ -327,7 +333,8 @@ def main() -> None:
         random.Random(SEED).shuffle(unsure)
         qa.calibration = replace(shipped(), length=LENGTH)
         threshold = reading_threshold(qa, unsure[:FITTED])
-        lists = unread(options.train, options.data, tomllib.loads(options.recipe.read_text()))
+        recipes = [tomllib.loads(path.read_text()) for path in options.recipes]
+        lists = unread(options.train, options.data, recipes)
         gap = choose(qa, lists)
     start = replace(shipped(), list_gap=gap, medium=MEDIUM, high=HIGH, reading_threshold=threshold)
     halves = [[row for place, row in enumerate(rows) if place // len(KINDS) % 2 == half] for half in (0, 1)]

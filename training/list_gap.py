@@ -1,6 +1,7 @@
 """How far below the best span of a list its other members may be ranked.
 
-Chosen on lists of the training data that the last stage leaves out.  Earlier stages read some of them.
+Chosen on lists of the training data that the stages which learn lists whole leave out.  The first stage, whose mixture
+has most of them, read less than half of it, and took any one member for the answer.
 """
 
 import random
@@ -25,17 +26,21 @@ EACH = 120
 GAPS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0)
 
 
-def unread(folder: Path, dev: Path, config: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return lists of the training data that a recipe's mixture leaves out, and as many questions with one answer.
+def unread(folder: Path, dev: Path, configs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return lists of the training data that recipes' mixtures leave out, and as many questions with one answer.
 
     Args:
         folder: of the training data.
         dev: of the development data, none of which is returned.
-        config: the recipe.
+        configs: the recipes.
     """
     known = Known(dev)
-    dice = random.Random(config["seed"])
-    read = {(row["question"], row["context"]) for row in examples(folder, config["mixture"], known, dice)}
+    read = {
+        (row["question"], row["context"])
+        for config in configs
+        for row in examples(folder, config["mixture"], known, random.Random(config["seed"]))
+    }
+    dice = random.Random(configs[0]["seed"])
 
     files = {
         name: [

@@ -47,8 +47,8 @@ async def ask_stream(request: Request) -> Response:
     wants = "passages" in asked.include
     answer_id = new_id()
 
-    def steps() -> Iterator[Event]:
-        for step in state.qa.steps(asked.question, **arguments):
+    def steps(job: Job) -> Iterator[Event]:
+        for step in state.qa.steps(asked.question, **arguments, check=job.check):
             if isinstance(step, Retrieved):
                 found = [CandidateOut.from_candidate(c).model_dump() for c in step.candidates]
                 yield "retrieved", {"id": answer_id, "passages": found}
@@ -68,10 +68,9 @@ async def _answer(request: Request, asked: AskIn) -> AskOut:
     state.qa.library.collection(asked.collection)
 
     def work(job: Job) -> Answer:
-        for step in state.qa.steps(asked.question, **arguments):
+        for step in state.qa.steps(asked.question, **arguments, check=job.check):
             if isinstance(step, Answer):
                 return step
-            job.check()
         raise AssertionError("steps end with an Answer")
 
     answer = await state.workers.run(ASK, work, gone=lambda: until_gone(request))

@@ -12,19 +12,24 @@ const LEVELS = { high: "Sure", medium: "Fairly sure", low: "Unsure", none: "No a
 
 export function showReply(turn, reply, openArticle) {
   // A better answer takes the place of the one before: who reads it already keeps what they opened and where they are.
-  const opened = [...turn.querySelectorAll("details[open] > summary")].map((summary) => summary.textContent);
-  const focused = stops(turn).indexOf(document.activeElement);
+  const open = new Map([...turn.querySelectorAll("details")].map((one) => [one.dataset.key, one.open]));
+  const place = turn.contains(document.activeElement) ? nameOf(document.activeElement) : null;
   turn.replaceChildren(element("h2", {}, isolated(reply.question)));
   if (reply.answered) showAnswer(turn, reply, openArticle);
   else showNothing(turn, reply, openArticle);
-  for (const summary of turn.querySelectorAll("details > summary")) {
-    if (opened.includes(summary.textContent)) summary.parentElement.open = true;
-  }
-  stops(turn)[focused]?.focus({ preventScroll: true });
+  for (const one of turn.querySelectorAll("details")) one.open = open.get(one.dataset.key) ?? one.open;
+  if (place === null) return;
+  const same = [...turn.querySelectorAll("a, button, summary")].find((one) => nameOf(one) === place);
+  turn.tabIndex = -1; // what had the focus may be gone: then the card has it
+  (same ?? turn).focus({ preventScroll: true });
 }
 
-function stops(turn) {
-  return [...turn.querySelectorAll("a, button, summary")];
+// What a control does and where: the same in the next drawing, whatever stands around it.
+function nameOf(control) {
+  const box = control.closest("details")?.dataset.key ?? "";
+  if (control.matches("summary")) return box;
+  const card = control.closest(".other, .turn");
+  return `${box}\n${control.textContent}\n${card.querySelector("blockquote, .passage")?.textContent ?? ""}`;
 }
 
 function showAnswer(turn, reply, openArticle) {
@@ -44,21 +49,21 @@ function showAnswer(turn, reply, openArticle) {
       element("button", { type: "button", onclick: () => openArticle(first) }, "Open the article here"),
       element("button", { type: "button", onclick: (event) => copy(event.target, best, first) }, "Copy with citation"),
     ),
-    folded("In its passage", passageOf(first)),
+    folded("passage", "In its passage", passageOf(first)),
   );
   if (best.evidence.length > 1) {
     const rest = best.evidence.slice(1).map((piece) => place(piece, openArticle));
     const voices = best.support.independent === 1 ? "one independent article" : `${best.support.independent} independent articles`;
-    turn.append(folded(`${rest.length} more ${rest.length === 1 ? "place says" : "places say"} the same (${voices})`, ...rest));
+    turn.append(folded("same", `${rest.length} more ${rest.length === 1 ? "place says" : "places say"} the same (${voices})`, ...rest));
   }
   const others = reply.answers.slice(1).filter((answer) => answer.confidence >= 0.05);
-  if (others.length) turn.append(folded(`Other answers (${others.length})`, ...others.map((other) => otherAnswer(other, openArticle))));
+  if (others.length) turn.append(folded("others", `Other answers (${others.length})`, ...others.map((other) => otherAnswer(other, openArticle))));
 }
 
 function showNothing(turn, reply, openArticle) {
   turn.append(element("p", { class: "none" }, "No answer found."), element("p", {}, REASONS[reply.reason] || ""));
   const guesses = reply.answers.filter((answer) => answer.confidence >= 0.05);
-  if (guesses.length) turn.append(folded("Guesses, more likely wrong than right", ...guesses.map((one) => otherAnswer(one, openArticle))));
+  if (guesses.length) turn.append(folded("guesses", "Guesses, more likely wrong than right", ...guesses.map((one) => otherAnswer(one, openArticle))));
   if (reply.passages.length) {
     const closest = reply.passages.slice(0, 3).map((candidate) => element(
       "div", { class: "other" },
@@ -68,7 +73,7 @@ function showNothing(turn, reply, openArticle) {
         article: candidate.article, article_start: candidate.passage.article_start, article_end: candidate.passage.article_end,
       }) }, "Open the article here"),
     ));
-    const box = folded("The closest passages", ...closest);
+    const box = folded("closest", "The closest passages", ...closest);
     box.open = true;
     turn.append(box);
   }
@@ -102,8 +107,8 @@ function passageOf(piece) {
   return element("p", { class: "passage", dir: "auto" }, text);
 }
 
-function folded(title, ...children) {
-  return element("details", {}, element("summary", {}, title), ...children);
+function folded(key, title, ...children) {
+  return element("details", { "data-key": key }, element("summary", {}, title), ...children);
 }
 
 export function citation(article, more = "") {

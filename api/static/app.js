@@ -37,7 +37,7 @@ async function ask(question) {
   try {
     let reply = null;
     for await (const [event, data] of stream("/v1/ask/stream", body, own.signal)) {
-      if (event === "retrieved") say(`Reading ${data.passages.length} passages …`);
+      if (event === "retrieved") say(`Reading the ${data.passages.length} closest passages …`);
       else if (event === "answer") showReply(turn, data, openArticle);
       else if (event === "done") reply = data;
       else if (event === "error") throw new Problem(data, null);

@@ -10,6 +10,7 @@ from qa.calibration import shipped
 from qa.pipeline import CHUNK
 from qa.pipeline import given as given_text
 from qa.reader import Reader, Window
+from training.calibrate import stopped
 
 QUESTIONS = [
     ("Which countries accepted that the regions were annexed?", ["Syria and North Korea"]),
@@ -116,20 +117,35 @@ def asking(qa: QuestionAnswering, reach: float | None = None, *, thorough: bool 
 
 def test_reading_stops_once_no_better_answer_can_come(qa: QuestionAnswering) -> None:
     question, passages = QUESTIONS[4][0], 9
-    for own, expected in ((asking(qa, -1e6), CHUNK), (asking(qa, 1e6), passages), (asking(qa, -1e6, thorough=True), 9)):
+    for own, whole in ((asking(qa, -1e6), False), (asking(qa, 1e6), True), (asking(qa, -1e6, thorough=True), True)):
         answer = own.ask(question, passages=passages)
-        assert len(own.reader.passages) == expected  # type: ignore[attr-defined]
         # The closest passages are told, read or not.
-        assert len(answer.candidates) == passages
-        assert [candidate.passage.text for candidate in answer.candidates][:expected] == own.reader.passages  # type: ignore[attr-defined]
+        texts = [candidate.passage.text for candidate in answer.candidates]
+        assert len(texts) == passages and answer.text is not None
+        # What has the answer's words is read too: it may support it.
+        read = [text for place, text in enumerate(texts) if whole or place < CHUNK or answer.text in text]
+        assert own.reader.passages == read  # type: ignore[attr-defined]
+        assert len(read) == passages or not whole
 
 
-def test_stopping_early_keeps_the_answers(qa: QuestionAnswering) -> None:
+def test_stopping_early_keeps_the_answers_and_what_supports_them(qa: QuestionAnswering) -> None:
     short, whole = asking(qa), asking(qa, thorough=True)
     for question, _ in QUESTIONS:
         one, other = short.ask(question), whole.ask(question)
         assert (one.answers[0].text if one.answers else None) == (other.answers[0].text if other.answers else None)
-    assert len(short.reader.passages) <= len(whole.reader.passages) == 10 * len(QUESTIONS)  # type: ignore[attr-defined]
+        if one.answers:
+            assert one.answers[0].support == other.answers[0].support
+    assert len(short.reader.passages) < len(whole.reader.passages) == 10 * len(QUESTIONS)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("reach", [-5.0, 2.0, 6.0, 9.0, 100.0])
+def test_calibration_reads_what_asking_reads(qa: QuestionAnswering, reach: float) -> None:
+    own = asking(qa, reach)
+    for question, _ in QUESTIONS[:6]:
+        own.reader.passages.clear()  # type: ignore[attr-defined]
+        candidates = own.ask(question).candidates
+        row = stopped({"read": candidates, "spans": qa.read(question, candidates)}, own.calibration)
+        assert [candidate.passage.text for candidate in row["read"]] == own.reader.passages  # type: ignore[attr-defined]
 
 
 @given(

@@ -79,20 +79,32 @@ STREAM = """() => {
 
 def test_a_better_answer_leaves_what_was_opened_and_the_focus(page: Page, server: Server) -> None:
     reply = httpx2.post(f"{server.url}/v1/ask", json={"question": QUESTION}, timeout=60).json()
+    first = reply["answers"][0]
+    # As it is while it is being read: fewer other answers.
+    early = {**reply, "answers": [first, {**first, "text": "2018", "confidence": 0.3}]}
+    late = {**reply, "answers": [first, *([{**first, "text": "2017", "confidence": 0.3}] * 2)]}
     page.evaluate(STREAM)  # events come when the test says so
     page.get_by_label("Ask your articles").fill(QUESTION)
     page.keyboard.press("Enter")
-    page.evaluate("reply => window.push('answer', reply)", reply)
+    page.evaluate("reply => window.push('answer', reply)", early)
     turn = page.locator("article.turn").first
+    expect(turn.get_by_text("Other answers (1)")).to_be_visible()
+    turn.get_by_text("Other answers").click()
     turn.get_by_text("In its passage").click()
     opener = turn.get_by_role("button", name="Open the article here").first
     opener.focus()
     before = opener.element_handle()
-    page.evaluate("reply => { window.push('answer', reply); window.push('done', reply); window.end(); }", reply)
-    expect(turn).not_to_have_attribute("aria-busy", "true")
+    page.evaluate("reply => window.push('answer', reply)", late)
+    expect(turn.get_by_text("Other answers (1)")).to_have_count(0)
     assert before is not None and not before.evaluate("button => button.isConnected")  # it was drawn anew
     expect(opener).to_be_focused()
     expect(turn.locator("p.passage mark")).to_be_visible()
+    expect(turn.locator("details[data-key=others]")).to_have_attribute("open", "")
+    # An answer that goes takes its controls along: the card has the focus then, not some other control.
+    nothing = {**reply, "answered": False, "answer": None, "reason": "below_threshold", "answers": []}
+    page.evaluate("reply => { window.push('answer', reply); window.push('done', reply); window.end(); }", nothing)
+    expect(turn.locator(".none")).to_be_visible()
+    expect(turn).to_be_focused()
 
 
 def test_no_answer_shows_the_closest_passages(page: Page) -> None:
