@@ -216,7 +216,7 @@ def enough(rows: list[dict[str, Any]], numbers: Calibration) -> Calibration:
     values = [numbers.reading_value(span.text, span.score) for row in whole for span in row["spans"]]
     everything = float(np.mean([top(row, numbers)[3] for row in whole]))
     found = replace(numbers, reach=max(values))
-    for reach in np.arange(np.floor(max(values)), -20.0, -0.5):
+    for reach in np.arange(np.ceil(max(values)), -20.0, -1.0):
         tried = replace(numbers, reach=float(reach))
         read = [stopped(row, tried) for row in whole]
         figure = float(np.mean([top(row, tried)[3] for row in read]))
