@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.encoder import Encoder
-from index.errors import ArticleNotFound, LibraryFormatError, QueryError, StorageError
+from index.errors import ArticleNotFound, CitespanError, LibraryFormatError, QueryError, StorageError
 from index.ingest import batches, embedded_text, prepare
 from index.retriever import retrieve
 from index.store import Store, Written
@@ -56,6 +56,8 @@ class Collection:
         self._write_lock = threading.RLock()
         self._vectors: VectorIndex | None = None
         self._unsaved = 0
+        self._growing: threading.Thread | None = None
+        self._closing = threading.Event()
 
     def info(self) -> CollectionInfo:
         """Return the collection's name and size."""
@@ -68,6 +70,7 @@ class Collection:
 
     def close(self) -> None:
         """Write a snapshot of the vectors if anything changed, and close the database."""
+        self._stop_growing()
         with self._write_lock:
             try:
                 self._snapshot()
@@ -78,6 +81,7 @@ class Collection:
 
     def discard(self) -> None:
         """Close the database without a snapshot: the collection is being removed."""
+        self._stop_growing()
         with self._write_lock:
             self._unsaved = 0
             self._store.close()
@@ -245,6 +249,7 @@ class Collection:
             if vectors is not None:
                 # As stored, so that a rebuilt index gives the very same cosines.
                 index.add(written.ids, vectors.astype(np.float16).astype(np.float32))
+        self._grow()
         self._unsaved += len(written.ids) + len(written.removed)
         if self._unsaved >= SNAPSHOT_EVERY:
             self._snapshot()
@@ -254,7 +259,50 @@ class Collection:
             with self._write_lock:
                 if self._vectors is None:
                     self._vectors = self._load()
+                    self._grow()
         return self._vectors
+
+    def _grow(self) -> None:
+        """Begin to build another index in the background if there are too many vectors for the one there is."""
+        with self._write_lock:
+            index = self._vectors
+            if index is None or not index.outgrown or self._growing is not None or self._closing.is_set():
+                return
+            self._growing = threading.Thread(target=self._build, name="citespan-vectors", daemon=True)
+            self._growing.start()
+
+    def _build(self) -> None:
+        try:
+            with self._store.read() as view:
+                count = view.info(self.name).passages
+
+                def batches() -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]]:
+                    for batch in view.all_vectors():
+                        if self._closing.is_set():
+                            raise _Closing
+                        yield batch
+
+                _log.info("building an index of %d vectors of %r", count, self.name)
+                fresh = VectorIndex.grown(self._encoder.dimension, count, batches)
+            # What was written meanwhile; from here on writes reach the new index.
+            with self._write_lock, self._store.read() as view:
+                _catch_up(fresh, view)
+                self._vectors = fresh
+                self._unsaved = max(self._unsaved, 1)
+                self._snapshot()
+        except _Closing:
+            return
+        except (CitespanError, MemoryError, RuntimeError) as error:
+            # The old one goes on serving, slower.
+            _log.warning("no larger vector index of %r: %s", self.name, error)
+        finally:
+            self._growing = None
+
+    def _stop_growing(self) -> None:
+        self._closing.set()
+        growing = self._growing
+        if growing is not None and growing is not threading.current_thread():
+            growing.join()
 
     def _load(self) -> VectorIndex:
         encoder, dimension = self._encoder.fingerprint, self._encoder.dimension
@@ -298,6 +346,10 @@ class Collection:
             generation = view.generation()
             self._vectors.save(self.folder, generation=generation, encoder=self._encoder.fingerprint)
             self._unsaved = 0
+
+
+class _Closing(Exception):
+    """The collection is being closed."""
 
 
 def _catch_up(index: VectorIndex, view: View) -> int:

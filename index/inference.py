@@ -153,6 +153,7 @@ class Batcher:
         self._waiting: list[_Piece] = []
         self._changed = threading.Condition()
         self._running = False
+        self._was_urgent = False
 
     def run(self, sequences: Sequence["Encoding"], *, urgent: bool = False) -> Iterator[tuple[int, Floats]]:
         """Run sequences of any length through the network.
@@ -161,7 +162,7 @@ class Batcher:
 
         Args:
             sequences: in any order.
-            urgent: before all that is not; someone waits for it.
+            urgent: before all that is not, in every other batch; someone waits for it.
 
         Yields:
             The place of a sequence and its rows, float32 (tokens, size): each once, the longest first.
@@ -198,7 +199,11 @@ class Batcher:
         batch: list[_Piece] = []
         try:
             with self._changed:
-                places = next_batch([len(piece.ids) for piece in self._waiting])
+                # Turn and turn about with what is urgent, or one would keep the other waiting for ever.
+                patient = next((place for place, piece in enumerate(self._waiting) if not piece.urgent), 0)
+                first = patient if self._was_urgent else 0
+                self._was_urgent = self._waiting[first].urgent
+                places = next_batch([len(piece.ids) for piece in self._waiting], first)
                 batch = [self._waiting[place] for place in places]
                 taken = set(places)
                 self._waiting = [piece for place, piece in enumerate(self._waiting) if place not in taken]
@@ -238,20 +243,21 @@ class Batcher:
             piece.rows = output[row, : len(piece.ids)]
 
 
-def next_batch(lengths: Sequence[int]) -> list[int]:
-    """Return the sequences that are run next: the first, and those of like length that pad little and fit in.
+def next_batch(lengths: Sequence[int], first: int = 0) -> list[int]:
+    """Return the sequences that are run next: one of them, and those of like length that pad little and fit in.
 
     Args:
         lengths: tokens of each, in the order in which they came; at least one.
+        first: the one that must be among them.
 
     Returns:
-        Places into lengths, ascending.
+        Places into lengths, the first before the others, which ascend.
     """
-    shortest = longest = lengths[0]
-    places = [0]
-    for place in range(1, len(lengths)):
+    shortest = longest = lengths[first]
+    places = [first]
+    for place in range(len(lengths)):
         low, high = min(shortest, lengths[place]), max(longest, lengths[place])
-        if (len(places) + 1) * high <= BATCH_TOKENS and low >= LIKE_LENGTH * high:
+        if place != first and (len(places) + 1) * high <= BATCH_TOKENS and low >= LIKE_LENGTH * high:
             shortest, longest = low, high
             places.append(place)
     return places

@@ -1,13 +1,18 @@
 """FAISS by passage id: add, remove, search, and snapshots on disk.  Alone imports faiss.
 
+Up to EXACT vectors search is exact.  Beyond it they lie in the cells of a coarse quantiser, a byte a number
+(IVF with scalar quantisation: Jégou, Douze & Schmid 2011, doi:10.1109/TPAMI.2010.57), and only the cells nearest to a
+query are looked through; that keeps what a graph does not, cheap removal and filters, at a quarter of the memory.
+
 A snapshot is a cache of what the database holds.  FAISS reads damaged files without complaint, so
 each snapshot carries its SHA-256 and is written beside the old one, synced and renamed into place.
 """
 
 import json
+import math
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +28,18 @@ Vectors = npt.NDArray[np.float32]
 _MANIFEST = "vectors.json"
 _FORMAT = 1
 
+# benchmarks/scale.py measures what these three are chosen by.
+EXACT = 50_000
+# A quantiser serves until there are so many times the vectors that it was made for.
+GROWTH = 4
+# Of so many cells one is looked through.
+PROBED = 24
+# Vectors that a cell's centre is learnt from.
+_SAMPLES = 40
+
 
 class VectorIndex:
-    """Exact nearest-neighbour search over unit vectors, by int64 id.
+    """Nearest-neighbour search over unit vectors, by int64 id.
 
     Safe for use from several threads.
 
@@ -38,6 +52,50 @@ class VectorIndex:
         self._lock = threading.RLock()
         self._index = _flat(dimension)
 
+    @classmethod
+    def grown(cls, dimension: int, count: int, batches: Callable[[], Iterable[tuple[Ids, Vectors]]]) -> "VectorIndex":
+        """Build an index for so many vectors that exact search is slow.
+
+        Args:
+            dimension: length of a vector.
+            count: about how many there are.
+            batches: gives all of them, (ids, vectors) at a time; called twice.
+        """
+        import faiss
+
+        cells = max(1, int(4 * math.sqrt(count)))
+        share = min(1.0, _SAMPLES * cells / max(1, count))
+        dice = np.random.default_rng(count)
+        sample = np.concatenate([vectors[dice.random(len(vectors)) < share] for _, vectors in batches()])
+        made: Any = faiss.IndexIVFScalarQuantizer(
+            faiss.IndexFlatIP(dimension),
+            dimension,
+            min(cells, len(sample)),
+            faiss.ScalarQuantizer.QT_8bit,
+            faiss.METRIC_INNER_PRODUCT,
+        )
+        made.cp.niter = 10
+        made.cp.max_points_per_centroid = _SAMPLES
+        made.cp.min_points_per_centroid = 1
+        made.train(np.ascontiguousarray(sample, np.float32))
+        found = cls(dimension)
+        found._index = made
+        for ids, vectors in batches():
+            found.add(ids, vectors)
+        return found
+
+    @property
+    def outgrown(self) -> bool:
+        """Whether there are so many vectors that grown() should build another index."""
+        with self._lock:
+            if not self._in_cells:
+                return len(self) > EXACT
+            return len(self) > EXACT and len(self) > GROWTH * (self._index.nlist / 4) ** 2
+
+    @property
+    def _in_cells(self) -> bool:
+        return hasattr(self._index, "nlist")
+
     def __len__(self) -> int:
         """Number of vectors."""
         return int(self._index.ntotal)
@@ -47,7 +105,12 @@ class VectorIndex:
         import faiss
 
         with self._lock:
-            return np.sort(faiss.vector_to_array(self._index.id_map).astype(np.int64))
+            if not self._in_cells:
+                return np.sort(faiss.vector_to_array(self._index.id_map).astype(np.int64))
+            lists = self._index.invlists
+            sizes = [lists.list_size(cell) for cell in range(self._index.nlist)]
+            parts = [faiss.rev_swig_ptr(lists.get_ids(cell), size).copy() for cell, size in enumerate(sizes) if size]
+            return np.sort(np.concatenate([np.empty(0, np.int64), *parts]))
 
     def add(self, ids: Ids, vectors: Vectors) -> None:
         """Add vectors under new ids.
@@ -85,17 +148,25 @@ class VectorIndex:
             allowed: only these ids, None for all.
 
         Returns:
-            ids int64 (m,) and cosines float32 (m,), best first; equal cosines by id.
+            ids int64 (m,) and cosines float32 (m,), best first; equal cosines by id. Beyond EXACT vectors
+            neighbours may be missing, and cosines are those of vectors of a byte a number.
         """
         import faiss
 
-        parameters: Any = None
+        chosen: dict[str, Any] = {}
         if allowed is not None:
-            parameters = faiss.SearchParameters(sel=faiss.IDSelectorBatch(np.ascontiguousarray(allowed, np.int64)))  # type: ignore[call-arg]
+            chosen["sel"] = faiss.IDSelectorBatch(np.ascontiguousarray(allowed, np.int64))
         with self._lock:
             count = min(limit, len(self))
             if count == 0 or (allowed is not None and len(allowed) == 0):
                 return np.empty(0, np.int64), np.empty(0, np.float32)
+            parameters: Any = faiss.SearchParameters(**chosen) if chosen else None
+            if self._in_cells:
+                # Of few allowed ids, those near a query lie in cells further off.
+                thinned = len(self) / len(allowed) if allowed is not None else 1.0
+                cells = self._index.nlist
+                probed = min(cells, math.ceil(max(cells / PROBED, 8) * thinned))
+                parameters = faiss.SearchParametersIVF(nprobe=probed, **chosen)  # type: ignore[call-arg]
             cosines, ids = self._index.search(query.reshape(1, -1), count, params=parameters)
         found = ids[0] >= 0
         order = np.lexsort((ids[0][found], -cosines[0][found]))

@@ -83,6 +83,7 @@ class Counting:
 
     def __init__(self, fails: int = -1) -> None:
         self.batches: list[int] = []
+        self.first: list[list[int]] = []
         self.open = threading.Event()
         self.began = threading.Event()
         self._fails = fails
@@ -91,6 +92,7 @@ class Counting:
         self.began.set()
         assert self.open.wait(30)
         self.batches.append(len(ids))
+        self.first.append(ids[:, 0].tolist())
         if (ids == self._fails).any():
             raise ValueError("spoilt")
         return ids[:, :, None].astype(np.float32)
@@ -133,28 +135,28 @@ def test_questions_asked_at_a_time_share_batches_and_get_their_own_rows() -> Non
     assert batcher._waiting == []
 
 
-def test_what_is_urgent_goes_before_what_waits_already() -> None:
+def test_what_is_urgent_takes_turns_with_what_waits_already() -> None:
     network = Counting()
     batcher = Batcher(network)  # type: ignore[arg-type]
-    order: list[str] = []
 
-    def ask(name: str, count: int, urgent: bool) -> None:
-        for _ in batcher.run([Tokens(*[1] * 500)] * count, urgent=urgent):  # type: ignore[list-item]
-            order.append(name)
+    def ask(token: int, count: int, urgent: bool) -> None:
+        list(batcher.run([Tokens(*[token] * 500)] * count, urgent=urgent))  # type: ignore[list-item]
 
-    many = threading.Thread(target=ask, args=("many", 40, False))
+    many = threading.Thread(target=ask, args=(1, 40, False))
     many.start()
     assert network.began.wait(30)
-    one = threading.Thread(target=ask, args=("one", 1, True))
-    one.start()
+    urgent = [threading.Thread(target=ask, args=(2, 8, True)) for _ in range(2)]
+    for thread in urgent:
+        thread.start()
     end = time.monotonic() + 30
-    while not any(piece.urgent for piece in batcher._waiting) and time.monotonic() < end:
+    while sum(piece.urgent for piece in batcher._waiting) < 16 and time.monotonic() < end:
         time.sleep(0.01)
     network.open.set()
-    many.join(30)
-    one.join(30)
-    # After the batch that ran when it came, and those of its like length that go with it.
-    assert order.index("one") < 20 and len(order) == 41
+    for thread in [many, *urgent]:
+        thread.join(30)
+    assert sum(network.batches) == 56
+    # Turn and turn about, so that neither waits for ever.
+    assert [row[0] for row in network.first][:9] == [1, 2, 1, 2, 1, 2, 1, 2, 1]
 
 
 def test_what_nobody_listens_to_any_more_is_not_run() -> None:

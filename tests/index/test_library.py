@@ -1,3 +1,4 @@
+import hashlib
 import os
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from index import (
     LibraryLocked,
     QueryError,
 )
+from index.vectors import VectorIndex
 from qa import QuestionAnswering
 from tests.helpers import ROOT, clean_environment
 
@@ -250,6 +252,68 @@ def test_another_encoder_embeds_everything_anew(tmp_path: Path, qa: QuestionAnsw
         library.collection().search("Ostra")
     with Library.open(tmp_path / "l", encoder=OtherEncoder()) as library:  # type: ignore[arg-type]
         assert library.collection().search("Ostra")[0].article.id == "Ostra" and library.collection().check() == []
+
+
+class RandomEncoder:
+    """Vectors of chance, the same for the same text."""
+
+    fingerprint = "random"
+    dimension = 24
+
+    def encode_passages(self, texts: list[str]) -> np.ndarray:
+        seeds = [int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") for text in texts]
+        rows = np.array([np.random.default_rng(seed).standard_normal(self.dimension) for seed in seeds], np.float32)
+        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+    encode_queries = encode_passages
+
+
+def test_a_collection_grows_into_another_index_while_it_is_written_and_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("index.vectors.EXACT", 60)
+    grown = []
+    build = VectorIndex.grown.__func__  # type: ignore[attr-defined]
+
+    def watched(cls: type, dimension: int, count: int, batches: object) -> VectorIndex:
+        grown.append(count)
+        return build(cls, dimension, count, batches)
+
+    monkeypatch.setattr(VectorIndex, "grown", classmethod(watched))
+    encoder = RandomEncoder()
+    with Library.open(tmp_path / "l", encoder=encoder) as library:  # type: ignore[arg-type]
+        collection = library.collection()
+        for n in range(400):
+            collection.add_one(article(f"Town{n}"))
+            if n % 7 == 6:
+                collection.remove(f"Town{n - 3}")
+            if n % 20 == 0:
+                assert collection.search(f"Town{n}", limit=5)
+        for thread in threading.enumerate():
+            if thread.name == "citespan-vectors":
+                thread.join(60)
+        assert grown and collection.check() == []
+        for n in (0, 100, 399):
+            text = collection.get(f"Town{n}").passages[0].text
+            assert collection.search(text, limit=1)[0].article.id == f"Town{n}"
+    count = len(grown)
+    with Library.open(tmp_path / "l", encoder=encoder) as library:  # type: ignore[arg-type]
+        assert library.collection().check() == []
+        text = library.collection().get("Town100").passages[0].text
+        assert library.collection().search(text, limit=1)[0].article.id == "Town100"
+    assert len(grown) == count  # the snapshot is of the grown one
+
+
+def test_closing_stops_an_index_that_is_being_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = RandomEncoder()
+    with Library.open(tmp_path / "l", encoder=encoder) as library:  # type: ignore[arg-type]
+        list(library.collection().add(article(f"Town{n}") for n in range(100)))
+    monkeypatch.setattr("index.vectors.EXACT", 10)
+    with Library.open(tmp_path / "l", encoder=encoder) as library:  # type: ignore[arg-type]
+        library.collection().warm_up()
+    assert not [thread for thread in threading.enumerate() if thread.name == "citespan-vectors"]
+    with Library.open(tmp_path / "l", encoder=encoder) as library:  # type: ignore[arg-type]
+        assert library.collection().check() == []
 
 
 def test_readers_see_one_version_while_articles_are_replaced(library: Library) -> None:

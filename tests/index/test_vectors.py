@@ -60,6 +60,89 @@ TestAgainstNumpy = AgainstNumpy.TestCase
 TestAgainstNumpy.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
 
 
+class InCells(RuleBasedStateMachine):
+    """An index that was grown, beside a dictionary: same ids, nothing but what is allowed, each found by itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        rows = unit(600, 7)
+        ids = np.arange(600, dtype=np.int64)
+        self.index = VectorIndex.grown(DIMENSION, 600, lambda: [(ids[:250], rows[:250]), (ids[250:], rows[250:])])
+        self.known = dict(zip(ids.tolist(), rows, strict=True))
+        self.next = 600
+
+    @rule(count=st.integers(1, 20), seed=st.integers(0, 1_000))
+    def add(self, count: int, seed: int) -> None:
+        rows = unit(count, seed)
+        ids = np.arange(self.next, self.next + count, dtype=np.int64)
+        self.next += count
+        self.index.add(ids, rows)
+        self.known.update(zip(ids.tolist(), rows, strict=True))
+
+    @rule(seed=st.integers(0, 1_000))
+    def remove(self, seed: int) -> None:
+        gone = random.Random(seed).sample(sorted(self.known), min(40, len(self.known)))
+        self.index.remove(np.array([*gone, 10**9], np.int64))
+        for key in gone:
+            del self.known[key]
+
+    @rule(seed=st.integers(0, 1_000), filtered=st.booleans())
+    def search(self, seed: int, filtered: bool) -> None:
+        dice = random.Random(seed)
+        if not self.known:
+            return
+        allowed = sorted(dice.sample(sorted(self.known), min(15, len(self.known)))) if filtered else sorted(self.known)
+        key = dice.choice(allowed)
+        ids, cosines = self.index.search(self.known[key], 10, np.array(allowed, np.int64) if filtered else None)
+        assert set(ids.tolist()) <= set(allowed) and len(set(ids.tolist())) == len(ids)
+        assert (np.diff(cosines) <= 0).all()
+        # A copy of it may stand before it.
+        np.testing.assert_allclose(self.known[int(ids[0])] @ self.known[key], 1.0, atol=0.02)
+        np.testing.assert_allclose(cosines, [self.known[int(one)] @ self.known[key] for one in ids], atol=0.03)
+
+    @invariant()
+    def same_ids(self) -> None:
+        assert self.index.ids().tolist() == sorted(self.known) and len(self.index) == len(self.known)
+
+
+TestInCells = InCells.TestCase
+TestInCells.settings = settings(max_examples=20, stateful_step_count=15, deadline=None)
+
+
+def test_a_grown_index_finds_nearly_what_exact_search_finds(tmp_path: Path) -> None:
+    """Vectors in clusters, as texts' are."""
+    dice = np.random.default_rng(3)
+    centres = dice.standard_normal((60, 32))
+    rows = (centres[dice.integers(0, 60, 8_000)] + 0.6 * dice.standard_normal((8_000, 32))).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    ids = np.arange(8_000, dtype=np.int64) + 5
+    index = VectorIndex.grown(32, 8_000, lambda: [(ids, rows)])
+    index.save(tmp_path, generation=1, encoder="e")
+    loaded = VectorIndex.load(tmp_path, encoder="e", dimension=32)
+    assert loaded is not None
+    hits = 0
+    for query in rows[::100]:
+        expected = set((np.argsort(-(rows @ query), kind="stable")[:10] + 5).tolist())
+        found, _ = loaded[0].search(query, 10)
+        hits += len(expected & set(found.tolist()))
+    assert hits / (10 * len(rows[::100])) > 0.9
+
+
+def test_an_index_is_outgrown_beyond_exact_search_and_when_it_was_made_for_far_fewer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("index.vectors.EXACT", 100)
+    index = VectorIndex(DIMENSION)
+    index.add(np.arange(100, dtype=np.int64), unit(100))
+    assert not index.outgrown
+    index.add(np.array([100], np.int64), unit(1, 9))
+    assert index.outgrown
+    grown = VectorIndex.grown(DIMENSION, 101, lambda: [(np.arange(101, dtype=np.int64), unit(101))])
+    assert not grown.outgrown
+    grown.add(np.arange(101, 600, dtype=np.int64), unit(499, 2))
+    assert grown.outgrown
+
+
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
     index = VectorIndex(DIMENSION)
