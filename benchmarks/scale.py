@@ -1,0 +1,144 @@
+"""Search among 10 thousand, 100 thousand and 1 million vectors: time, recall beside exact search, memory, opening.
+
+    python -m benchmarks.scale --data DATA/eval --work runs/development
+
+The vectors of the development paragraphs, with noise beyond the real ones so that each stays about as near to its own
+questions as a neighbouring paragraph; questions are real.
+"""
+
+import argparse
+import json
+import os
+import random
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.machine import describe
+from index import SentenceEncoder
+from index.vectors import EXACT, VectorIndex
+from qa import load_examples
+from training.development import CORPUS, SQUAD
+from training.lines import read_lines
+
+ROOT = Path(__file__).resolve().parents[1]
+SEED = 20261128
+SIZES = (10_000, 100_000, 1_000_000)
+QUESTIONS = 200
+BATCH = 20_000
+# Cosine of a made vector and the real one that it is made from.
+NEAR = 0.75
+FIRST = 10
+
+
+def vectors_of(real: np.ndarray, count: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield (ids, unit vectors) in batches: the real ones, then copies with noise; the same each time."""
+    dimension = real.shape[1]
+    for at in range(0, count, BATCH):
+        size = min(BATCH, count - at)
+        dice = np.random.default_rng([SEED, at])
+        chosen = real[dice.integers(0, len(real), size)]
+        noise = dice.standard_normal((size, dimension), dtype=np.float32)
+        noise *= np.sqrt(1 - NEAR**2) / NEAR / np.sqrt(dimension)
+        made = chosen + noise
+        if at == 0:
+            made[: len(real)] = real[:size]
+        made /= np.linalg.norm(made, axis=1, keepdims=True)
+        yield np.arange(at, at + size, dtype=np.int64), made.astype(np.float32)
+
+
+def truth(real: np.ndarray, count: int, queries: np.ndarray) -> list[set[int]]:
+    """Return the ids of each query's first ten by exact search, a batch at a time."""
+    best_ids = np.empty((len(queries), 0), np.int64)
+    best = np.empty((len(queries), 0), np.float32)
+    for ids, rows in vectors_of(real, count):
+        scores = np.concatenate([best, queries @ rows.T], axis=1)
+        names = np.concatenate([best_ids, np.broadcast_to(ids, (len(queries), len(ids)))], axis=1)
+        top = np.argpartition(-scores, FIRST, axis=1)[:, :FIRST]
+        best, best_ids = np.take_along_axis(scores, top, 1), np.take_along_axis(names, top, 1)
+    return [set(row.tolist()) for row in best_ids]
+
+
+def resident() -> int:
+    """Return the resident memory of this process in bytes."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def measure(real: np.ndarray, count: int, queries: np.ndarray, folder: Path) -> dict[str, Any]:
+    """Return the figures of one size."""
+    begun = time.perf_counter()
+    if count > EXACT:
+        index = VectorIndex.grown(real.shape[1], count, lambda: vectors_of(real, count))
+    else:
+        index = VectorIndex(real.shape[1])
+        for batch in vectors_of(real, count):
+            index.add(*batch)
+    built = time.perf_counter() - begun
+    index.save(folder, generation=1, encoder="scale")
+    del index
+    before = resident()
+    begun = time.perf_counter()
+    loaded = VectorIndex.load(folder, encoder="scale", dimension=real.shape[1])
+    opened = time.perf_counter() - begun
+    if loaded is None:
+        raise SystemExit("the snapshot cannot be read back")
+    memory = resident() - before
+    seconds, found = [], []
+    for query in queries:
+        begun = time.perf_counter()
+        # As deep as a question is searched for: the first of these are then ranked by their exact cosines.
+        ids, _ = loaded[0].search(query, 10 * FIRST)
+        seconds.append(time.perf_counter() - begun)
+        found.append(ids)
+    wanted = truth(real, count, queries)
+    recall = np.mean([len(one & set(ids.tolist())) / FIRST for one, ids in zip(wanted, found, strict=True)])
+    return {
+        "passages": count,
+        "build_s": round(built, 1),
+        "open_s": round(opened, 2),
+        "bytes_a_passage": round(memory / count),
+        "search_median_ms": round(1000 * float(np.median(seconds)), 2),
+        "search_p95_ms": round(1000 * float(np.percentile(seconds, 95)), 2),
+        "recall_at_10": round(float(recall), 4),
+    }
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the development sets")
+    parser.add_argument("--work", type=Path, default=ROOT / "runs" / "development")
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
+    parser.add_argument("--json", type=Path, help="where the figures are kept too")
+    options = parser.parse_args()
+    options.work.mkdir(parents=True, exist_ok=True)
+    encoder = SentenceEncoder()
+    kept = options.work / f"plain-{encoder.fingerprint}.npy"
+    if not kept.exists():
+        np.save(kept, encoder.encode_passages([row["text"] for row in read_lines(options.data / CORPUS)]))
+    real = np.load(kept)
+    examples = load_examples(options.data / SQUAD)
+    random.Random(SEED).shuffle(examples)
+    queries = encoder.encode_queries([example.question for example in examples[:QUESTIONS]])
+    rows = []
+    for count in options.sizes:
+        with tempfile.TemporaryDirectory(dir=options.work) as folder:
+            rows.append(measure(real, count, queries, Path(folder)))
+    table = Table(*rows[0])
+    for row in rows:
+        table.add_row(*(str(value) for value in row.values()))
+    console = Console()
+    console.print(describe())
+    console.print(table)
+    if options.json:
+        options.json.write_text(json.dumps({"machine": describe(), "scale": rows}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
