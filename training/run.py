@@ -93,6 +93,23 @@ def groups(model: torch.nn.Module, layers: int, config: dict[str, Any]) -> list[
     ]
 
 
+def blend(model: Any, begun_with: dict[str, torch.Tensor], share: float) -> None:
+    """Move a network's weights to a point between those it began with and those it learnt.
+
+    What was learnt stays, and so does more of what it knew before of other text (Wortsman et al. 2022,
+    arXiv:2109.01903).
+
+    Args:
+        model: the network, changed in place.
+        begun_with: its weights before the first step.
+        share: how far on the way to what was learnt, 0..1.
+    """
+    with torch.no_grad():
+        for name, tensor in model.state_dict().items():
+            if tensor.is_floating_point():
+                tensor.copy_(torch.lerp(begun_with[name].to(tensor.device), tensor, share))
+
+
 def save_weights(model: torch.nn.Module, folder: Path) -> None:
     """Write a network's weights as they ship: half precision, word embeddings in a file of their own.
 

@@ -23,7 +23,7 @@ from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 from qa import Options, QuestionAnswering, evaluate_reading, load_examples
 from training.leaks import Known
 from training.reading_data import Windows, examples, negatives, opposed, repeated, swapped, tokenize
-from training.run import Trainer, base_folder, begin, choose_device, groups, save_weights, weights_of
+from training.run import Trainer, base_folder, begin, blend, choose_device, groups, save_weights, weights_of
 
 POOL = 64
 
@@ -123,6 +123,9 @@ def save(model: Any, tokenizer: Any, folder: Path) -> None:
     model.config.architectures = [type(model).__name__]
     model.config.save_pretrained(folder)
     save_weights(model, folder)
+    # Or it would ship with how the base cut and padded.
+    tokenizer.backend_tokenizer.no_truncation()
+    tokenizer.backend_tokenizer.no_padding()
     tokenizer.save_pretrained(folder)
 
 
@@ -158,6 +161,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0,
     ).to(device)
+    begun_with = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     optimizer = torch.optim.AdamW(groups(model, model.config.num_hidden_layers, config), lr=0.0, betas=(0.9, 0.98))
     trainer = Trainer(options.out, model, optimizer, config, tokens)
     model.train()
@@ -180,6 +184,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             scores = develop(options.out / "now", options.dev, config["dev_questions"]) if options.dev else {}
             trainer.record(epoch, place, scores)
             model.train()
+    blend(model, begun_with, config["blend"])
     save(model, tokenizer, options.out / "model")
 
 

@@ -25,7 +25,7 @@ from qa import load_examples
 from training.leaks import Known
 from training.lines import read_lines
 from training.retrieval_data import Asked, batches, conflicts, facts, neighbours, passages
-from training.run import Trainer, base_folder, begin, choose_device, groups, save_weights, weights_of
+from training.run import Trainer, base_folder, begin, blend, choose_device, groups, save_weights, weights_of
 
 RECALL_AT = (1, 5, 20)
 
@@ -116,23 +116,6 @@ def contrast(
     scores = scores.masked_fill(torch.from_numpy(hidden).to(scores.device), -torch.inf)
     gold = torch.tensor([own for own, _, _ in asked], device=scores.device)
     return torch.nn.functional.cross_entropy(scores, gold), many + few
-
-
-def blend(model: Any, begun_with: dict[str, torch.Tensor], share: float) -> None:
-    """Move a network's weights to a point between those it began with and those it learnt.
-
-    What was learnt on questions stays, and so does more of what the base knew of other text
-    (Wortsman et al. 2022, arXiv:2109.01903).
-
-    Args:
-        model: the network, changed in place.
-        begun_with: its weights before the first step.
-        share: how far on the way to what was learnt, 0..1.
-    """
-    with torch.no_grad():
-        for name, tensor in model.state_dict().items():
-            if tensor.is_floating_point():
-                tensor.copy_(torch.lerp(begun_with[name].to(tensor.device), tensor, share))
 
 
 def save(model: Any, folder: Path) -> None:
