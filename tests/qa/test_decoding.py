@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qa.decoding import decode
-from qa.reader import Window, like_batches
+from qa.reader import Window
 
 
 def window(text: str, start: list[float], end: list[float], no_answer: float = 0.0, passage: int = 0) -> Window:
@@ -83,16 +83,6 @@ def test_the_best_is_what_brute_force_finds(data: st.DataObject) -> None:
     assert abs(found[0].score - expected) < 1e-4
     assert [s.score for s in found] == sorted((s.score for s in found), reverse=True)
     assert len({(s.start, s.end) for s in found}) == len(found)
-
-
-@given(st.lists(st.integers(1, 512), max_size=60))
-def test_batches_hold_each_window_once_and_like_lengths_together(lengths: list[int]) -> None:
-    batches = like_batches(lengths)
-    assert sorted(place for batch in batches for place in batch) == list(range(len(lengths)))
-    for batch in batches:
-        longest = max(lengths[place] for place in batch)
-        assert len(batch) == 1 or longest * len(batch) <= 2_048
-        assert min(lengths[place] for place in batch) >= 0.8 * longest
 
 
 def test_a_span_does_not_run_from_a_heading_into_the_paragraph() -> None:
