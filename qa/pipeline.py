@@ -4,7 +4,7 @@ question → candidates (index) → spans (reader, decoding) → answers (mergin
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -28,18 +28,16 @@ from index import (
     open_source,
 )
 from qa import calibration
-from qa.calibration import Calibration
 from qa.decoding import N_BEST, ScoredSpan, decode
 from qa.lists import LIST_N_BEST, asks_for_several, items
-from qa.merging import Group, best_members, distinct, evidence, lead, normalize, support
+from qa.merging import Group, best_members, distinct, evidence, lead, support
 from qa.reader import Reader
+from qa.stopping import next_to_read
 from qa.types import Answer, RankedAnswer, Reason, Span, Timings
 
 MAX_QUESTION_CHARACTERS = 1_000
 MAX_LIMIT = 20
 MAX_PASSAGES = 100
-# Passages read between two looks at the clock, the client and the best answer so far.
-CHUNK = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,26 +347,6 @@ class QuestionAnswering:
 _RELEVANT = 0.2
 # Guesses less likely than this are noise and not shown.
 _NOISE = 0.01
-
-
-def next_to_read(
-    spans: Sequence[Span], unread: Sequence[Candidate], numbers: Calibration | None
-) -> tuple[tuple[Candidate, ...], tuple[Candidate, ...]]:
-    """Return the candidates that are read next, and those left after them.
-
-    Once no unread candidate is likely to hold a better answer, only those are read that have the words of the best
-    one: they may support it.
-
-    Args:
-        spans: found so far.
-        unread: best first.
-        numbers: say when reading may stop; None reads everything.
-    """
-    best = max(spans, key=numbers.span_value, default=None) if numbers is not None else None
-    if numbers is None or best is None or not numbers.settled(numbers.span_value(best), unread):
-        return tuple(unread[:CHUNK]), tuple(unread[CHUNK:])
-    words = f" {normalize(best.text)} "
-    return tuple(one for one in unread if words in f" {normalize(one.passage.text)} "), ()
 
 
 def given(text: str) -> Candidate:

@@ -34,7 +34,7 @@ from qa.homes import all_articles, digest
 from qa.merging import distinct, lead
 from qa.metrics import calibration_error, f1, risk_coverage_area
 from qa.outcomes import gather
-from qa.pipeline import next_to_read
+from qa.stopping import next_to_read
 from training.development import SQUAD, UNANSWERABLE, library
 from training.list_gap import choose, unread
 

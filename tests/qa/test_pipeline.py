@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from index import Article, CollectionNotFound, Filters, QueryError
 from qa import Answer, Improved, QuestionAnswering, Retrieved, Span
 from qa.calibration import shipped
-from qa.pipeline import CHUNK
 from qa.pipeline import given as given_text
 from qa.reader import Reader, Window
+from qa.stopping import CHUNK
 from training.calibrate import stopped
 
 QUESTIONS = [
