@@ -108,7 +108,7 @@ def _confidence(facts: dict[str, Any]) -> str:
 
 ROWS = (
     Row("retrieval-squad", "SQuAD: the paragraph among 2,067", SQUAD, evaluate_retrieval, "squad", 8, _ranks),
-    Row("retrieval-nq", "NQ-open: the passage among 1,304", NATURAL, evaluate_retrieval, "nq", 2, _ranks),
+    Row("retrieval-nq", "NQ-open: the passage among 1,304", NATURAL, evaluate_retrieval, "nq", 1, _ranks),
     Row("squad11", "SQuAD 1.1, paragraph given", SQUAD, evaluate_reading, None, 4, _reading),
     Row(
         "squad20",
