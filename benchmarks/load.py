@@ -3,12 +3,9 @@
 python -m benchmarks.load --data DATA/eval --work runs/development
 """
 
-import argparse
 import contextlib
 import itertools
-import json
 import os
-import random
 import socket
 import statistics
 import subprocess
@@ -22,14 +19,10 @@ from typing import Any
 
 import httpx2
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
-from benchmarks.machine import describe
-from qa import load_examples
-from training.development import SQUAD, library
+from benchmarks.shared import ROOT, arguments, questions, show
+from training.development import library
 
-ROOT = Path(__file__).resolve().parents[1]
 SEED = 20261127
 CLIENTS = (1, 8, 32)
 
@@ -119,17 +112,12 @@ def resident(pid: int) -> int:
 
 def main() -> None:
     """Serve, drive, print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder of the development sets")
-    parser.add_argument("--work", type=Path, default=ROOT / "runs" / "development")
+    parser = arguments(__doc__)
     parser.add_argument("--seconds", type=float, default=60, help="of each number of clients")
-    parser.add_argument("--json", type=Path, help="where the figures are kept too")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     library(options.data, options.work / "library")
-    examples = load_examples(options.data / SQUAD)
-    random.Random(SEED).shuffle(examples)
-    questions = [example.question for example in examples[-500:]]
+    asked = [example.question for example in questions(options.data, SEED)[-500:]]
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -145,7 +133,6 @@ def main() -> None:
         str(port),
     ]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "CITESPAN_ASK_SECONDS": "60"}
-    console = Console()
     begun = time.monotonic()
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:
@@ -154,20 +141,12 @@ def main() -> None:
                     raise SystemExit("the server does not become ready: see what `citespan serve` says")
                 time.sleep(0.02)
             start = time.monotonic() - begun
-            drive(url, questions, 1, 2)
-            rows = [row(clients, drive(url, questions, clients, options.seconds)) for clients in CLIENTS]
+            drive(url, asked, 1, 2)
+            rows = [row(clients, drive(url, asked, clients, options.seconds)) for clients in CLIENTS]
             peak = resident(server.pid)
         finally:
             server.terminate()
-    table = Table(*rows[0])
-    for one in rows:
-        table.add_row(*(str(value) for value in one.values()))
-    console.print(describe())
-    console.print(table)
-    console.print(f"ready after {start:.1f} s; peak memory {peak} MiB")
-    if options.json:
-        facts = {"machine": describe(), "ready_seconds": round(start, 2), "peak_mib": peak, "load": rows}
-        options.json.write_text(json.dumps(facts, indent=1) + "\n")
+    show("load", rows, {"ready_seconds": round(start, 1), "peak_mib": peak}, options.json)
 
 
 def _ready(url: str) -> bool:

@@ -7,33 +7,26 @@ of questions go round in turns, so that whatever else the machine does weighs on
 milliseconds on this one.
 """
 
-import argparse
 import importlib.util
-import json
-import random
 import resource
 import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
-from benchmarks.machine import describe
+from benchmarks.shared import arguments, paragraphs, questions, show
 from index import Machine, SentenceEncoder
-from qa import Example, QuestionAnswering, load_examples
+from qa import Example, QuestionAnswering
 from qa.metrics import f1
 from qa.reader import Reader
-from training.development import CORPUS, SQUAD, library
-from training.lines import read_lines
+from training.development import library
 
-ROOT = Path(__file__).resolve().parents[1]
 SEED = 20261126
 READ = 10
 BLOCK = 8
@@ -190,24 +183,15 @@ def figures(contestants: Sequence[Contestant], base: Contestant) -> list[dict[st
 
 def main() -> None:
     """Run and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder of the development sets")
-    parser.add_argument("--work", type=Path, default=ROOT / "runs" / "development")
+    parser = arguments(__doc__)
     parser.add_argument("--questions", type=int, default=96)
-    parser.add_argument("--json", type=Path, help="where the figures are kept too")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     library(options.data, options.work / "library")
-    examples = load_examples(options.data / SQUAD)
-    random.Random(SEED).shuffle(examples)
-    examples = examples[-options.questions :]
-    texts = [row["text"] for row in read_lines(options.data / CORPUS)]
+    examples = questions(options.data, SEED)[-options.questions :]
     own = SentenceEncoder()
     encoder, reader = own.card.path, Reader().card.path
-    kept = options.work / f"plain-{own.fingerprint}.npy"
-    if not kept.exists():
-        np.save(kept, own.encode_passages(texts))
-    vectors = np.load(kept)
+    texts, vectors = paragraphs(options.data, options.work, own)
     console = Console()
     with QuestionAnswering.open(options.work / "library", read_only=True) as qa:
         qa.warm_up()
@@ -229,15 +213,8 @@ def main() -> None:
                 contestants.append(Contestant(name, make()))
         run(contestants, examples)
     rows = figures(contestants, base)
-    table = Table(*rows[0])
-    for row in rows:
-        table.add_row(*(str(value) for value in row.values()))
-    console.print(describe())
-    console.print(table)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    console.print(f"peak memory of all together {peak} MiB")
-    if options.json:
-        options.json.write_text(json.dumps({"machine": describe(), "systems": rows}, indent=1) + "\n")
+    show("systems", rows, {"peak_mib_of_all_together": peak}, options.json)
 
 
 def _text(qa: QuestionAnswering, question: str) -> str:

@@ -6,10 +6,7 @@ The vectors of the development paragraphs, with noise beyond the real ones so th
 questions as a neighbouring paragraph; questions are real.
 """
 
-import argparse
-import json
 import os
-import random
 import tempfile
 import time
 from collections.abc import Iterator
@@ -17,17 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
-from benchmarks.machine import describe
+from benchmarks.shared import arguments, paragraphs, questions, show
 from index import SentenceEncoder
 from index.vectors import EXACT, VectorIndex
-from qa import load_examples
-from training.development import CORPUS, SQUAD
-from training.lines import read_lines
 
-ROOT = Path(__file__).resolve().parents[1]
 SEED = 20261128
 SIZES = (10_000, 100_000, 1_000_000)
 QUESTIONS = 200
@@ -111,33 +102,18 @@ def measure(real: np.ndarray, count: int, queries: np.ndarray, folder: Path) -> 
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder of the development sets")
-    parser.add_argument("--work", type=Path, default=ROOT / "runs" / "development")
+    parser = arguments(__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
-    parser.add_argument("--json", type=Path, help="where the figures are kept too")
     options = parser.parse_args()
-    options.work.mkdir(parents=True, exist_ok=True)
     encoder = SentenceEncoder()
-    kept = options.work / f"plain-{encoder.fingerprint}.npy"
-    if not kept.exists():
-        np.save(kept, encoder.encode_passages([row["text"] for row in read_lines(options.data / CORPUS)]))
-    real = np.load(kept)
-    examples = load_examples(options.data / SQUAD)
-    random.Random(SEED).shuffle(examples)
-    queries = encoder.encode_queries([example.question for example in examples[:QUESTIONS]])
+    _, real = paragraphs(options.data, options.work, encoder)
+    asked = questions(options.data, SEED)[:QUESTIONS]
+    queries = encoder.encode_queries([example.question for example in asked])
     rows = []
     for count in options.sizes:
         with tempfile.TemporaryDirectory(dir=options.work) as folder:
             rows.append(measure(real, count, queries, Path(folder)))
-    table = Table(*rows[0])
-    for row in rows:
-        table.add_row(*(str(value) for value in row.values()))
-    console = Console()
-    console.print(describe())
-    console.print(table)
-    if options.json:
-        options.json.write_text(json.dumps({"machine": describe(), "scale": rows}, indent=1) + "\n")
+    show("scale", rows, {}, options.json)
 
 
 if __name__ == "__main__":

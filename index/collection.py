@@ -318,7 +318,8 @@ class Collection:
             snapshot = VectorIndex.load(self.folder, encoder=encoder, dimension=dimension)
             if snapshot is None:
                 index = VectorIndex(dimension)
-                index.replace_all(view.all_vectors)
+                for batch in view.all_vectors():
+                    index.add(*batch)
                 self._unsaved = len(index)
                 return index
             index, generation = snapshot

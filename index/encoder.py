@@ -1,11 +1,10 @@
 """Texts → vectors: float32, unit length, query and passage sides."""
 
 import hashlib
-import json
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -179,22 +178,17 @@ def _pooled(local: LocalModel, machine: Machine) -> _Pooled | None:
     Raises:
         ModelError: the settings ask for OpenVINO and it cannot run the model.
     """
-
-    def read(name: str) -> Any:
-        path = local.folder / name
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-
-    kinds = [str(module["type"]).rpartition(".")[2] for module in read("modules.json") or ()]
-    pooling = read("1_Pooling/config.json")
+    kinds = [str(module["type"]).rpartition(".")[2] for module in local.facts("modules.json")]
+    pooling = local.facts("1_Pooling/config.json")
     modes = {name.removeprefix("pooling_mode_") for name, on in pooling.items() if on is True}
     modes -= {"include_prompt"}
     new = pooling.get("pooling_mode")  # since sentence-transformers 6
     modes |= {new} if isinstance(new, str) else set(new or ())
-    own = read("sentence_bert_config.json")
+    own = local.facts("sentence_bert_config.json")
     plain = (
         kinds in (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"])
         and modes in ({"mean_tokens"}, {"mean"})
-        and not any((read("config_sentence_transformers.json").get("prompts") or {}).values())
+        and not any((local.facts("config_sentence_transformers.json").get("prompts") or {}).values())
         and not own.get("do_lower_case")
     )
     if not plain:
@@ -207,5 +201,5 @@ def _pooled(local: LocalModel, machine: Machine) -> _Pooled | None:
     network = open_bert(local, machine)
     if network is None:
         return None
-    longest = own.get("max_seq_length") or local.tokenizer_settings.get("model_max_length") or network.longest
-    return _Pooled(network, int(longest))
+    said = own.get("max_seq_length") or local.facts("tokenizer_config.json").get("model_max_length")
+    return _Pooled(network, int(said or network.longest))

@@ -70,16 +70,10 @@ class LocalModel:
     folder: Path
     card: ModelCard = field(compare=False)
 
-    @property
-    def settings(self) -> dict[str, Any]:
-        """What config.json says of the network."""
-        return dict(json.loads((self.folder / "config.json").read_text(encoding="utf-8")))
-
-    @property
-    def tokenizer_settings(self) -> dict[str, Any]:
-        """What tokenizer_config.json says; nothing where there is none."""
-        path = self.folder / "tokenizer_config.json"
-        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+    def facts(self, name: str) -> Any:
+        """Return what one of the folder's JSON files says; an empty mapping where there is none."""
+        path = self.folder / name
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
     @classmethod
     def shipped(cls, manifest: Path) -> "LocalModel":

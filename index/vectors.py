@@ -34,6 +34,9 @@ EXACT = 50_000
 GROWTH = 4
 # Of so many cells one is looked through.
 PROBED = 24
+_LEAST_PROBED = 8
+# So many cells for each vector's square root.
+_CELLS = 4
 # Vectors that a cell's centre is learnt from.
 _SAMPLES = 40
 
@@ -63,7 +66,7 @@ class VectorIndex:
         """
         import faiss
 
-        cells = max(1, int(4 * math.sqrt(count)))
+        cells = max(1, int(_CELLS * math.sqrt(count)))
         share = min(1.0, _SAMPLES * cells / max(1, count))
         dice = np.random.default_rng(count)
         sample = np.concatenate([vectors[dice.random(len(vectors)) < share] for _, vectors in batches()])
@@ -88,9 +91,8 @@ class VectorIndex:
     def outgrown(self) -> bool:
         """Whether there are so many vectors that grown() should build another index."""
         with self._lock:
-            if not self._in_cells:
-                return len(self) > EXACT
-            return len(self) > EXACT and len(self) > GROWTH * (self._index.nlist / 4) ** 2
+            made_for = (self._index.nlist / _CELLS) ** 2 if self._in_cells else 0.0
+            return len(self) > max(EXACT, GROWTH * made_for)
 
     @property
     def _in_cells(self) -> bool:
@@ -131,14 +133,6 @@ class VectorIndex:
             with self._lock:
                 self._index.remove_ids(faiss.IDSelectorBatch(np.ascontiguousarray(ids, np.int64)))
 
-    def replace_all(self, batches: Callable[[], Any]) -> None:
-        """Rebuild from batches of (ids, vectors); the old index serves until the new one is whole."""
-        fresh = _flat(self.dimension)
-        for ids, vectors in batches():
-            fresh.add_with_ids(np.ascontiguousarray(vectors, np.float32), np.ascontiguousarray(ids, np.int64))
-        with self._lock:
-            self._index = fresh
-
     def search(self, query: Vectors, limit: int, allowed: Ids | None = None) -> tuple[Ids, Vectors]:
         """Find the vectors nearest to a query.
 
@@ -165,7 +159,7 @@ class VectorIndex:
                 # Of few allowed ids, those near a query lie in cells further off.
                 thinned = len(self) / len(allowed) if allowed is not None else 1.0
                 cells = self._index.nlist
-                probed = min(cells, math.ceil(max(cells / PROBED, 8) * thinned))
+                probed = min(cells, math.ceil(max(cells / PROBED, _LEAST_PROBED) * thinned))
                 parameters = faiss.SearchParametersIVF(nprobe=probed, **chosen)  # type: ignore[call-arg]
             cosines, ids = self._index.search(query.reshape(1, -1), count, params=parameters)
         found = ids[0] >= 0

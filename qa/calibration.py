@@ -69,7 +69,7 @@ class Calibration:
 
         What retrieval says of a candidate is known before it is read, and what the reader can add to that is
         bounded by ``reach``: the smallest number with which reading on, where a better answer may still come, loses
-        no more than a trace of F1 on the questions that fitted it.
+        no F1 on the questions that fitted it.
 
         Args:
             value: of the best span so far.

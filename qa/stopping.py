@@ -24,8 +24,9 @@ def next_to_read(
         unread: best first.
         numbers: say when reading may stop; None reads everything.
     """
-    best = max(spans, key=numbers.span_value, default=None) if numbers is not None else None
-    if numbers is None or best is None or not numbers.settled(numbers.span_value(best), unread):
-        return tuple(unread[:CHUNK]), tuple(unread[CHUNK:])
-    words = f" {normalize(best.text)} "
-    return tuple(one for one in unread if words in f" {normalize(one.passage.text)} "), ()
+    if numbers is not None and spans:
+        best = max(spans, key=numbers.span_value)
+        if numbers.settled(numbers.span_value(best), unread):
+            words = f" {normalize(best.text)} "
+            return tuple(one for one in unread if words in f" {normalize(one.passage.text)} "), ()
+    return tuple(unread[:CHUNK]), tuple(unread[CHUNK:])

@@ -96,8 +96,7 @@ def contiguous(text: str, answers: Sequence[dict[str, Any]]) -> dict[str, Any] |
 
 def negatives(chosen: Sequence[dict[str, Any]], settings: dict[str, Any], dice: random.Random) -> list[dict[str, Any]]:
     """Return one passage without the answer for a share of the questions: what word search brings up for them."""
-    asked = [row for row in chosen if row["src"] in settings["from"] and row["answers"]]
-    asked = [row for row in asked if dice.random() < settings["share"]]
+    asked = list(_drawn(chosen, settings, dice))
     texts = sorted({row["context"] for row in chosen if row["src"] in settings["from"]})
     words = TfidfVectorizer(sublinear_tf=True, stop_words="english", max_df=0.1)
     passages = words.fit_transform(texts).T.tocsc()
@@ -133,9 +132,7 @@ def swapped(chosen: Sequence[dict[str, Any]], settings: dict[str, Any], dice: ra
     arXiv:1806.03822, "entity swap").
     """
     found = []
-    for row in chosen:
-        if row["src"] not in settings["from"] or not row["answers"] or dice.random() >= settings["share"]:
-            continue
+    for row in _drawn(chosen, settings, dice):
         asked = list(_NAME.finditer(row["question"]))
         if not asked:
             continue
@@ -150,8 +147,7 @@ def swapped(chosen: Sequence[dict[str, Any]], settings: dict[str, Any], dice: ra
             }
         )
         if others:
-            question = row["question"][: taken.start()] + dice.choice(others) + row["question"][taken.end() :]
-            found.append({**row, "question": question, "answers": [], "impossible": True})
+            found.append(_turned(row, taken, dice.choice(others)))
     return found
 
 
@@ -180,9 +176,7 @@ def opposed(chosen: Sequence[dict[str, Any]], settings: dict[str, Any], dice: ra
     Another of the ways in which people made SQuAD 2.0's unanswerable questions ("antonym").
     """
     found = []
-    for row in chosen:
-        if row["src"] not in settings["from"] or not row["answers"] or dice.random() >= settings["share"]:
-            continue
+    for row in _drawn(chosen, settings, dice):
         # What the passage says too, it may well answer.
         said = set(_WORD.findall(row["context"].lower()))
         turned = [
@@ -192,9 +186,21 @@ def opposed(chosen: Sequence[dict[str, Any]], settings: dict[str, Any], dice: ra
         ]
         if turned:
             taken = dice.choice(turned)
-            question = row["question"][: taken.start()] + _OPPOSITE[taken.group()] + row["question"][taken.end() :]
-            found.append({**row, "question": question, "answers": [], "impossible": True})
+            found.append(_turned(row, taken, _OPPOSITE[taken.group()]))
     return found
+
+
+def _drawn(chosen: Sequence[dict[str, Any]], settings: dict[str, Any], dice: random.Random) -> Iterator[dict[str, Any]]:
+    """A share of the answerable questions of the files that are named."""
+    for row in chosen:
+        if row["src"] in settings["from"] and row["answers"] and dice.random() < settings["share"]:
+            yield row
+
+
+def _turned(row: dict[str, Any], taken: re.Match[str], word: str) -> dict[str, Any]:
+    """A question with one stretch of it changed for a word that leaves it without an answer."""
+    question = row["question"][: taken.start()] + word + row["question"][taken.end() :]
+    return {**row, "question": question, "answers": [], "impossible": True}
 
 
 def _kind(name: str) -> int:

@@ -37,7 +37,7 @@ class Bert:
     """
 
     def __init__(self, model: LocalModel, machine: Machine, head: str | None = None) -> None:
-        facts = model.settings
+        facts = model.facts("config.json")
         _check(facts)
         weights = _weights(model)
         self.longest = int(facts.get("max_position_embeddings", 512))
@@ -45,7 +45,7 @@ class Bert:
         try:
             self.size = len(weights[f"{head}.bias"]) if head else int(facts["hidden_size"])
             graph = _graph(weights, facts, head)
-            self._words, self._positions, self._types = (
+            self._words, positions, types = (
                 weights[f"embeddings.{name}_embeddings.weight"] for name in ("word", "position", "token_type")
             )
         except KeyError as error:
@@ -53,6 +53,8 @@ class Bert:
             raise ModelError(f"it is not {kind}: it lacks {error.args[0]}") from error
         except RuntimeError as error:
             raise ModelError(f"it does not have the shape that its config.json says: {error}") from error
+        # Small, and wanted by every batch; the words stay as they lie.
+        self._positions, self._types = positions.astype(np.float32), types.astype(np.float32)
         settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
         if machine.threads:
             settings["INFERENCE_NUM_THREADS"] = machine.threads
@@ -65,9 +67,9 @@ class Bert:
     ) -> npt.NDArray[np.float32]:
         """Run one batch: see index.inference.Network."""
         embeddings = self._words[ids].astype(np.float32)
-        embeddings += self._positions[: ids.shape[1]].astype(np.float32)
+        embeddings += self._positions[: ids.shape[1]]
         # Some models have one type for both; transformers gives them none then.
-        embeddings += self._types.astype(np.float32)[np.minimum(types, len(self._types) - 1)]
+        embeddings += self._types[np.minimum(types, len(self._types) - 1)]
         hidden = np.where(mask[:, None, None, :] > 0, np.float32(0), np.float32(_NEVER))
         with _TURN:
             # What comes back is the request's own memory: the next call overwrites it.
@@ -75,10 +77,13 @@ class Bert:
 
 
 def _check(facts: dict[str, Any]) -> None:
-    expected = {"model_type": "bert", "hidden_act": "gelu", "position_embedding_type": "absolute"}
-    usual = {"hidden_act": "gelu", "position_embedding_type": "absolute"}
-    for name, value in expected.items():
-        found = facts.get(name, usual.get(name))
+    # Those with a default are what BERT is where its configuration does not say.
+    for name, value, default in (
+        ("model_type", "bert", None),
+        ("hidden_act", "gelu", "gelu"),
+        ("position_embedding_type", "absolute", "absolute"),
+    ):
+        found = facts.get(name, default)
         if found != value:
             raise ModelError(f"its {name} is {found!r} and not {value!r}")
     if facts.get("is_decoder") or facts.get("add_cross_attention"):
@@ -110,7 +115,7 @@ def _tokenizer(model: LocalModel) -> Tokenizer:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # the library raises nothing narrower
         raise ModelError(f"its tokenizer.json cannot be read: {error}") from error
-    lower = model.tokenizer_settings.get("do_lower_case")
+    lower = model.facts("tokenizer_config.json").get("do_lower_case")
     if lower is not None and lower != getattr(tokenizer.normalizer, "lowercase", lower):
         # transformers goes by the one, this by the other.
         raise ModelError("its tokenizer.json and tokenizer_config.json do not agree on lower case")

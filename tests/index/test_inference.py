@@ -47,9 +47,9 @@ def test_the_reader_scores_as_transformers_does(readers: tuple[Reader, Reader], 
         for window, other in zip(one, two, strict=True):
             np.testing.assert_array_equal(window.offsets, other.offsets)
             np.testing.assert_array_equal(window.words, other.words)
-            np.testing.assert_allclose(window.start, other.start, atol=1e-3)
-            np.testing.assert_allclose(window.end, other.end, atol=1e-3)
-            assert window.no_answer == pytest.approx(other.no_answer, abs=1e-3)
+            np.testing.assert_allclose(window.start, other.start, atol=1e-4)
+            np.testing.assert_allclose(window.end, other.end, atol=1e-4)
+            assert window.no_answer == pytest.approx(other.no_answer, abs=1e-4)
 
 
 def test_the_encoder_makes_the_vectors_of_sentence_transformers() -> None:
@@ -60,8 +60,7 @@ def test_the_encoder_makes_the_vectors_of_sentence_transformers() -> None:
     assert fast.encode_passages([]).shape == (0, fast.dimension)
 
 
-@settings(max_examples=25, deadline=None)
-@given(st.lists(st.integers(1, 400), min_size=1, max_size=30))
+@given(st.lists(st.integers(1, 512), max_size=60))
 def test_batches_hold_every_sequence_once_and_pad_little(lengths: list[int]) -> None:
     left = list(range(len(lengths)))
     while left:
@@ -273,7 +272,7 @@ def test_an_older_layout_of_weights_is_read_too(tmp_path: Path) -> None:
     facts = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**facts, "type_vocab_size": 1}))
     fast, plain = (Reader(str(folder), machine).read("Who?", TEXTS[:1])[0][0] for machine in (EXACT, PLAIN))
-    np.testing.assert_allclose(fast.start, plain.start, atol=1e-3)
+    np.testing.assert_allclose(fast.start, plain.start, atol=1e-4)
 
 
 def test_how_long_a_text_is_read_and_how_it_is_pooled_is_as_the_model_says(tmp_path: Path) -> None:

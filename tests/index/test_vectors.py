@@ -18,14 +18,18 @@ def unit(number: int, seed: int = 0) -> np.ndarray:
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-class AgainstNumpy(RuleBasedStateMachine):
-    """The index beside a dictionary: same ids, same neighbours as brute force."""
+class Beside(RuleBasedStateMachine):
+    """An index and a dictionary that are changed alike: they always hold the same ids."""
+
+    most_removed = 3
 
     def __init__(self) -> None:
         super().__init__()
-        self.index = VectorIndex(DIMENSION)
-        self.known: dict[int, np.ndarray] = {}
-        self.next = 1
+        self.index, self.known = self.begin()
+        self.next = len(self.known) + 1
+
+    def begin(self) -> tuple[VectorIndex, dict[int, np.ndarray]]:
+        return VectorIndex(DIMENSION), {}
 
     @rule(count=st.integers(1, 20), seed=st.integers(0, 1_000))
     def add(self, count: int, seed: int) -> None:
@@ -37,10 +41,18 @@ class AgainstNumpy(RuleBasedStateMachine):
 
     @rule(seed=st.integers(0, 1_000))
     def remove(self, seed: int) -> None:
-        gone = random.Random(seed).sample(sorted(self.known), min(3, len(self.known)))
+        gone = random.Random(seed).sample(sorted(self.known), min(self.most_removed, len(self.known)))
         self.index.remove(np.array([*gone, 10**9], np.int64))
         for key in gone:
             del self.known[key]
+
+    @invariant()
+    def same_ids(self) -> None:
+        assert self.index.ids().tolist() == sorted(self.known) and len(self.index) == len(self.known)
+
+
+class AgainstNumpy(Beside):
+    """The index beside a dictionary: same neighbours as brute force."""
 
     @rule(seed=st.integers(0, 1_000), limit=st.integers(1, 12), filtered=st.booleans())
     def search(self, seed: int, limit: int, filtered: bool) -> None:
@@ -51,40 +63,20 @@ class AgainstNumpy(RuleBasedStateMachine):
         np.testing.assert_allclose(cosines, expected, atol=1e-5)
         assert set(ids.tolist()) <= set(allowed)
 
-    @invariant()
-    def same_ids(self) -> None:
-        assert self.index.ids().tolist() == sorted(self.known) and len(self.index) == len(self.known)
-
 
 TestAgainstNumpy = AgainstNumpy.TestCase
 TestAgainstNumpy.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
 
 
-class InCells(RuleBasedStateMachine):
-    """An index that was grown, beside a dictionary: same ids, nothing but what is allowed, each found by itself."""
+class InCells(Beside):
+    """An index that was grown, beside a dictionary: nothing but what is allowed, each found by itself."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        rows = unit(600, 7)
-        ids = np.arange(600, dtype=np.int64)
-        self.index = VectorIndex.grown(DIMENSION, 600, lambda: [(ids[:250], rows[:250]), (ids[250:], rows[250:])])
-        self.known = dict(zip(ids.tolist(), rows, strict=True))
-        self.next = 600
+    most_removed = 40
 
-    @rule(count=st.integers(1, 20), seed=st.integers(0, 1_000))
-    def add(self, count: int, seed: int) -> None:
-        rows = unit(count, seed)
-        ids = np.arange(self.next, self.next + count, dtype=np.int64)
-        self.next += count
-        self.index.add(ids, rows)
-        self.known.update(zip(ids.tolist(), rows, strict=True))
-
-    @rule(seed=st.integers(0, 1_000))
-    def remove(self, seed: int) -> None:
-        gone = random.Random(seed).sample(sorted(self.known), min(40, len(self.known)))
-        self.index.remove(np.array([*gone, 10**9], np.int64))
-        for key in gone:
-            del self.known[key]
+    def begin(self) -> tuple[VectorIndex, dict[int, np.ndarray]]:
+        rows, ids = unit(600, 7), np.arange(600, dtype=np.int64)
+        index = VectorIndex.grown(DIMENSION, 600, lambda: [(ids[:250], rows[:250]), (ids[250:], rows[250:])])
+        return index, dict(zip(ids.tolist(), rows, strict=True))
 
     @rule(seed=st.integers(0, 1_000), filtered=st.booleans())
     def search(self, seed: int, filtered: bool) -> None:
@@ -99,10 +91,6 @@ class InCells(RuleBasedStateMachine):
         # A copy of it may stand before it.
         np.testing.assert_allclose(self.known[int(ids[0])] @ self.known[key], 1.0, atol=0.02)
         np.testing.assert_allclose(cosines, [self.known[int(one)] @ self.known[key] for one in ids], atol=0.03)
-
-    @invariant()
-    def same_ids(self) -> None:
-        assert self.index.ids().tolist() == sorted(self.known) and len(self.index) == len(self.known)
 
 
 TestInCells = InCells.TestCase

@@ -29,9 +29,9 @@ def test_scores_are_those_of_the_plain_model_run_by_hand(qa: QuestionAnswering) 
     start, end = output.start_logits[0].numpy(), output.end_logits[0].numpy()
     (window,) = Reader(machine=Machine(precision="float32")).read(question, [PASSAGE])[0]
     inside = [place for place, sequence in enumerate(inputs.sequence_ids(0)) if sequence == 1]
-    np.testing.assert_allclose(window.start, start[inside], atol=1e-3)
-    np.testing.assert_allclose(window.end, end[inside], atol=1e-3)
-    assert window.no_answer == pytest.approx(float(start[0] + end[0]), abs=1e-3)
+    np.testing.assert_allclose(window.start, start[inside], atol=1e-4)
+    np.testing.assert_allclose(window.end, end[inside], atol=1e-4)
+    assert window.no_answer == pytest.approx(float(start[0] + end[0]), abs=1e-4)
 
 
 def test_an_answer_does_not_depend_on_its_company(qa: QuestionAnswering) -> None:

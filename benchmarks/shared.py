@@ -1,0 +1,80 @@
+"""What the benchmarks share: their arguments, questions and paragraphs, and how figures are shown."""
+
+import argparse
+import json
+import os
+import platform
+import random
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from index import SentenceEncoder
+from qa import Example, load_examples
+from training.development import CORPUS, SQUAD
+from training.lines import read_lines
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def arguments(about: str | None) -> argparse.ArgumentParser:
+    """Return a parser of what every benchmark is told."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the development sets")
+    parser.add_argument("--work", type=Path, default=ROOT / "runs" / "development")
+    parser.add_argument("--json", type=Path, help="where the figures are kept too")
+    return parser
+
+
+def questions(data: Path, seed: int) -> list[Example]:
+    """Return the development questions of SQuAD in an order by chance."""
+    examples = load_examples(data / SQUAD)
+    random.Random(seed).shuffle(examples)
+    return examples
+
+
+def paragraphs(data: Path, work: Path, encoder: SentenceEncoder) -> tuple[list[str], np.ndarray]:
+    """Return the development paragraphs and their vectors, float32 (n, dimension), which are kept in a folder."""
+    texts = [row["text"] for row in read_lines(data / CORPUS)]
+    kept = work / f"plain-{encoder.fingerprint}.npy"
+    if not kept.exists():
+        work.mkdir(parents=True, exist_ok=True)
+        np.save(kept, encoder.encode_passages(texts))
+    return texts, np.load(kept)
+
+
+def show(name: str, rows: Sequence[Mapping[str, Any]], more: Mapping[str, Any], path: Path | None) -> None:
+    """Print the machine, a table of figures and what else there is to say; write it all to a file if one is given."""
+    table = Table(*rows[0])
+    for row in rows:
+        table.add_row(*(str(value) for value in row.values()))
+    console = Console()
+    console.print(describe())
+    console.print(table)
+    for what, value in more.items():
+        console.print(f"{what}: {value}")
+    if path is not None:
+        path.write_text(json.dumps({"machine": describe(), **more, name: rows}, indent=1) + "\n", encoding="utf-8")
+
+
+def describe() -> str:
+    """Return processor, cores, what it multiplies fast, and the versions that matter, in one line."""
+    name, flags = "unknown processor", ""
+    cpuinfo = Path("/proc/cpuinfo")
+    for line in cpuinfo.read_text().splitlines() if cpuinfo.exists() else ():
+        field, _, value = line.partition(":")
+        if field.strip() == "model name":
+            name = value.strip()
+        elif field.strip() == "flags":
+            flags = value
+    fast = [flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "avx512_vnni", "amx_int8") if flag in flags]
+    packages = ", ".join(f"{package} {version(package)}" for package in ("torch", "openvino", "transformers"))
+    cores = len(os.sched_getaffinity(0))
+    return (
+        f"{name}, {cores} cores, {' '.join(fast)}; {platform.system()}, Python {platform.python_version()}, {packages}"
+    )
