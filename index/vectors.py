@@ -37,6 +37,8 @@ PROBED = 24
 _LEAST_PROBED = 8
 # So many cells for each vector's square root.
 _CELLS = 4
+# Numbers may lie beyond those that a quantiser was made for by so much of their range; what is further off is cut.
+_BEYOND = 0.25
 # Vectors that a cell's centre is learnt from.
 _SAMPLES = 40
 
@@ -76,7 +78,10 @@ class VectorIndex:
             min(cells, len(sample)),
             faiss.ScalarQuantizer.QT_8bit,
             faiss.METRIC_INNER_PRODUCT,
+            False,  # the numbers themselves, not their distance from a centre: those of later vectors go further
         )
+        made.sq.rangestat = faiss.ScalarQuantizer.RS_minmax
+        made.sq.rangestat_arg = _BEYOND
         made.cp.niter = 10
         made.cp.max_points_per_centroid = _SAMPLES
         made.cp.min_points_per_centroid = 1
