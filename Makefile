@@ -69,13 +69,15 @@ docs: install
 data: $(if $(filter $(BIN)/python,$(TRAIN_PYTHON)),install)
 	@test -d "$(DATA)/train" -a -d "$(DATA)/eval" || { echo "$(DATA) has no train/ and eval/: give DATA=, see training/README.md"; exit 2; }
 
+SEEDS := 1 2 3
+READER := $(TRAIN_PYTHON) -m training.train_reader --data "$(DATA)/train" --dev "$(DATA)/eval"
+
 train-reader: data
-	$(TRAIN_PYTHON) -m training.train_reader --data "$(DATA)/train" --dev "$(DATA)/eval" --out "$(RUNS)/reader"
-	$(TRAIN_PYTHON) -m training.train_reader --data "$(DATA)/train" --dev "$(DATA)/eval" --out "$(RUNS)/reader-second" \
-		--start "$(RUNS)/reader/model" --config training/reader-second.toml
-	$(TRAIN_PYTHON) -m training.train_reader --data "$(DATA)/train" --dev "$(DATA)/eval" --out "$(RUNS)/reader-third" \
-		--start "$(RUNS)/reader-second/model" --config training/reader-third.toml
-	$(TRAIN_PYTHON) -m training.export reader "$(RUNS)/reader-third" --name citespan-reader-3
+	for seed in $(SEEDS); do $(READER) --out "$(RUNS)/reader-$$seed" --seed $$seed || exit 1; done
+	$(TRAIN_PYTHON) -m training.average $(SEEDS:%="$(RUNS)/reader-%") --out "$(RUNS)/reader-mean"
+	$(READER) --out "$(RUNS)/reader" --config training/reader-taught.toml --start "$(RUNS)/reader-mean/model" \
+		--teachers $(SEEDS:%="$(RUNS)/reader-%/model")
+	$(TRAIN_PYTHON) -m training.export reader "$(RUNS)/reader" --name citespan-reader-4
 
 train-retriever: data
 	$(TRAIN_PYTHON) -m training.train_retriever --data "$(DATA)/train" --dev "$(DATA)/eval" --out "$(RUNS)/retriever"

@@ -316,9 +316,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of the development sets")
     parser.add_argument("--train", type=Path, required=True, help="folder of the training data")
-    parser.add_argument(
-        "--recipes", type=Path, nargs="+", default=[HERE / "reader-second.toml", HERE / "reader-third.toml"]
-    )
+    parser.add_argument("--recipes", type=Path, nargs="+", default=[HERE / "reader.toml", HERE / "reader-taught.toml"])
     parser.add_argument("--work", type=Path, default=Path("runs/development"))
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from qa import load_examples
 from training.lines import read_lines
 
 # So many words in a row in both are no chance.
@@ -21,6 +20,8 @@ class Known:
     """
 
     def __init__(self, folder: Path | None) -> None:
+        from qa import load_examples  # here, so that a machine that only trains needs nothing of it
+
         self._questions: set[str] = set()
         self._runs: set[int] = set()
         for path in sorted(folder.glob("*.gz")) if folder else []:

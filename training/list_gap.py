@@ -1,7 +1,6 @@
 """How far below the best span of a list its other members may be ranked.
 
-Chosen on lists of the training data that the stages which learn lists whole leave out.  The first stage, whose mixture
-has most of them, read less than half of it, and took any one member for the answer.
+Chosen on lists of the training data that the recipes' mixtures leave out.
 """
 
 import random
@@ -38,9 +37,9 @@ def unread(folder: Path, dev: Path, configs: Sequence[dict[str, Any]]) -> list[d
     read = {
         (row["question"], row["context"])
         for config in configs
-        for row in examples(folder, config["mixture"], known, random.Random(config["seed"]))
+        for row in examples(folder, config["mixture"], known, random.Random(config["data_seed"]))
     }
-    dice = random.Random(configs[0]["seed"])
+    dice = random.Random(configs[0]["data_seed"])
 
     files = {
         name: [

@@ -1,9 +1,8 @@
-"""Training data → windows of token ids with their gold spans; written once as one .npz."""
+"""Training data → the examples of a recipe's mixture, those made of others, and all of them as token ids."""
 
 import random
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,54 +12,11 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from training.leaks import Known
 from training.lines import read_lines
+from training.windows import Windows
 
 # What may stand between the members of a list for the whole of it to be one answer.
 _BETWEEN = re.compile(r"[\s,;/&]*(?:,?\s*(?:and|or|as well as|nor)\b)?[\s,;/&]*(?:the|a|an)?\s*", re.IGNORECASE)
 MAX_ANSWER_TOKENS = 40
-
-
-@dataclass(frozen=True)
-class Windows:
-    """Training windows, ragged.
-
-    Attributes:
-        ids: int32 (total,), token ids one after another.
-        bounds: int64 (n + 1,), where each window begins in ids.
-        split: int32 (n,), how many tokens [CLS] question [SEP] are: token type 1 begins there.
-        spans: int32 (m, 3): window, first token, last token; a window without one has no answer.
-        question: int32 (n,), windows of one question carry the same number.
-        lists: bool (n,), whether all the spans together are the answer, rather than any of them.
-    """
-
-    ids: np.ndarray
-    bounds: np.ndarray
-    split: np.ndarray
-    spans: np.ndarray
-    question: np.ndarray
-    lists: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.split)
-
-    @property
-    def lengths(self) -> np.ndarray:
-        """Tokens of each window."""
-        return np.diff(self.bounds)
-
-    def save(self, path: Path) -> None:
-        """Write to a file, whole or not at all."""
-        part = path.with_suffix(".part.npz")
-        np.savez(part, **{name: getattr(self, name) for name in _ARRAYS})
-        part.replace(path)
-
-    @classmethod
-    def load(cls, path: Path) -> "Windows":
-        """Read what save wrote."""
-        with np.load(path) as file:
-            return cls(**{name: file[name] for name in _ARRAYS})
-
-
-_ARRAYS = [field.name for field in fields(Windows)]
 
 
 def examples(folder: Path, mixture: dict[str, int], known: Known, dice: random.Random) -> list[dict[str, Any]]:
@@ -207,55 +163,44 @@ def _kind(name: str) -> int:
     return next(place for place, pattern in enumerate(_KINDS) if pattern.fullmatch(name))
 
 
-def tokenize(
-    rows: Sequence[dict[str, Any]], tokenizer: Any, window: int, crop: dict[str, Any], dice: random.Random
-) -> Windows:
-    """Return one window per example: where the passage is longer, one that holds the answer, cut at a chance place.
+def tokenize(rows: Sequence[dict[str, Any]], tokenizer: Any, longest: int) -> Windows:
+    """Return one example per row: the question's first 64 tokens, and of the passage at most so many around an answer.
 
-    A share of the passages is cut shorter than the window: more questions for the same number of tokens.
+    Args:
+        rows: the examples; those whose answers no tokens stand for, or too many, are left out.
+        tokenizer: of the base encoder.
+        longest: tokens of a passage that are kept.
     """
     ids: list[np.ndarray] = []
     split: list[int] = []
     spans: list[tuple[int, int, int]] = []
-    question: list[int] = []
     lists: list[bool] = []
-    numbers: dict[str, int] = {}
+    # Those of one passage together: a file of them is a quarter as large.
+    rows = sorted(rows, key=lambda row: str(row["context"]))
     for first in range(0, len(rows), 1_000):
         some = rows[first : first + 1_000]
         asked = tokenizer([row["question"] for row in some], add_special_tokens=False)["input_ids"]
         texts = tokenizer([row["context"] for row in some], add_special_tokens=False, return_offsets_mapping=True)
         for row, head, body, offsets in zip(some, asked, texts["input_ids"], texts["offset_mapping"], strict=True):
-            head = head[:64]
-            room = window - len(head) - 3
-            if dice.random() < crop["share"]:
-                room = min(room, dice.randint(crop["shortest"], crop["longest"]))
             golds = list(_gold_tokens(row["answers"], offsets))
             if row["answers"] and not golds:
                 continue
-            start = 0
-            if len(body) > room:
-                if golds:
-                    low, high = dice.choice(golds)
-                    start = dice.randint(max(0, high - room + 1), min(low, len(body) - room))
-                else:
-                    start = dice.randint(0, len(body) - room)
-            piece = body[start : start + room]
-            number = len(split)
+            head = head[:64]
+            start = max(0, min(golds[0][0] - longest // 2, len(body) - longest)) if golds else 0
+            piece = body[start : start + longest]
             shift = len(head) + 2 - start
             kept = [(low, high) for low, high in golds if low >= start and high < start + len(piece)]
-            spans.extend((number, low + shift, high + shift) for low, high in kept)
+            spans.extend((len(split), low + shift, high + shift) for low, high in kept)
             ids.append(
                 np.array([tokenizer.cls_token_id, *head, tokenizer.sep_token_id, *piece, tokenizer.sep_token_id])
             )
             split.append(len(head) + 2)
-            question.append(numbers.setdefault(row["question"], len(numbers)))
             lists.append(bool(row.get("multi")) and len(kept) > 1)
     return Windows(
-        ids=np.concatenate(ids).astype(np.int32),
+        ids=np.concatenate(ids).astype(np.uint16),
         bounds=np.r_[0, np.cumsum([len(one) for one in ids])].astype(np.int64),
         split=np.array(split, np.int32),
         spans=np.array(spans, np.int32).reshape(-1, 3),
-        question=np.array(question, np.int32),
         lists=np.array(lists, bool),
     )
 

@@ -26,18 +26,21 @@ class Asked:
     """A passage and what was asked of it.
 
     Attributes:
-        title: of its article; empty where unknown.
-        text: the passage.
+        shown: the passage under its article's title, as it is indexed.
+        text: the passage alone.
         questions: (question, answers in lower case).
     """
 
-    title: str
+    shown: str
     text: str
     questions: tuple[tuple[str, tuple[str, ...]], ...]
 
 
 def passages(folder: Path, mixture: dict[str, int], known: Known, dice: random.Random) -> list[Asked]:
     """Return the mixture's passages, each file cut to its cap of passages by chance."""
+    # Here, so that a machine that is given the passages needs nothing of the index.
+    from index.ingest import embedded_text
+
     found: list[Asked] = []
     taken: set[str] = set()
     for name, cap in mixture.items():
@@ -54,14 +57,14 @@ def passages(folder: Path, mixture: dict[str, int], known: Known, dice: random.R
         texts = sorted(asked)
         dice.shuffle(texts)
         taken.update(texts)
-        found += [Asked(asked[text][0], text, tuple(asked[text][1])) for text in texts[:cap]]
+        found += [Asked(embedded_text(asked[text][0], text), text, tuple(asked[text][1])) for text in texts[:cap]]
     return found
 
 
 def neighbours(asked: Sequence[Asked], count: int) -> np.ndarray:
     """Return each passage's nearest others by shared words: int32 (n, count), nearest first."""
     words = TfidfVectorizer(sublinear_tf=True, stop_words="english", max_df=0.1, min_df=2)
-    table = words.fit_transform([f"{one.title} {one.text}" for one in asked])
+    table = words.fit_transform([one.shown for one in asked])
     turned = table.T.tocsc()
     found = np.zeros((len(asked), count), np.int32)
     for first in range(0, len(asked), 500):
@@ -111,5 +114,5 @@ def facts(asked: Sequence[Asked]) -> dict[str, Any]:
     return {
         "passages": len(asked),
         "questions": sum(len(one.questions) for one in asked),
-        "titled": sum(bool(one.title) for one in asked),
+        "titled": sum(one.shown != one.text for one in asked),
     }

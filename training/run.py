@@ -1,18 +1,22 @@
 """What both recipes share: the base encoder, the learning rate, the optimiser's groups, what a run keeps."""
 
+import hashlib
 import importlib.util
 import json
+import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-import numpy as np
 import torch
 from safetensors.torch import save_file
+from torch.utils.data import DataLoader
 
-from index.models import file_sha256
+Made = TypeVar("Made")
+# Steps between looks at whether the loss is still a number: each look waits for the graphics card.
+LOOK_EVERY = 20
 
 
 def base_folder() -> Path:
@@ -25,7 +29,11 @@ def base_folder() -> Path:
 
 def weights_of(folder: Path) -> list[str]:
     """Return the checksums of a model's weights."""
-    return [file_sha256(path) for path in sorted(folder.glob("*.safetensors"))]
+    found = []
+    for path in sorted(folder.glob("*.safetensors")):
+        with path.open("rb") as file:
+            found.append(hashlib.file_digest(file, "sha256").hexdigest())
+    return found
 
 
 def begin(folder: Path, recipe: dict[str, Any]) -> None:
@@ -54,6 +62,31 @@ def choose_device() -> tuple[str, bool]:
     cpuinfo = Path("/proc/cpuinfo")
     flags = cpuinfo.read_text() if cpuinfo.exists() else ""
     return "cpu", "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+class _Making:
+    """What a loader's processes call."""
+
+    def __init__(self, make: Callable[[Any], Any], plan: Sequence[Any]) -> None:
+        self.make, self.plan = make, plan
+
+    def __len__(self) -> int:
+        return len(self.plan)
+
+    def __getitem__(self, place: int) -> Any:
+        return self.make(self.plan[place])
+
+
+def ahead(make: Callable[[Any], Made], plan: Sequence[Any], device: str) -> Iterable[Made]:
+    """Return make(one) for each of a plan; other processes make them ahead of a graphics card, which must not wait."""
+    workers = max(1, min(6, (os.cpu_count() or 2) - 1)) if device == "cuda" else 0
+    return DataLoader(
+        _Making(make, plan),  # type: ignore[arg-type]
+        batch_size=None,
+        num_workers=workers,
+        prefetch_factor=8 if workers else None,
+        generator=torch.Generator(),  # of its own: what the loader draws must not move the run's dice
+    )
 
 
 def rate(seen: float, total: float, config: dict[str, Any]) -> float:
@@ -155,7 +188,7 @@ class Trainer:
         self.folder, self.model, self.optimizer = folder, model, optimizer
         self.config, self.total = config, total
         self.epoch, self.skip, self.seen = 0, 0, 0
-        self._losses: list[float] = []
+        self._losses: list[torch.Tensor] = []
         self._log = folder / "log.jsonl"
         self._log.touch()
         state_file = folder / "state.pt"
@@ -165,6 +198,9 @@ class Trainer:
             model.load_state_dict(state["model"])
             optimizer.load_state_dict(state["optimizer"])
             self.epoch, self.skip, self.seen = state["epoch"], state["place"] + 1, state["seen"]
+            torch.set_rng_state(state["dice"].cpu())
+            if "cuda_dice" in state:
+                torch.cuda.set_rng_state(state["cuda_dice"].cpu())
             print(f"going on at {self.seen:,} tokens", flush=True)
             # What was logged after that checkpoint will be logged again.
             rows = [line for line in self._log.read_text().splitlines() if json.loads(line)["tokens"] <= self.seen]
@@ -172,15 +208,14 @@ class Trainer:
         self._next_check = self._after(self.seen)
         self._begun, self._begun_at = time.monotonic(), self.seen
 
-    def walk(self, batches: Callable[[int], list[Any]]) -> Iterator[tuple[int, int, Any]]:
-        """Yield (epoch, place, batch) until the run's tokens are spent; batches gives an epoch's."""
+    def walk(self, batches: Callable[[int, int], Iterable[Made]]) -> Iterator[tuple[int, int, Made]]:
+        """Yield (epoch, place, batch) until the run's tokens are spent; batches gives an epoch's after so many."""
         epoch, skip = self.epoch, self.skip
         while True:
-            for place, batch in enumerate(batches(epoch)):
+            for place, batch in enumerate(batches(epoch, skip), skip):
                 if self.seen >= self.total:
                     return
-                if place >= skip:
-                    yield epoch, place, batch
+                yield epoch, place, batch
             epoch, skip = epoch + 1, 0
 
     def step(self, loss: torch.Tensor, tokens: int, epoch: int, place: int) -> bool:
@@ -192,10 +227,9 @@ class Trainer:
         share = rate(self.seen, self.total, self.config)
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * share
-        value = loss.item()
-        if not np.isfinite(value):
-            raise SystemExit(f"the loss is {value} at {self.seen:,} tokens")
-        self._losses.append(value)
+        self._losses.append(loss.detach())
+        if len(self._losses) % LOOK_EVERY == 0 and not torch.isfinite(loss):
+            raise SystemExit(f"the loss is {loss.item()} at {self.seen:,} tokens")
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config["clip"])
@@ -214,7 +248,7 @@ class Trainer:
         row = {
             "tokens": self.seen,
             "epoch": epoch,
-            "loss": round(float(np.mean(self._losses)), 4),
+            "loss": round(float(torch.stack(self._losses).mean()), 4),
             "rate": round(rate(self.seen, self.total, self.config), 3),
             "tokens_per_second": round((self.seen - self._begun_at) / (time.monotonic() - self._begun)),
             "dev": dev,
@@ -232,5 +266,8 @@ class Trainer:
     def _checkpoint(self, path: Path, epoch: int, place: int) -> None:
         part = path.with_suffix(".part")
         state = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
+        state["dice"] = torch.get_rng_state()  # dropout's
+        if torch.cuda.is_available():
+            state["cuda_dice"] = torch.cuda.get_rng_state()
         torch.save({**state, "epoch": epoch, "place": place, "seen": self.seen}, part)
         part.replace(path)

@@ -1,86 +1,131 @@
 """Train the reader from the base encoder.  Seeded; goes on where it was stopped.
 
-    python -m training.train_reader --data DATA/train --dev DATA/eval --out RUN
+    python -m training.train_reader --data DATA/train --dev DATA/eval --out RUN [--teachers RUN/model ...]
 
 A window's loss is the negative log of the probability that any of its gold starts, and any of its
 gold ends, gets among all its tokens (of a list, where the recipe says so, the mean over all of
 them); [CLS] is the gold of a window without an answer, so that start + end − their scores at [CLS]
-compares across passages (Clark & Gardner 2018, section 3.2).
+compares across passages (Clark & Gardner 2018, section 3.2).  With teachers, a share of the loss is the cross
+entropy with the mean of their probabilities (Hinton et al. 2015, arXiv:1503.02531).
 """
 
 import argparse
 import random
 import shutil
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from sklearn.metrics import roc_auc_score
 from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 
-from qa import Options, QuestionAnswering, evaluate_reading, load_examples
-from training.leaks import Known
-from training.reading_data import Windows, examples, negatives, opposed, repeated, swapped, tokenize
-from training.run import Trainer, base_folder, begin, blend, choose_device, groups, save_weights, weights_of
+from training.run import (
+    Trainer,
+    ahead,
+    base_folder,
+    begin,
+    blend,
+    choose_device,
+    groups,
+    save_weights,
+    weights_of,
+)
+from training.windows import Epoch, Windows
 
-POOL = 64
+# Development questions are read in one window of so many tokens, and in batches of so many.
+DEV_WINDOW = 384
+DEV_TOKENS = 8_192
+LONGEST_SPAN = 30
+ANSWERABLE, UNANSWERABLE = "squad11-dev-A.json.gz", "squad20-dev-A.json.gz"
 
 
-def prepare(config: dict[str, Any], data: Path, dev: Path | None, path: Path, tokenizer: Any) -> Windows:
-    """Return the run's windows, made at the first call."""
-    if not path.exists():
-        dice = random.Random(config["seed"])
+def prepare(config: dict[str, Any], data: Path, dev: Path | None, out: Path, start: Path) -> None:
+    """Write a run's examples, and those it is measured on, unless they are there.
+
+    What reads the data sets is imported here: a machine with a graphics card needs none of it where another has
+    written these files.
+    """
+    from qa import load_examples
+    from training.leaks import Known
+    from training.reading_data import examples, negatives, opposed, repeated, swapped, tokenize
+
+    tokenizer = AutoTokenizer.from_pretrained(str(start))
+    tokenizer.model_max_length = 10**9
+    if not (out / "windows.npz").exists():
+        dice = random.Random(config["data_seed"])
         chosen = examples(data, config["mixture"], Known(dev), dice)
         rows = chosen + negatives(chosen, config["negatives"], dice) + swapped(chosen, config["swapped"], dice)
-        # Dice of its own, so that a recipe without opposites is what it was before they were there.
-        rows += opposed(chosen, config["opposites"], random.Random(f"{config['seed']} opposites"))
+        rows += opposed(chosen, config["opposites"], dice)
         rows += repeated(chosen, config["lists"]["copies"])
-        tokenize(rows, tokenizer, config["window"], config["crop"], dice).save(path)
-    return Windows.load(path)
+        tokenize(rows, tokenizer, config["longest"]).save(out / "windows.npz")
+    for name in (ANSWERABLE, UNANSWERABLE) if dev else ():
+        path = out / f"{name.partition('.')[0]}.npz"
+        if dev and not path.exists():
+            asked = load_examples(dev / name)
+            rows = [
+                {
+                    "question": one.question,
+                    "context": one.context,
+                    "answers": [{"text": text, "start": one.context.index(text)} for text in one.answers],
+                }
+                for one in asked[:: max(1, len(asked) // config["dev_questions"])][: config["dev_questions"]]
+            ]
+            tokenize(rows, tokenizer, DEV_WINDOW).save(path)
 
 
-def batches(windows: Windows, tokens: int, seed: int, epoch: int) -> list[np.ndarray]:
-    """Return one epoch's batches of like length, in an order that seed and epoch alone decide."""
-    dice = np.random.default_rng([seed, epoch])
-    order = dice.permutation(len(windows))
-    size = max(1, int(tokens / windows.lengths.mean())) * POOL
-    found = []
-    for first in range(0, len(order), size):
-        pool = order[first : first + size]
-        pool = pool[np.argsort(windows.lengths[pool], kind="stable")]
-        begin = 0
-        for place in range(len(pool)):
-            if (place + 1 - begin) * windows.lengths[pool[place]] > tokens and place > begin:
-                found.append(pool[begin:place])
-                begin = place
-        found.append(pool[begin:])
-    dice.shuffle(found)  # type: ignore[arg-type]
-    return found
+@torch.inference_mode()
+def develop(model: Any, folder: Path, half: bool) -> dict[str, Any]:
+    """Return the scores on the prepared development questions, in percent; by tokens, so only alike to the real ones.
+
+    F1 over tokens where the paragraph holds an answer; the area under ROC of answerable where half do.
+    """
+    scores: dict[str, Any] = {}
+    device = next(model.parameters()).device
+    whole = {"seed": 0, "window": DEV_WINDOW, "batch_tokens": DEV_TOKENS}
+    for path in sorted(folder.glob("squad*-dev-A.npz")):
+        windows = Windows.load(path)
+        epoch = Epoch(windows, {**whole, "crop": {"share": 0.0, "shortest": 1, "longest": 1}}, 0)
+        overlaps, values, answerable = [], [], []
+        for batch in epoch.batches:
+            shown = {name: tensor.to(device) for name, tensor in epoch.collate(batch).items()}
+            starts, ends = read(model, shown, half)
+            low = torch.finfo(torch.float32).min
+            starts, ends = (one.masked_fill(~shown["allowed"], low) for one in (starts, ends))
+            none = starts[:, 0] + ends[:, 0]
+            table = starts[:, 1:, None] + ends[:, None, 1:]
+            near = torch.ones_like(table[0], dtype=torch.bool).triu().tril(LONGEST_SPAN - 1)
+            best, place = table.masked_fill(~near, low).flatten(1).max(-1)
+            values += (best - none).tolist()
+            width = table.shape[-1]
+            for row, number in enumerate(batch):
+                shift = int(windows.split[number]) - int(epoch.cuts[number][0]) - 1
+                golds = [(first + shift, last + shift) for first, last in windows.golds(int(number))]
+                span = divmod(int(place[row]), width)
+                answerable.append(bool(golds))
+                if golds:
+                    overlaps.append(max(overlap(span, gold) for gold in golds))
+        scores[path.stem.partition("-")[0]] = (
+            {"f1": round(100 * float(np.mean(overlaps)), 2)}
+            if all(answerable)
+            else {"auroc": round(float(roc_auc_score(answerable, values)), 4)}
+        )
+    return scores
 
 
-def collate(windows: Windows, batch: np.ndarray, spans: dict[int, list[tuple[int, int]]]) -> dict[str, torch.Tensor]:
-    """Return padded tensors (n, width) and the gold starts and ends as masks (n, width)."""
-    width = int(windows.lengths[batch].max())
-    ids = np.zeros((len(batch), width), np.int64)
-    mask, types = np.zeros_like(ids), np.zeros_like(ids)
-    starts, ends = np.zeros(ids.shape, bool), np.zeros(ids.shape, bool)
-    for row, number in enumerate(batch):
-        tokens = windows.ids[windows.bounds[number] : windows.bounds[number + 1]]
-        ids[row, : len(tokens)] = tokens
-        mask[row, : len(tokens)] = 1
-        types[row, windows.split[number] : len(tokens)] = 1
-        for first, last in spans.get(int(number), [(0, 0)]):
-            starts[row, first] = ends[row, last] = True
-    # Question and special tokens can be no answer; [CLS] stands for "none here".
-    allowed = types.astype(bool)
-    for row, number in enumerate(batch):
-        allowed[row, windows.lengths[number] - 1] = False
-    allowed[:, 0] = True
-    named = {"ids": ids, "mask": mask, "types": types, "starts": starts, "ends": ends, "allowed": allowed}
-    named["lists"] = windows.lists[batch]
-    return {name: torch.from_numpy(array) for name, array in named.items()}
+def overlap(one: tuple[int, int], two: tuple[int, int]) -> float:
+    """Return the F1 of two spans' tokens."""
+    common = min(one[1], two[1]) - max(one[0], two[0]) + 1
+    return max(0.0, 2 * common / (one[1] - one[0] + two[1] - two[0] + 2))
+
+
+def read(model: Any, shown: dict[str, torch.Tensor], half: bool) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the scores of starts and ends: float32 (n, width) each."""
+    with torch.autocast(shown["ids"].device.type, torch.bfloat16, enabled=half):
+        output = model(input_ids=shown["ids"], attention_mask=shown["mask"], token_type_ids=shown["types"])
+    return output.start_logits.float(), output.end_logits.float()
 
 
 def marginal_loss(logits: torch.Tensor, gold: torch.Tensor, allowed: torch.Tensor, lists: torch.Tensor) -> torch.Tensor:
@@ -102,18 +147,21 @@ def marginal_loss(logits: torch.Tensor, gold: torch.Tensor, allowed: torch.Tenso
     return logits.logsumexp(-1) - torch.where(lists, each_of, any_of)
 
 
-def develop(folder: Path, dev: Path, limit: int) -> dict[str, Any]:
-    """Return development scores of a saved model."""
-    scores: dict[str, Any] = {}
-    with QuestionAnswering.open(folder.with_name("empty"), options=Options(reader=str(folder))) as qa:
-        for name in ("squad11-dev-A.json.gz", "squad20-dev-A.json.gz"):
-            chosen = load_examples(dev / name)
-            step = max(1, len(chosen) // limit)
-            report = evaluate_reading(qa, chosen[::step][:limit])
-            key = name.split("-")[0]
-            # With unanswerable questions F1 depends on a threshold that is fitted later; the order of scores does not.
-            scores[key] = {"auroc": report.auroc} if report.no_answer else {"f1": report.f1}
-    return scores
+def taught_loss(logits: torch.Tensor, taught: Sequence[torch.Tensor], allowed: torch.Tensor) -> torch.Tensor:
+    """Return the cross entropy with the mean of the teachers' probabilities, per window.
+
+    Args:
+        logits: (n, width).
+        taught: of each teacher, (n, width).
+        allowed: (n, width), the tokens that could be an answer.
+
+    Returns:
+        (n,).
+    """
+    low = torch.finfo(torch.float32).min
+    aim = torch.stack([one.masked_fill(~allowed, low).softmax(-1) for one in taught]).mean(0)
+    logs = logits.masked_fill(~allowed, low).log_softmax(-1)
+    return -(aim * logs.masked_fill(~allowed, 0.0)).sum(-1)
 
 
 def save(model: Any, tokenizer: Any, folder: Path) -> None:
@@ -129,60 +177,77 @@ def save(model: Any, tokenizer: Any, folder: Path) -> None:
     tokenizer.save_pretrained(folder)
 
 
+def load(folder: Path, dropout: float) -> Any:
+    """Return the network of a folder."""
+    return AutoModelForQuestionAnswering.from_pretrained(
+        str(folder),
+        dtype=torch.float32,
+        attn_implementation="sdpa",
+        hidden_dropout_prob=dropout,
+        attention_probs_dropout_prob=dropout,
+    )
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train."""
     parser = argparse.ArgumentParser(description="Train the reader")
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--data", type=Path, help="not needed where the run's folder has been prepared")
     parser.add_argument("--dev", type=Path)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--start", type=Path, default=base_folder(), help="weights to begin from")
+    parser.add_argument("--start", type=Path, help="weights to begin from; else the base encoder's")
     parser.add_argument("--config", type=Path, default=Path(__file__).with_name("reader.toml"))
     parser.add_argument("--tokens", type=float, help="length of the run; else the recipe's")
+    parser.add_argument("--seed", type=int, help="else the recipe's: an ensemble has one for each")
+    parser.add_argument("--teachers", type=Path, nargs="*", default=[], help="models to learn from as well")
+    parser.add_argument("--only-prepare", action="store_true", help="write the run's examples and stop")
     options = parser.parse_args(arguments)
     config = tomllib.loads(options.config.read_text())
     tokens = config.pop("tokens")
     tokens = options.tokens or tokens
-    begin(options.out, {"config": config, "start": weights_of(options.start)})
+    config["seed"] = config["seed"] if options.seed is None else options.seed
+    start = options.start or base_folder()
+    teachers = [weights_of(folder) for folder in options.teachers]
+    begin(options.out, {"config": config, "start": weights_of(start), "teachers": teachers})
+    if options.data:
+        prepare(config, options.data, options.dev, options.out, start)
+    if options.only_prepare:
+        return
     torch.manual_seed(config["seed"])
     device, half = choose_device()
+    windows = Windows.load(options.out / "windows.npz")
+    answered = len(np.unique(windows.spans[:, 0]))
+    print(f"{len(windows):,} examples of {len(windows.ids):,} tokens, {answered:,} with an answer", flush=True)
 
-    tokenizer = AutoTokenizer.from_pretrained(str(base_folder()))
-    tokenizer.model_max_length = 10**9
-    windows = prepare(config, options.data, options.dev, options.out / "windows.npz", tokenizer)
-    spans: dict[int, list[tuple[int, int]]] = {}
-    for number, first, last in windows.spans.tolist():
-        spans.setdefault(number, []).append((first, last))
-    print(f"{len(windows):,} windows, {len(windows.ids):,} tokens an epoch, {len(spans):,} with an answer", flush=True)
-
-    model = AutoModelForQuestionAnswering.from_pretrained(
-        str(options.start),
-        dtype=torch.float32,
-        attn_implementation="sdpa",
-        hidden_dropout_prob=0.0,
-        attention_probs_dropout_prob=0.0,
-    ).to(device)
+    tokenizer = AutoTokenizer.from_pretrained(str(start))
+    model = load(start, config["dropout"]).to(device)
+    ensemble = [load(folder, 0.0).to(device).eval() for folder in options.teachers]
     begun_with = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     optimizer = torch.optim.AdamW(groups(model, model.config.num_hidden_layers, config), lr=0.0, betas=(0.9, 0.98))
     trainer = Trainer(options.out, model, optimizer, config, tokens)
     model.train()
 
-    def epoch_batches(epoch: int) -> list[np.ndarray]:
-        return batches(windows, config["batch_tokens"], config["seed"], epoch)
+    def epoch_batches(number: int, skip: int) -> Iterable[dict[str, torch.Tensor]]:
+        epoch = Epoch(windows, config, number)
+        return ahead(epoch.collate, epoch.batches[skip:], device)
 
     for epoch, place, batch in trainer.walk(epoch_batches):
-        tensors = {name: tensor.to(device) for name, tensor in collate(windows, batch, spans).items()}
-        with torch.autocast(device, torch.bfloat16, enabled=half):
-            output = model(input_ids=tensors["ids"], attention_mask=tensors["mask"], token_type_ids=tensors["types"])
-        lists = tensors["lists"] & config["lists"]["every"]
-        loss = (
-            marginal_loss(output.start_logits, tensors["starts"], tensors["allowed"], lists)
-            + marginal_loss(output.end_logits, tensors["ends"], tensors["allowed"], lists)
-        ).mean() / 2
-        if trainer.step(loss, int(tensors["mask"].sum()), epoch, place):
+        count = int(batch["mask"].sum())
+        shown = {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
+        lists = shown["lists"] & config["lists"]["every"]
+        logits = read(model, shown, half)
+        golds = (shown["starts"], shown["ends"])
+        losses = [marginal_loss(one, gold, shown["allowed"], lists) for one, gold in zip(logits, golds, strict=True)]
+        if ensemble:
+            with torch.no_grad():
+                taught = list(zip(*[read(teacher, shown, half) for teacher in ensemble], strict=True))
+            share = config["taught"]
+            losses = [
+                (1 - share) * loss + share * taught_loss(one, several, shown["allowed"])
+                for loss, one, several in zip(losses, logits, taught, strict=True)
+            ]
+        if trainer.step(torch.stack(losses).mean(), count, epoch, place):
             model.eval()
-            save(model, tokenizer, options.out / "now")
-            scores = develop(options.out / "now", options.dev, config["dev_questions"]) if options.dev else {}
-            trainer.record(epoch, place, scores)
+            trainer.record(epoch, place, develop(model, options.out, half))
             model.train()
     blend(model, begun_with, config["blend"])
     save(model, tokenizer, options.out / "model")

@@ -10,18 +10,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 from transformers import AutoTokenizer
 
 from index import SentenceEncoder
 from qa import QuestionAnswering, load_examples
 from qa.pipeline import Options
 from tests.helpers import ROOT
-from training import train_reader, train_retriever
+from training import average, train_reader, train_retriever
 from training.leaks import Known
 from training.reading_data import opposed, repeated, swapped, tokenize
 from training.run import Trainer, base_folder
-from training.train_reader import marginal_loss
+from training.train_reader import marginal_loss, overlap, taught_loss
+from training.windows import Epoch, Windows
 
 PART = ROOT / "tests" / "data" / "squad-part.json.gz"
 TOKENS = 10_000
@@ -93,10 +94,58 @@ def test_a_list_is_learnt_whole_and_references_are_not() -> None:
     answers = [{"text": name, "start": context.index(name)} for name in ("Ann", "Bob")]
     rows = [{"question": "Who?", "context": context, "answers": answers, "multi": multi} for multi in (True, False)]
     assert repeated(rows, 2) == [rows[0]] * 2
-    crop = {"share": 0.0, "shortest": 1, "longest": 1}
-    tokenizer = AutoTokenizer.from_pretrained(str(base_folder()))
-    windows = tokenize(rows, tokenizer, 64, crop, random.Random(1))
+    windows = tokenize(rows, AutoTokenizer.from_pretrained(str(base_folder())), 64)
     assert windows.lists.tolist() == [True, False] and len(windows.spans) == 4
+
+
+def test_teachers_are_learnt_from_where_they_agree_and_where_not() -> None:
+    allowed = torch.tensor([[True, True, True, False]])
+    one, two = torch.tensor([[30.0, 0.0, 0.0, 90.0]]), torch.tensor([[0.0, 30.0, 0.0, 90.0]])
+    # The least cross entropy with a distribution is its own entropy.
+    assert taught_loss(one, [one, one], allowed).item() == pytest.approx(0.0, abs=1e-6)
+    both = torch.tensor([[30.0, 30.0, 0.0, -90.0]])
+    assert taught_loss(both, [one, two], allowed).item() == pytest.approx(np.log(2), abs=1e-6)
+    assert taught_loss(one, [one, two], allowed).item() == pytest.approx(15.0, abs=1e-3)
+    assert overlap((3, 6), (5, 8)) == 0.5 and overlap((3, 6), (7, 8)) == 0.0 and overlap((3, 6), (3, 6)) == 1.0
+
+
+def test_every_epoch_shows_other_parts_and_all_of_them_hold_the_answer(tmp_path: Path) -> None:
+    words = [f"w{number}" for number in range(400)]
+    rows = []
+    for number in range(60):
+        context = " ".join([*words[:200], f"Ann Lee {number}", *words[200:]])
+        answer = {"text": f"Ann Lee {number}", "start": context.index("Ann")}
+        rows.append(
+            {"question": f"Who was it {number}?", "context": context, "answers": [answer] if number % 3 else []}
+        )
+    tokenizer = AutoTokenizer.from_pretrained(str(base_folder()))
+    tokenize(rows, tokenizer, 448).save(tmp_path / "windows.npz")
+    windows = Windows.load(tmp_path / "windows.npz")
+    config = {"seed": 1, "window": 200, "batch_tokens": 1_000, "crop": {"share": 0.5, "shortest": 48, "longest": 128}}
+    one, again, two = (Epoch(windows, config, number) for number in (0, 0, 1))
+    assert (one.cuts == again.cuts).all() and not (one.cuts == two.cuts).all()
+    seen = []
+    for batch in one.batches:
+        made = one.collate(batch)
+        assert made["ids"].numel() <= 1_000 and made["ids"].shape[1] <= 200
+        for row, number in enumerate(batch):
+            first, last = (int(made[name][row].nonzero()[0]) for name in ("starts", "ends"))
+            text = tokenizer.decode(made["ids"][row, first : last + 1])
+            asked = tokenizer.decode(made["ids"][row], skip_special_tokens=True)
+            gold = asked.partition("?")[0].removeprefix("who was it ")
+            assert text == (f"ann lee {gold}" if int(gold) % 3 else "[CLS]")
+            assert made["allowed"][row, first] and made["allowed"][row, last]
+            seen.append(int(number))
+    assert sorted(seen) == list(range(60))
+
+
+def test_the_mean_of_models_is_the_mean_of_their_weights(tmp_path: Path) -> None:
+    for name, value in (("one", 1.0), ("two", 2.0)):
+        (tmp_path / name / "model").mkdir(parents=True)
+        save_file({"a": np.full(3, value, np.float16)}, tmp_path / name / "model" / "part.safetensors")
+        (tmp_path / name / "recipe.json").write_text('{"config": {}}')
+    average.main([str(tmp_path / "one"), str(tmp_path / "two"), "--out", str(tmp_path / "mean")])
+    assert load_file(tmp_path / "mean" / "model" / "part.safetensors")["a"].tolist() == [1.5] * 3
 
 
 def test_questions_turned_unanswerable_ask_what_their_passage_does_not_say() -> None:
