@@ -1,4 +1,4 @@
-# make serve | test | check | docs | train-reader | train-retriever | calibrate | quality | help.  Everything lives in .venv; the second time is quick.
+# make serve | test | check | docs | train-reader | train-retriever | calibrate | quality | bench | help.  Everything lives in .venv; the second time is quick.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
@@ -15,7 +15,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 STAMP := $(VENV)/installed
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser)
 
-.PHONY: help install serve test check docs browser clean data train-reader train-retriever calibrate quality
+.PHONY: help install serve test check docs browser clean data train-reader train-retriever calibrate quality bench
 
 help:
 	@echo "make serve   install, fill the library with samples/ if it is empty, serve on http://127.0.0.1:$(PORT)"
@@ -24,6 +24,7 @@ help:
 	@echo "make docs    write docs/cli.md, docs/settings.md and docs/openapi.json anew"
 	@echo "make train-retriever, make train-reader   train from the base encoder, then put the weights where they ship"
 	@echo "make calibrate   fit confidence for the shipped models;  make quality   measure them, write docs/quality.md"
+	@echo "make bench       measure speed, beside others, and write docs/benchmarks.md"
 	@echo "                 DATA= is the folder of training/README.md, RUNS= keeps what a stopped run goes on from"
 	@echo "PORT= and LIBRARY= change where make serve listens and keeps its articles."
 
@@ -75,8 +76,11 @@ READER := $(TRAIN_PYTHON) -m training.train_reader --data "$(DATA)/train" --dev 
 train-reader: data
 	for seed in $(SEEDS); do $(READER) --out "$(RUNS)/reader-$$seed" --seed $$seed || exit 1; done
 	$(TRAIN_PYTHON) -m training.average $(SEEDS:%="$(RUNS)/reader-%") --out "$(RUNS)/reader-mean"
-	$(READER) --out "$(RUNS)/reader" --config training/reader-taught.toml --start "$(RUNS)/reader-mean/model" \
+	$(READER) --out "$(RUNS)/reader-taught" --config training/reader-taught.toml --start "$(RUNS)/reader-mean/model" \
 		--teachers $(SEEDS:%="$(RUNS)/reader-%/model")
+	$(READER) --out "$(RUNS)/reader-last" --config training/reader-last.toml --start "$(RUNS)/reader-taught/model" \
+		--teachers $(SEEDS:%="$(RUNS)/reader-%/model")
+	$(TRAIN_PYTHON) -m training.average "$(RUNS)/reader-taught" "$(RUNS)/reader-last" --out "$(RUNS)/reader"
 	$(TRAIN_PYTHON) -m training.export reader "$(RUNS)/reader" --name citespan-reader-4
 
 train-retriever: data
@@ -88,6 +92,14 @@ calibrate: install data
 
 quality: install data
 	$(BIN)/python -m benchmarks.quality --data "$(DATA)/eval" --work "$(RUNS)/development"
+
+# The peers want an environment of their own: what they need would decide what we may.
+PEERS := $(RUNS)/peers
+bench: install data
+	test -x "$(PEERS)/bin/python" || "$(PYTHON)" -m venv "$(PEERS)"
+	"$(PEERS)/bin/python" -m pip install -q -c constraints.txt torch
+	"$(PEERS)/bin/python" -m pip install -q -c constraints.txt -r benchmarks/peers.txt -e .
+	$(BIN)/python -m benchmarks.report --data "$(DATA)/eval" --work "$(RUNS)/development" --peers "$(abspath $(PEERS))/bin/python"
 
 browser:
 	@if [ -z "$(CHROMIUM)" ]; then \

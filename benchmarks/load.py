@@ -146,7 +146,7 @@ def main() -> None:
             peak = resident(server.pid)
         finally:
             server.terminate()
-    show("load", rows, {"ready_seconds": round(start, 1), "peak_mib": peak}, options.json)
+    show(rows, {"ready_seconds": round(start, 1), "peak_mib": peak}, options.json)
 
 
 def _ready(url: str) -> bool:

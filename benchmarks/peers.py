@@ -214,7 +214,7 @@ def main() -> None:
         run(contestants, examples)
     rows = figures(contestants, base)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    show("systems", rows, {"peak_mib_of_all_together": peak}, options.json)
+    show(rows, {"peak_mib_of_all_together": peak}, options.json)
 
 
 def _text(qa: QuestionAnswering, question: str) -> str:

@@ -113,7 +113,7 @@ def main() -> None:
     for count in options.sizes:
         with tempfile.TemporaryDirectory(dir=options.work) as folder:
             rows.append(measure(real, count, queries, Path(folder)))
-    show("scale", rows, {}, options.json)
+    show(rows, {}, options.json)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import random
+import time
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -48,7 +49,7 @@ def paragraphs(data: Path, work: Path, encoder: SentenceEncoder) -> tuple[list[s
     return texts, np.load(kept)
 
 
-def show(name: str, rows: Sequence[Mapping[str, Any]], more: Mapping[str, Any], path: Path | None) -> None:
+def show(rows: Sequence[Mapping[str, Any]], more: Mapping[str, Any], path: Path | None) -> None:
     """Print the machine, a table of figures and what else there is to say; write it all to a file if one is given."""
     table = Table(*rows[0])
     for row in rows:
@@ -59,7 +60,36 @@ def show(name: str, rows: Sequence[Mapping[str, Any]], more: Mapping[str, Any], 
     for what, value in more.items():
         console.print(f"{what}: {value}")
     if path is not None:
-        path.write_text(json.dumps({"machine": describe(), **more, name: rows}, indent=1) + "\n", encoding="utf-8")
+        path.write_text(json.dumps({"machine": describe(), **more, "rows": rows}, indent=1) + "\n", encoding="utf-8")
+
+
+def rate() -> float:
+    """Return this machine's floating-point operations a second in matrix products of the networks' own sizes.
+
+    By whichever of the two runtimes is faster at them, in the precision that is chosen on this machine.
+    """
+    import torch
+
+    from index.inference import BATCH_TOKENS
+
+    kinds = [torch.float32] + ([torch.bfloat16] if {"avx512_bf16", "amx_bf16"} & set(_flags()) else [])
+    best = 0.0
+    for kind in kinds:
+        left, right = torch.randn(BATCH_TOKENS, 384).to(kind), torch.randn(384, 1536).to(kind)
+        for _ in range(5):
+            left @ right
+        for _ in range(5):
+            begun = time.perf_counter()
+            for _ in range(20):
+                left @ right
+            best = max(best, 20 * 2 * BATCH_TOKENS * 384 * 1536 / (time.perf_counter() - begun))
+    return best
+
+
+def _flags() -> list[str]:
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    return next((line.partition(":")[2].split() for line in lines if line.startswith("flags")), [])
 
 
 def describe() -> str:

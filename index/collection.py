@@ -91,7 +91,7 @@ class Collection:
         articles: Iterable[Article],
         *,
         progress: Callable[[Progress], None] | None = None,
-        batch: int = 32,
+        batch: int = 128,
     ) -> Iterator[Added]:
         """Add articles, or replace those with the same ids; an article already there as it is stays.
 

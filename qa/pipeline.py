@@ -4,7 +4,7 @@ question → candidates (index) → spans (reader, decoding) → answers (mergin
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +14,6 @@ from index import (
     DEFAULT_COLLECTION,
     Added,
     Article,
-    ArticleInfo,
     Candidate,
     Failure,
     Filters,
@@ -22,7 +21,6 @@ from index import (
     Library,
     Machine,
     ModelCard,
-    Passage,
     QueryError,
     SentenceEncoder,
     open_source,
@@ -31,8 +29,8 @@ from qa import calibration
 from qa.decoding import N_BEST, ScoredSpan, decode
 from qa.lists import LIST_N_BEST, asks_for_several, items
 from qa.merging import Group, best_members, distinct, evidence, lead, support
+from qa.plan import Part, Plan, given
 from qa.reader import Reader
-from qa.stopping import next_to_read
 from qa.types import Answer, RankedAnswer, Reason, Span, Timings
 
 MAX_QUESTION_CHARACTERS = 1_000
@@ -192,6 +190,7 @@ class QuestionAnswering:
             passages=passages,
             filters=filters,
             min_confidence=min_confidence,
+            improving=False,
         )
         return [step for step in steps if isinstance(step, Answer)][-1]
 
@@ -205,6 +204,7 @@ class QuestionAnswering:
         filters: Filters | None = None,
         min_confidence: float = 0.0,
         check: Callable[[], None] = lambda: None,
+        improving: bool = True,
     ) -> Iterator[Retrieved | Improved | Answer]:
         """Answer a question step by step: ask() for those who want to see it coming or to stop it.
 
@@ -216,6 +216,7 @@ class QuestionAnswering:
             filters: which articles may be searched.
             min_confidence: answers below it are left out.
             check: called before each few passages that are read; what it raises ends the work.
+            improving: whether Improved is wanted.
 
         Yields:
             Retrieved once; Improved each time the best answer changes while candidates are read,
@@ -231,7 +232,7 @@ class QuestionAnswering:
         clock.lap("retrieve")
         yield Retrieved(candidates)
 
-        for step in self._read_on(question, candidates, limit, min_confidence, clock, check):
+        for step in self._read_on(question, candidates, limit, min_confidence, clock, check, improving):
             if isinstance(step, Answer) and not candidates and not searched.info().articles:
                 step = replace(step, reason="empty_collection")
             yield step
@@ -251,7 +252,7 @@ class QuestionAnswering:
             QueryError: one of the arguments is out of range.
         """
         question = _checked(question, limit, 1, min_confidence)
-        steps = self._read_on(question, tuple(candidates), limit, min_confidence, _Clock(), lambda: None)
+        steps = self._read_on(question, tuple(candidates), limit, min_confidence, _Clock(), lambda: None, False)
         return [step for step in steps if isinstance(step, Answer)][-1]
 
     def _read_on(
@@ -262,35 +263,36 @@ class QuestionAnswering:
         min_confidence: float,
         clock: "_Clock",
         check: Callable[[], None],
+        improving: bool,
     ) -> Iterator[Improved | Answer]:
         floor = max(self.threshold, min_confidence)
         spans: list[Span] = []
         answers: tuple[RankedAnswer, ...] = ()
-        unread = candidates
-        while unread:
+        plan = Plan(question, candidates, None if self.thorough else self.calibration)
+        while not plan.done:
             check()
-            some, unread = next_to_read(spans, unread, None if self.thorough else self.calibration)
-            if not some:
-                break
-            spans += self.read(question, some)
-            before, answers = answers, self._rank(question, spans, limit, min_confidence)
+            spans += self.read(question, plan.next(spans))
             clock.lap("read")
-            if unread and answers and (not before or before[0].text != answers[0].text):
+            if plan.done or not improving:
+                continue
+            before, answers = answers, self._rank(question, spans, limit, min_confidence)
+            if answers and (not before or before[0].text != answers[0].text):
                 reason = self._reason(answers, floor, candidates)
                 yield Improved(self._answer(question, answers, reason, candidates, clock.timings()))
+        answers = self._rank(question, spans, limit, min_confidence)
         reason = self._reason(answers, floor, candidates)
         clock.lap("read")
         yield self._answer(question, answers, reason, candidates, clock.timings())
 
-    def read(self, question: str, candidates: Iterable[Candidate]) -> list[Span]:
-        """Return the reader's best spans in some candidates, unranked."""
-        chosen = list(candidates)
+    def read(self, question: str, parts: Sequence[Part]) -> list[Span]:
+        """Return the reader's best spans in parts of some candidates, unranked."""
         n_best = LIST_N_BEST if asks_for_several(question) else N_BEST
-        windows = self.reader.read(question, [candidate.passage.text for candidate in chosen])
+        windows = self.reader.read(question, [part.text for part in parts])
         return [
-            Span(candidate, found.start, found.end, candidate.passage.text[found.start : found.end], found.score)
-            for candidate, scored in zip(chosen, windows, strict=True)
-            for found in decode(candidate.passage.text, scored, n_best=n_best)
+            Span(part.candidate, part.start + found.start, part.start + found.end, text, found.score)
+            for part, scored in zip(parts, windows, strict=True)
+            for found in decode(part.text, scored, n_best=n_best)
+            for text in [part.text[found.start : found.end]]
         ]
 
     def read_text(self, question: str, text: str) -> ScoredSpan | None:
@@ -347,12 +349,6 @@ class QuestionAnswering:
 _RELEVANT = 0.2
 # Guesses less likely than this are noise and not shown.
 _NOISE = 0.01
-
-
-def given(text: str) -> Candidate:
-    """Return a text that no library holds as a candidate, for read()."""
-    passage = Passage("", 0, 0, len(text), text)
-    return Candidate(passage, ArticleInfo("", "", None, None, None, (), ""), 0.0, 0.0, None, None)
 
 
 def _ranked(question: str, group: Group, confidence: float) -> RankedAnswer:

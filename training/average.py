@@ -31,6 +31,8 @@ def average(models: Sequence[Path], out: Path) -> None:
     if not parts:
         raise SystemExit(f"{models[0]} holds no weights")
     for part in parts:
+        if all((model / part.name).read_bytes() == part.read_bytes() for model in models):
+            continue  # the word embeddings, which must stay the file that others share
         several = [load_file(model / part.name) for model in models]
         mean = {
             name: torch.stack([one[name].float() for one in several]).mean(0).to(tensor.dtype).contiguous()

@@ -14,7 +14,7 @@ from rich.progress import track
 from qa import QuestionAnswering
 from qa.merging import best_members
 from qa.metrics import span_counts, span_figures
-from qa.pipeline import given
+from qa.plan import given
 from training.leaks import Known
 from training.lines import read_lines
 from training.reading_data import examples

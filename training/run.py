@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import time
+import tomllib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,6 +26,13 @@ def base_folder() -> Path:
     if spec is None or spec.origin is None:
         raise SystemExit("the base encoder is missing: pip install -e '.[train]'")
     return Path(spec.origin).parent / "model"
+
+
+def recipe(path: Path) -> dict[str, Any]:
+    """Return a recipe's settings: what it says, and of the one it is like all else."""
+    config = tomllib.loads(path.read_text(encoding="utf-8"))
+    like = config.pop("like", None)
+    return {**recipe(path.with_name(like)), **config} if like else config
 
 
 def weights_of(folder: Path) -> list[str]:

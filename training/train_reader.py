@@ -12,7 +12,6 @@ entropy with the mean of their probabilities (Hinton et al. 2015, arXiv:1503.025
 import argparse
 import random
 import shutil
-import tomllib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,6 +29,7 @@ from training.run import (
     blend,
     choose_device,
     groups,
+    recipe,
     save_weights,
     weights_of,
 )
@@ -201,7 +201,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--teachers", type=Path, nargs="*", default=[], help="models to learn from as well")
     parser.add_argument("--only-prepare", action="store_true", help="write the run's examples and stop")
     options = parser.parse_args(arguments)
-    config = tomllib.loads(options.config.read_text())
+    config = recipe(options.config)
     tokens = config.pop("tokens")
     tokens = options.tokens or tokens
     config["seed"] = config["seed"] if options.seed is None else options.seed

@@ -13,7 +13,6 @@ import json
 import os
 import random
 import shutil
-import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,18 @@ import torch
 from transformers import AutoModel, AutoTokenizer
 
 from training.retrieval_data import Asked, batches, conflicts
-from training.run import Trainer, ahead, base_folder, begin, blend, choose_device, groups, save_weights, weights_of
+from training.run import (
+    Trainer,
+    ahead,
+    base_folder,
+    begin,
+    blend,
+    choose_device,
+    groups,
+    recipe,
+    save_weights,
+    weights_of,
+)
 
 RECALL_AT = (1, 5, 20)
 # Texts that are encoded together.
@@ -233,7 +243,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--tokens", type=float, help="length of the run; else the recipe's")
     parser.add_argument("--only-prepare", action="store_true", help="write the run's passages and stop")
     options = parser.parse_args(arguments)
-    config = tomllib.loads(options.config.read_text())
+    config = recipe(options.config)
     tokens = config.pop("tokens")
     tokens = options.tokens or tokens
     start = options.start or base_folder()

@@ -5,8 +5,11 @@ and neither torch nor transformers is imported.  Tokens are turned into embeddin
 graph would hold the word embeddings, half of all parameters, once more and in twice the size.
 """
 
+import json
 import sys
 import threading
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +19,7 @@ from tokenizers import Tokenizer
 from index.errors import ModelError
 from index.models import LocalModel, Machine
 
+_KINDS: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2")}
 _PRECISIONS = {"float32": "f32", "bfloat16": "bf16"}
 # One batch at a time, of whichever network: each takes all threads there are.
 _TURN = threading.Lock()
@@ -125,20 +129,36 @@ def _tokenizer(model: LocalModel) -> Tokenizer:
 
 
 def _weights(model: LocalModel) -> dict[str, npt.NDArray[Any]]:
-    """All floating-point tensors of a folder, by the names that BERT's have today."""
-    from safetensors import safe_open
+    """All floating-point tensors of a folder, by the names that BERT's have today.
 
+    They stay in their files, mapped: of the word embeddings only the pages of words that came up are in memory.
+    """
     found = {}
     for path in sorted(model.folder.glob("*.safetensors")):
-        with safe_open(path, "np") as file:
-            for name in file.keys():  # noqa: SIM118 - safe_open is no mapping
-                kind = file.get_slice(name).get_dtype()
-                if kind in ("F32", "F16"):
+        try:
+            for name, kind, tensor in _tensors(path):
+                if tensor is not None:
                     short = name.removeprefix("bert.").replace(".gamma", ".weight").replace(".beta", ".bias")
-                    found[short] = file.get_tensor(name)
+                    found[short] = tensor
                 elif not kind.startswith(("I", "U")):  # counters, such as position_ids
                     raise ModelError(f"its weights are {kind}")
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ModelError(f"{path.name} cannot be read: {error}") from error
     return found
+
+
+def _tensors(path: Path) -> Iterator[tuple[str, str, npt.NDArray[Any] | None]]:
+    """Name, type and numbers of each tensor of a safetensors file; numbers only of the types in _KINDS.
+
+    The format: 8 bytes that say how long the header is, the header as JSON, then the numbers.
+    """
+    whole = np.memmap(path, np.uint8, "r")
+    begin = 8 + int.from_bytes(whole[:8].tobytes(), "little")
+    for name, facts in json.loads(whole[8:begin].tobytes()).items():
+        if name != "__metadata__":
+            kind, (low, high) = facts["dtype"], facts["data_offsets"]
+            numbers = whole[begin + low : begin + high]
+            yield name, kind, numbers.view(_KINDS[kind]).reshape(facts["shape"]) if kind in _KINDS else None
 
 
 def _graph(weights: dict[str, npt.NDArray[Any]], facts: dict[str, Any], head: str | None) -> Any:

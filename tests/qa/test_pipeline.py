@@ -1,15 +1,17 @@
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index import Article, CollectionNotFound, Filters, QueryError
+from index import Article, CollectionNotFound, Filters, QueryError, sentence_spans
 from qa import Answer, Improved, QuestionAnswering, Retrieved, Span
 from qa.calibration import shipped
-from qa.pipeline import given as given_text
+from qa.cropping import PART, Cropper
+from qa.plan import CHUNK, Plan
+from qa.plan import given as given_text
 from qa.reader import Reader, Window
-from qa.stopping import CHUNK
 from training.calibrate import stopped
 
 QUESTIONS = [
@@ -123,9 +125,35 @@ def test_reading_stops_once_no_better_answer_can_come(qa: QuestionAnswering) -> 
         texts = [candidate.passage.text for candidate in answer.candidates]
         assert len(texts) == passages and answer.text is not None
         # What has the answer's words is read too: it may support it.
-        read = [text for place, text in enumerate(texts) if whole or place < CHUNK or answer.text in text]
-        assert own.reader.passages == read  # type: ignore[attr-defined]
-        assert len(read) == passages or not whole
+        expected = [text for place, text in enumerate(texts) if whole or place < CHUNK or answer.text in text]
+        read = own.reader.passages  # type: ignore[attr-defined]
+        assert len(read) == len(expected) and (len(read) == passages or not whole)
+        assert all(part in text for part, text in zip(read, expected, strict=True))
+        assert not own.thorough or read == texts
+
+
+def test_the_best_are_read_whole_and_of_the_rest_what_speaks_of_the_question() -> None:
+    filler = "The weather of that week was dull and the roads were wet. " * 12
+    texts = [f"{filler}The bridge of Tarn was designed by {name} Lowe. {filler}" for name in ("Ann", "Bob", "Cy", "Di")]
+    candidates = [given_text(text).candidate for text in texts]
+    numbers = replace(shipped(), reach=1e6)
+    plan = Plan("Who designed the bridge?", candidates, numbers)
+    parts = plan.everything()
+    assert plan.done and [part.candidate for part in parts] == candidates
+    assert [part.text == text for part, text in zip(parts, texts, strict=True)] == [True, True, False, False]
+    for part, name in zip(parts[2:], ("Cy", "Di"), strict=True):
+        assert f"designed by {name} Lowe." in part.text and len(part.text) <= PART
+    # Several things may be anywhere, and thorough is thorough.
+    for question, own in (("Which people designed the bridge?", numbers), ("Who designed the bridge?", None)):
+        assert [part.text for part in Plan(question, candidates, own).everything()] == texts
+
+
+@given(st.text("ab .\n", max_size=1_500), st.text("ab ", max_size=20), st.text("ab ", max_size=20))
+def test_a_part_is_a_stretch_of_sentences(text: str, question: str, also: str) -> None:
+    start, end = Cropper(question, [text, "a b"]).part(text, also)
+    assert 0 <= start <= end <= len(text)
+    if (start, end) != (0, len(text)):
+        assert {start, end} <= {edge for span in sentence_spans(text) for edge in span}
 
 
 def test_stopping_early_keeps_the_answers_and_what_supports_them(qa: QuestionAnswering) -> None:
@@ -144,8 +172,11 @@ def test_calibration_reads_what_asking_reads(qa: QuestionAnswering, reach: float
     for question, _ in QUESTIONS[:6]:
         own.reader.passages.clear()  # type: ignore[attr-defined]
         candidates = own.ask(question).candidates
-        row = stopped({"read": candidates, "spans": qa.read(question, candidates)}, own.calibration)
-        assert [candidate.passage.text for candidate in row["read"]] == own.reader.passages  # type: ignore[attr-defined]
+        spans = qa.read(question, Plan(question, candidates, own.calibration).everything())
+        row = stopped({"question": question, "read": candidates, "spans": spans}, own.calibration)
+        read = own.reader.passages  # type: ignore[attr-defined]
+        assert len(row["read"]) == len(read)
+        assert all(text in candidate.passage.text for candidate, text in zip(row["read"], read, strict=True))
 
 
 @given(
@@ -154,10 +185,22 @@ def test_calibration_reads_what_asking_reads(qa: QuestionAnswering, reach: float
 )
 def test_what_is_settled_cannot_be_beaten_within_reach(best: float, unread: list[tuple[float, float, float]]) -> None:
     numbers = replace(shipped(), reach=20.0)
-    candidates = [replace(given_text("One."), similarity=cosine, score=score) for cosine, score, _ in unread]
+    candidates = [replace(given_text("One.").candidate, similarity=cosine, score=score) for cosine, score, _ in unread]
     if numbers.settled(best, candidates):
         for candidate, (_, _, read) in zip(candidates, unread, strict=True):
             assert numbers.span_value(Span(candidate, 0, 3, "One", read)) <= best + 1e-9
+
+
+def test_an_answer_does_not_depend_on_what_is_asked_beside_it(qa: QuestionAnswering) -> None:
+    asked = [question for question, _ in QUESTIONS] + UNANSWERABLE
+    alone = [qa.ask(question) for question in asked]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(qa.ask, asked * 3))
+    for place, answer in enumerate(together):
+        one = alone[place % len(asked)]
+        assert (answer.text, answer.reason) == (one.text, one.reason)
+        for first, second in zip(one.answers[:1], answer.answers[:1], strict=True):
+            assert second.confidence == pytest.approx(first.confidence, abs=0.02)
 
 
 def test_copies_do_not_raise_confidence_and_count_once(qa: QuestionAnswering) -> None:
