@@ -9,16 +9,19 @@ milliseconds on this one.
 
 import importlib.util
 import resource
+import shutil
 import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from rich.console import Console
 from rich.progress import track
+from safetensors.torch import load_file, save_file
 
 from benchmarks.shared import arguments, paragraphs, questions, show
 from index import Machine, SentenceEncoder
@@ -42,12 +45,14 @@ class Contestant:
         ask: question → answer, empty for none.
         seconds: of each question.
         right: F1 of each answer.
+        failed: questions at which it broke; they count as answered wrong.
     """
 
     name: str
     ask: Ask
     seconds: list[float] = field(default_factory=list)
     right: list[float] = field(default_factory=list)
+    failed: int = 0
 
 
 def plain(texts: Sequence[str], vectors: np.ndarray, encoder: str, reader: str) -> Ask:
@@ -145,6 +150,17 @@ def haystack(texts: Sequence[str], vectors: np.ndarray, encoder: str, reader: st
     return ask
 
 
+def widened(folder: str, work: Path) -> str:
+    """Return a copy of a model with its weights in float32: peers would run half precision as it is, slowly."""
+    source = Path(folder)
+    copy = work / f"float32-{source.name}"
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(source, copy)
+    for part in copy.glob("*.safetensors"):
+        save_file({name: tensor.float() for name, tensor in load_file(part).items()}, part, metadata={"format": "pt"})
+    return str(copy)
+
+
 def run(contestants: Sequence[Contestant], examples: Sequence[Example]) -> None:
     """Ask every contestant every question, block by block in turns; each block's first contestant is another."""
     for contestant in contestants:
@@ -156,7 +172,11 @@ def run(contestants: Sequence[Contestant], examples: Sequence[Example]) -> None:
             contestant = contestants[(number + place) % len(contestants)]
             for example in block:
                 begun = time.perf_counter()
-                answer = contestant.ask(example.question)
+                try:
+                    answer = contestant.ask(example.question)
+                except Exception:  # whatever a peer may raise
+                    answer = ""
+                    contestant.failed += 1
                 contestant.seconds.append(time.perf_counter() - begun)
                 contestant.right.append(f1(answer, example.references))
 
@@ -175,6 +195,7 @@ def figures(contestants: Sequence[Contestant], base: Contestant) -> list[dict[st
             "p95_ms": round(1000 * p95(one.seconds), 1),
             "faster_median": round(statistics.median(base.seconds) / statistics.median(one.seconds), 2),
             "faster_p95": round(p95(base.seconds) / p95(one.seconds), 2),
+            "failed": one.failed,
             "f1": round(100 * statistics.fmean(one.right), 1),
         }
         for one in contestants
@@ -190,7 +211,7 @@ def main() -> None:
     library(options.data, options.work / "library")
     examples = questions(options.data, SEED)[-options.questions :]
     own = SentenceEncoder()
-    encoder, reader = own.card.path, Reader().card.path
+    encoder, reader = (widened(path, options.work) for path in (own.card.path, Reader().card.path))
     texts, vectors = paragraphs(options.data, options.work, own)
     console = Console()
     with QuestionAnswering.open(options.work / "library", read_only=True) as qa:
@@ -209,8 +230,11 @@ def main() -> None:
         for name, make in makers.items():
             if importlib.util.find_spec(name) is None:
                 console.print(f"{name} is not installed: left out")
-            else:
+                continue
+            try:
                 contestants.append(Contestant(name, make()))
+            except ImportError as error:
+                console.print(f"{name} does not start and is left out: {error}")
         run(contestants, examples)
     rows = figures(contestants, base)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024

@@ -171,7 +171,8 @@ def save(model: Any, tokenizer: Any, folder: Path) -> None:
     model.config.architectures = [type(model).__name__]
     model.config.save_pretrained(folder)
     save_weights(model, folder)
-    # Or it would ship with how the base cut and padded.
+    # Or it would ship with how the base cut and padded, and other programs would cut nothing or too early.
+    tokenizer.model_max_length = model.config.max_position_embeddings
     tokenizer.backend_tokenizer.no_truncation()
     tokenizer.backend_tokenizer.no_padding()
     tokenizer.save_pretrained(folder)
