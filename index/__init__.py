@@ -25,6 +25,7 @@ from index.errors import (
 )
 from index.fields import MAX_ARTICLE_CHARACTERS, check_collection_name
 from index.inference import Batcher, open_spans
+from index.lexical import words as query_words
 from index.library import DEFAULT_COLLECTION, Library
 from index.models import LocalModel, Machine, ModelCard
 from index.passages import sentence_around, sentence_spans, split_passages
@@ -93,6 +94,7 @@ __all__ = [
     "metadata_from_text",
     "open_source",
     "open_spans",
+    "query_words",
     "read_html",
     "read_text",
     "sentence_around",

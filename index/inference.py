@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 # One forward pass holds at most so many tokens, padding included: more is no faster on a processor and only costs
 # memory.
-BATCH_TOKENS = 2_048
+BATCH_TOKENS = 1_024
 # A sequence joins a batch only if it is at least this share as long as the longest in it.
 LIKE_LENGTH = 0.8
 

@@ -18,6 +18,8 @@ FILE = Path(__file__).parent / "weights" / "calibration.json"
 MARGIN_CAP = 8.0
 # From this cosine on a passage is about the question's subject; a higher one says little more.
 RELEVANT = 0.4
+# Nor does a passage that has more than this share of the question's words.
+COVERED = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class Calibration:
         value: its weight of a span's value.
         margin: its weight of the lead over the next different answer, not negative.
         relevance: its weight of the best cosine between the question and a passage, up to RELEVANT.
+        coverage: its weight of the share of the question's words that the answer's passage has, up to COVERED.
         threshold: an answer below this confidence is not given.
         medium: from here on confidence is ``medium``.
         high: from here on it is ``high``.
@@ -51,6 +54,7 @@ class Calibration:
     value: float
     margin: float
     relevance: float
+    coverage: float
     threshold: float
     medium: float
     high: float
@@ -80,7 +84,7 @@ class Calibration:
     def _found(self, candidate: Candidate) -> float:
         return self.similarity * candidate.similarity + self.retrieval * candidate.score
 
-    def confidence(self, value: float, margin: float, relevance: float) -> float:
+    def confidence(self, value: float, margin: float, relevance: float, coverage: float) -> float:
         """Return the estimated probability that an answer is right, 0..1.
 
         It grows with value and margin, so answers ranked by value are ranked by confidence too.
@@ -91,10 +95,12 @@ class Calibration:
                 first.  Copies of the same answer, and parts of it, are not different.
             relevance: the best cosine between the question and a passage read: where nothing is
                 about the question, a good-looking span is chance.
+            coverage: the share of the question's words that the answer's passage has, see qa.wording.
         """
         capped = max(-MARGIN_CAP, min(MARGIN_CAP, margin))
-        known = min(RELEVANT, relevance)
-        logit = self.intercept + self.value * value + self.margin * capped + self.relevance * known
+        known, covered = min(RELEVANT, relevance), min(COVERED, coverage)
+        logit = self.intercept + self.value * value + self.margin * capped
+        logit += self.relevance * known + self.coverage * covered
         return self.ceiling / (1.0 + math.exp(-max(-30.0, min(30.0, logit))))
 
     def level(self, confidence: float) -> Level:

@@ -4,11 +4,11 @@ Reading a part costs its share of the time, and what was left out cannot mislead
 """
 
 import math
-import re
 from collections import Counter
 from collections.abc import Iterable
 
 from index import sentence_spans
+from qa.wording import beginnings
 
 # So many candidates are read whole, the best ones.  Of 600 development questions F1 was 77.4 with all ten read whole,
 # and with parts of PART characters 77.2, 77.9, 78.1 and 77.7 after one, two, three and four whole ones.
@@ -16,10 +16,6 @@ WHOLE = 2
 # Characters of a part; a passage hardly longer is read whole.
 PART = 350
 SLACK = 1.25
-
-_WORD = re.compile(r"\w+")
-# Words are told apart by their beginnings, so that "recognise" meets "recognised".
-_BEGINNING = 6
 
 
 class Cropper:
@@ -33,8 +29,8 @@ class Cropper:
     """
 
     def __init__(self, question: str, texts: Iterable[str]) -> None:
-        self._question = _beginnings(question)
-        held = [_beginnings(text) for text in texts]
+        self._question = beginnings(question)
+        held = [beginnings(text) for text in texts]
         self._count = len(held)
         self._having = Counter(word for words in held for word in words)
 
@@ -48,9 +44,9 @@ class Cropper:
         if len(text) <= SLACK * PART:
             return 0, len(text)
         sentences = sentence_spans(text)
-        words = self._question | _beginnings(also)
+        words = self._question | beginnings(also)
         worth = {word: math.log((self._count + 1) / (self._having[word] + 0.5)) for word in words}
-        held = [_beginnings(text[start:end]) & words for start, end in sentences]
+        held = [beginnings(text[start:end]) & words for start, end in sentences]
         best = (-1.0, 0, 0, len(text))
         for first, (start, _) in enumerate(sentences):
             having: set[str] = set()
@@ -62,7 +58,3 @@ class Cropper:
                 # Of parts that have the same words the longest: it tells more.
                 best = max(best, (sum(worth[word] for word in having), end - start, start, end))
         return best[2], best[3]
-
-
-def _beginnings(text: str) -> set[str]:
-    return {word[:_BEGINNING] for word in _WORD.findall(text.lower())}

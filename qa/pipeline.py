@@ -32,6 +32,7 @@ from qa.merging import Group, best_members, distinct, evidence, lead, support
 from qa.plan import Part, Plan, given
 from qa.reader import Reader
 from qa.types import Answer, RankedAnswer, Reason, Span, Timings
+from qa.wording import coverage
 
 MAX_QUESTION_CHARACTERS = 1_000
 MAX_LIMIT = 20
@@ -312,9 +313,12 @@ class QuestionAnswering:
         groups = distinct(question, spans, self.calibration)
         relevance = max((span.candidate.similarity for span in spans), default=0.0)
         ranked = []
+        covered = 1.0
         for place, group in enumerate(groups[:limit]):
             margin = group.value - groups[0].value if place else lead(groups)
-            confidence = self.calibration.confidence(group.value, margin, relevance)
+            # Never more than an answer before it: they are ranked by value alone.
+            covered = min(covered, coverage(question, group.best.candidate.passage.text))
+            confidence = self.calibration.confidence(group.value, margin, relevance, covered)
             if confidence >= max(min_confidence, _NOISE):
                 ranked.append(_ranked(question, group, confidence))
         return tuple(ranked)

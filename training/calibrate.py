@@ -27,13 +27,14 @@ from sklearn.metrics import log_loss, roc_auc_score
 
 from index import ArticleInfo, Candidate, Filters, Passage, leave_out
 from qa import Example, QuestionAnswering, Span, load_examples
-from qa.calibration import FILE, MARGIN_CAP, RELEVANT, Calibration, shipped
+from qa.calibration import COVERED, FILE, MARGIN_CAP, RELEVANT, Calibration, shipped
 from qa.evaluation import OUTCOMES, RIGHT_F1
 from qa.homes import all_articles, digest
 from qa.merging import distinct, lead
 from qa.metrics import calibration_error, f1, risk_coverage_area
 from qa.outcomes import gather
 from qa.plan import Plan
+from qa.wording import coverage
 from training.development import SQUAD, UNANSWERABLE, library
 from training.list_gap import choose, unread
 from training.run import recipe
@@ -51,6 +52,8 @@ MEDIUM, HIGH = 0.65, 0.85
 WRONG_COST = 1.0
 # Points of F1 that stopping early may cost on the questions that fit it.
 LOST = 0.1
+# Points of F1 by which what retrieval adds may fall behind the best, for a better likelihood.
+WITHIN = 0.3
 # What a word costs a span: of 800 answerable rows F1 is 70.7 and exact match 59.9 without, 71.3 and 61.8
 # with this, 70.8 and 61.3 with three times as much; spans of over 12 words fall from 5.1 % to 0.5 %.
 LENGTH = 0.05
@@ -60,6 +63,8 @@ RETRIEVALS = (4.0, 6.0, 8.0, 10.0, 12.0)
 # Of each hundred questions, how many are asked so.
 WEIGHTS = {"all": 64, "all but own": 8, "own": 12, "own but gold": 6, "other": 10}
 KINDS = tuple(WEIGHTS)
+# Where top() says how good the answer is, after what confidence is fitted on.
+GOOD = 4
 ANSWERABLE = ("all", "own")
 
 
@@ -173,15 +178,16 @@ def stopped(row: dict[str, Any], numbers: Calibration) -> dict[str, Any]:
     return {**row, "read": read, "spans": spans}
 
 
-def top(row: dict[str, Any], numbers: Calibration) -> tuple[float, float, float, float]:
-    """Return value, margin and relevance of the best answer and its F1 (0 where the answer was left out)."""
+def top(row: dict[str, Any], numbers: Calibration) -> tuple[float, float, float, float, float]:
+    """Return value, margin, relevance and coverage of the best answer and its F1 (0 where the answer was left out)."""
     groups = distinct(row["question"], row["spans"], numbers)
     if not groups:
-        return -20.0, 0.0, 0.0, 0.0
+        return -20.0, 0.0, 0.0, 0.0, 0.0
     margin = lead(groups)
     good = f1(groups[0].best.text, row["answers"]) if row["kind"] in ANSWERABLE else 0.0
     relevance = max(span.candidate.similarity for span in row["spans"])
-    return groups[0].value, min(margin, MARGIN_CAP), min(relevance, RELEVANT), good
+    covered = min(coverage(row["question"], groups[0].best.candidate.passage.text), COVERED)
+    return groups[0].value, min(margin, MARGIN_CAP), min(relevance, RELEVANT), covered, good
 
 
 def fit(rows: list[dict[str, Any]], more: list[dict[str, Any]], start: Calibration) -> Calibration:
@@ -189,26 +195,26 @@ def fit(rows: list[dict[str, Any]], more: list[dict[str, Any]], start: Calibrati
 
     A grid over what retrieval adds to a span's value; at each point a logistic below a ceiling is fitted (with a
     ceiling of 1 calibration error was 0.038, with a fitted one 0.024, by halves of 600 questions), and the point
-    with the best likelihood is taken among those whose best answers are within one point of F1 of the best,
-    which is well inside the noise.  Ranking and confidence come from one number that way.
+    with the best likelihood is taken among those whose best answers are within WITHIN points of F1 of the best.
+    Ranking and confidence come from one number that way.
 
     Args:
         rows: of the questions that fit it.
-        more: of more questions asked of all paragraphs, which help to say when reading may stop.
+        more: of more questions asked of all paragraphs: they help to choose what retrieval adds, when reading stops.
         start: what is not fitted here.
     """
+    whole = [row for row in [*rows, *more] if row["kind"] == "all"]
     tried = []
     for similarity, retrieval in itertools.product(SIMILARITIES, RETRIEVALS):
         numbers = replace(start, length=LENGTH, similarity=similarity, retrieval=retrieval)
         table = np.array([top(row, numbers) for row in rows])
-        everything = np.array([row["kind"] == "all" for row in rows])
         weights = np.array([WEIGHTS[row["kind"]] for row in rows])
-        figure = 100 * float(table[everything, 3].mean())
+        figure = 100 * float(np.mean([top(row, numbers)[GOOD] for row in whole]))
         loss, fitted = below_ceiling(table, weights, numbers)
         tried.append((loss, figure, fitted))
         print(f"similarity {similarity:4.1f} retrieval {retrieval:4.1f}: F1 {figure:.2f} log loss {loss:.4f}")
     best = max(figure for _, figure, _ in tried)
-    chosen = enough([*rows, *more], min((one for one in tried if one[1] >= best - 1.0), key=lambda one: one[0])[2])
+    chosen = enough([*rows, *more], min((one for one in tried if one[1] >= best - WITHIN), key=lambda one: one[0])[2])
     # Confidence is that of the answers which are given, after reading as much as is read.
     read = [stopped(row, chosen) for row in rows]
     weights = np.array([WEIGHTS[row["kind"]] for row in rows])
@@ -222,12 +228,12 @@ def enough(rows: list[dict[str, Any]], numbers: Calibration) -> Calibration:
     """Return the numbers with the smallest reach that costs at most LOST points of F1 beside reading everything."""
     whole = [row for row in rows if row["kind"] == "all"]
     values = [numbers.reading_value(span.text, span.score) for row in whole for span in row["spans"]]
-    everything = float(np.mean([top(row, numbers)[3] for row in whole]))
+    everything = float(np.mean([top(row, numbers)[GOOD] for row in whole]))
     found = replace(numbers, reach=max(values))
-    for reach in np.arange(np.ceil(max(values)), -4.0, -1.0):
+    for reach in np.arange(min(np.ceil(max(values)), 16.0), 0.0, -1.0):
         tried = replace(numbers, reach=float(reach))
         read = [stopped(row, tried) for row in whole]
-        figure = float(np.mean([top(row, tried)[3] for row in read]))
+        figure = float(np.mean([top(row, tried)[GOOD] for row in read]))
         mean = np.mean([len(row["read"]) for row in read])
         print(f"reach {reach:5.1f}: F1 {100 * figure:.2f} of {100 * everything:.2f}, {mean:.1f} passages read")
         if 100 * (everything - figure) <= LOST:
@@ -236,14 +242,14 @@ def enough(rows: list[dict[str, Any]], numbers: Calibration) -> Calibration:
 
 
 def below_ceiling(table: np.ndarray, weights: np.ndarray, numbers: Calibration) -> tuple[float, Calibration]:
-    """Return the log loss and the numbers with the likeliest ceiling · logistic(value, margin, relevance).
+    """Return the log loss and the numbers with the likeliest ceiling · logistic(value, margin, relevance, coverage).
 
     Args:
-        table: (n, 4), what top() says of each row.
+        table: (n, 5), what top() says of each row.
         weights: (n,), of the rows.
         numbers: the other numbers.
     """
-    features, right = table[:, :3], table[:, 3] >= RIGHT_F1
+    features, right = table[:, :GOOD], table[:, GOOD] >= RIGHT_F1
     scale = features.std(axis=0) + 1e-9
 
     def loss(point: np.ndarray) -> float:
@@ -252,12 +258,11 @@ def below_ceiling(table: np.ndarray, weights: np.ndarray, numbers: Calibration) 
         # A trace of a penalty: halves of few questions may be told apart wholly.
         return float(log_loss(right, surety, sample_weight=weights)) + 1e-4 * float(np.square(slopes).sum())
 
-    found = minimize(
-        loss, [0.95, 0.0, 1.0, 1.0, 1.0], bounds=[(0.5, 0.999), (None, None), (0, None), (0, None), (0, None)]
-    )
+    found = minimize(loss, [0.95, 0.0, 1.0, 1.0, 1.0, 1.0], bounds=[(0.5, 0.999), (None, None), *[(0, None)] * 4])
     ceiling, intercept, *slopes = (float(number) for number in found.x)
-    value, margin, relevance = (float(slope / one) for slope, one in zip(slopes, scale, strict=True))
-    fitted = replace(numbers, ceiling=ceiling, intercept=intercept, value=value, margin=margin, relevance=relevance)
+    names = ("value", "margin", "relevance", "coverage")
+    weighed = {name: float(slope / one) for name, slope, one in zip(names, slopes, scale, strict=True)}
+    fitted = replace(numbers, ceiling=ceiling, intercept=intercept, **weighed)
     return float(found.fun), fitted
 
 
@@ -270,9 +275,9 @@ def report(halves: Sequence[tuple[list[dict[str, Any]], Calibration]]) -> dict[s
     weights = np.array([float(WEIGHTS[row["kind"]]) for row in rows])
     held = np.isin(kinds, ANSWERABLE)
     whole = kinds == "all"
-    right = table[:, 3] >= RIGHT_F1
+    right = table[:, GOOD] >= RIGHT_F1
     fitted_by = [fitted for half, fitted in halves for _ in half]
-    confidences = np.array([by.confidence(*row[:3]) for by, row in zip(fitted_by, table, strict=True)])
+    confidences = np.array([by.confidence(*row[:GOOD]) for by, row in zip(fitted_by, table, strict=True)])
     given = confidences >= numbers.threshold
     levels = {
         "low": (numbers.threshold, numbers.medium),
@@ -286,7 +291,7 @@ def report(halves: Sequence[tuple[list[dict[str, Any]], Calibration]]) -> dict[s
 
     return {
         "questions": len(rows) // len(KINDS),
-        "open_f1": round(100 * float(table[whole, 3].mean()), 2),
+        "open_f1": round(100 * float(table[whole, GOOD].mean()), 2),
         "ece": round(calibration_error(confidences, right, weights), 4),
         "ece_open": round(calibration_error(confidences[whole], right[whole]), 4),
         "aurc_open": round(risk_coverage_area(confidences[whole], right[whole]), 4),

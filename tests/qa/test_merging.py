@@ -94,11 +94,14 @@ def test_types_refuse_what_is_not_verbatim() -> None:
         RankedAnswer("Libya", 0.5, (good,), (), Support(1, 1))
 
 
-@given(st.floats(-50, 50), st.floats(-50, 50), st.floats(-1, 1), st.floats(0, 20), st.floats(0, 20), st.floats(0, 1))
-def test_confidence_is_a_probability_that_grows_with_value_margin_and_relevance(
-    value: float, margin: float, relevance: float, more: float, lead: float, nearer: float
+@given(
+    st.tuples(st.floats(-50, 50), st.floats(-50, 50), st.floats(-1, 1), st.floats(0, 1)),
+    st.tuples(st.floats(0, 20), st.floats(0, 20), st.floats(0, 1), st.floats(0, 1)),
+)
+def test_confidence_is_a_probability_that_grows_with_all_that_speaks_for_an_answer(
+    known: tuple[float, float, float, float], more: tuple[float, float, float, float]
 ) -> None:
-    numbers = dataclasses.replace(shipped(), intercept=-1, value=0.5, margin=0.2, relevance=3)
-    low = numbers.confidence(value, margin, relevance)
-    high = numbers.confidence(value + more, margin + lead, relevance + nearer)
+    numbers = dataclasses.replace(shipped(), intercept=-1, value=0.5, margin=0.2, relevance=3, coverage=2)
+    low = numbers.confidence(*known)
+    high = numbers.confidence(*(one + two for one, two in zip(known, more, strict=True)))
     assert 0.0 <= low <= high <= 1.0

@@ -12,6 +12,7 @@ from qa.cropping import PART, Cropper
 from qa.plan import CHUNK, Plan
 from qa.plan import given as given_text
 from qa.reader import Reader, Window
+from qa.wording import coverage
 from training.calibrate import stopped
 
 QUESTIONS = [
@@ -154,6 +155,12 @@ def test_a_part_is_a_stretch_of_sentences(text: str, question: str, also: str) -
     assert 0 <= start <= end <= len(text)
     if (start, end) != (0, len(text)):
         assert {start, end} <= {edge for span in sentence_spans(text) for edge in span}
+
+
+def test_coverage_is_the_share_of_the_telling_words() -> None:
+    assert coverage("Who built the old mills of Tarn?", "The mill of Tarn is old.") == pytest.approx(0.5)
+    assert coverage("Which country recognised it?", "Only two countries recognise them.") == 1.0
+    assert coverage("???", "Anything.") == 0.0
 
 
 def test_stopping_early_keeps_the_answers_and_what_supports_them(qa: QuestionAnswering) -> None:

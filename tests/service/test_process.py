@@ -11,6 +11,8 @@ from typing import Any
 import httpx2
 import pytest
 
+from api.server import _listen
+from api.settings import Settings
 from tests.helpers import Server, assert_problem, citespan
 
 
@@ -34,6 +36,17 @@ def test_alive_at_once_ready_when_the_models_are(own: Server) -> None:
         assert httpx2.post(own.url + "/v1/ask", json={"question": "Who?"}, timeout=60).status_code == 200
     finally:
         own.stop()
+
+
+def test_replies_are_not_held_back() -> None:
+    """By asyncio's own rule small packets are sent at once on sockets that say they are TCP's, and on no others."""
+    with _listen(Settings(host="127.0.0.1", port=0)) as listening:
+        listening.listen()
+        assert listening.proto == socket.IPPROTO_TCP
+        with socket.create_connection(listening.getsockname()):
+            accepted, _ = listening.accept()
+            with accepted:
+                assert accepted.proto == socket.IPPROTO_TCP
 
 
 def test_sigterm_lets_accepted_questions_finish(own: Server) -> None:
