@@ -15,7 +15,7 @@ from index import Candidate
 from qa.types import Level, Span
 
 FILE = Path(__file__).parent / "weights" / "calibration.json"
-MARGIN_CAP = 8.0
+MARGIN_CAP = 6.0
 # From this cosine on a passage is about the question's subject; a higher one says little more.
 RELEVANT = 0.4
 # Nor does a passage that has more than this share of the question's words.

@@ -61,7 +61,7 @@ LENGTH = 0.05
 SIMILARITIES = (0.0, 2.0, 4.0)
 RETRIEVALS = (4.0, 6.0, 8.0, 10.0, 12.0)
 # Of each hundred questions, how many are asked so.
-WEIGHTS = {"all": 64, "all but own": 8, "own": 12, "own but gold": 6, "other": 10}
+WEIGHTS = {"all": 50, "all but own": 16, "own": 12, "own but gold": 6, "other": 16}
 KINDS = tuple(WEIGHTS)
 # Where top() says how good the answer is, after what confidence is fitted on.
 GOOD = 4
