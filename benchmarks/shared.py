@@ -66,13 +66,13 @@ def show(rows: Sequence[Mapping[str, Any]], more: Mapping[str, Any], path: Path 
 def rate() -> float:
     """Return this machine's floating-point operations a second in matrix products of the networks' own sizes.
 
-    By whichever of the two runtimes is faster at them, in the precision that is chosen on this machine.
+    By torch, in float32 or, where the processor has it, bfloat16, whichever is faster.
     """
     import torch
 
     from index.inference import BATCH_TOKENS
 
-    kinds = [torch.float32] + ([torch.bfloat16] if {"avx512_bf16", "amx_bf16"} & set(_flags()) else [])
+    kinds = [torch.float32] + ([torch.bfloat16] if {"avx512_bf16", "amx_bf16"} & _processor()[1] else [])
     best = 0.0
     for kind in kinds:
         left, right = torch.randn(BATCH_TOKENS, 384).to(kind), torch.randn(384, 1536).to(kind)
@@ -86,22 +86,17 @@ def rate() -> float:
     return best
 
 
-def _flags() -> list[str]:
+def _processor() -> tuple[str, set[str]]:
+    """Name of the processor and its flags, as Linux tells them."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    return next((line.partition(":")[2].split() for line in lines if line.startswith("flags")), [])
+    said = {field.strip(): value.strip() for field, _, value in (line.partition(":") for line in lines)}
+    return said.get("model name", "unknown processor"), set(said.get("flags", "").split())
 
 
 def describe() -> str:
     """Return processor, cores, what it multiplies fast, and the versions that matter, in one line."""
-    name, flags = "unknown processor", ""
-    cpuinfo = Path("/proc/cpuinfo")
-    for line in cpuinfo.read_text().splitlines() if cpuinfo.exists() else ():
-        field, _, value = line.partition(":")
-        if field.strip() == "model name":
-            name = value.strip()
-        elif field.strip() == "flags":
-            flags = value
+    name, flags = _processor()
     fast = [flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "avx512_vnni", "amx_int8") if flag in flags]
     packages = ", ".join(f"{package} {version(package)}" for package in ("torch", "openvino", "transformers"))
     cores = len(os.sched_getaffinity(0))

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from index import sentence_spans
 from qa.wording import beginnings
 
-# So many candidates are read whole, the best ones.  Of 600 development questions F1 was 77.4 with all ten read whole,
-# and with parts of PART characters 77.2, 77.9, 78.1 and 77.7 after one, two, three and four whole ones.
+# So many candidates are read whole, the best ones.  Of 600 development questions F1 was 77.4 with all ten read whole;
+# with two or three of them whole and parts of PART characters 77.9 and 78.1, with one and parts of 400 it was 77.2.
 WHOLE = 2
 # Characters of a part; a passage hardly longer is read whole.
 PART = 350

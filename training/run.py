@@ -35,6 +35,11 @@ def recipe(path: Path) -> dict[str, Any]:
     return {**recipe(path.with_name(like)), **config} if like else config
 
 
+def evenly(items: Sequence[Made], count: int) -> Sequence[Made]:
+    """Return so many items from all along a sequence."""
+    return items[:: max(1, len(items) // count)][:count]
+
+
 def weights_of(folder: Path) -> list[str]:
     """Return the checksums of a model's weights."""
     found = []

@@ -28,6 +28,7 @@ from training.run import (
     begin,
     blend,
     choose_device,
+    evenly,
     groups,
     recipe,
     save_weights,
@@ -64,14 +65,13 @@ def prepare(config: dict[str, Any], data: Path, dev: Path | None, out: Path, sta
     for name in (ANSWERABLE, UNANSWERABLE) if dev else ():
         path = out / f"{name.partition('.')[0]}.npz"
         if dev and not path.exists():
-            asked = load_examples(dev / name)
             rows = [
                 {
                     "question": one.question,
                     "context": one.context,
                     "answers": [{"text": text, "start": one.context.index(text)} for text in one.answers],
                 }
-                for one in asked[:: max(1, len(asked) // config["dev_questions"])][: config["dev_questions"]]
+                for one in evenly(load_examples(dev / name), config["dev_questions"])
             ]
             tokenize(rows, tokenizer, DEV_WINDOW).save(path)
 

@@ -30,6 +30,7 @@ from training.run import (
     begin,
     blend,
     choose_device,
+    evenly,
     groups,
     recipe,
     save_weights,
@@ -59,8 +60,7 @@ def prepare(config: dict[str, Any], data: Path, dev: Path | None, out: Path) -> 
         write(out / "passages.json.gz", [[one.shown, one.text, one.questions] for one in asked])
         np.save(out / "near.npy", neighbours(asked, 4 * config["group"]))
     if dev:
-        squad = load_examples(dev / "squad11-dev-A.json.gz")
-        squad = squad[:: max(1, len(squad) // config["dev_questions"])][: config["dev_questions"]]
+        squad = evenly(load_examples(dev / "squad11-dev-A.json.gz"), config["dev_questions"])
         corpus = {row["text"]: row["title"] for row in read_lines(dev / "squad-dev-corpus.jsonl.gz")}
         natural = read_lines(dev / "nq-open-dev-gold-A.jsonl.gz")
         sets = {
