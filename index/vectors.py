@@ -8,11 +8,12 @@ A snapshot is a cache of what the database holds.  FAISS reads damaged files wit
 each snapshot carries its SHA-256 and is written beside the old one, synced and renamed into place.
 """
 
+import contextlib
 import json
 import math
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -166,7 +167,8 @@ class VectorIndex:
                 cells = self._index.nlist
                 probed = min(cells, math.ceil(max(cells / PROBED, _LEAST_PROBED) * thinned))
                 parameters = faiss.SearchParametersIVF(nprobe=probed, **chosen)  # type: ignore[call-arg]
-            cosines, ids = self._index.search(query.reshape(1, -1), count, params=parameters)
+            with _one_thread():
+                cosines, ids = self._index.search(query.reshape(1, -1), count, params=parameters)
         found = ids[0] >= 0
         order = np.lexsort((ids[0][found], -cosines[0][found]))
         return ids[0][found][order].astype(np.int64), cosines[0][found][order].astype(np.float32)
@@ -248,6 +250,22 @@ def sweep(folder: Path, *, keep: str | None = None) -> None:
     for path in [*folder.glob("vectors-*.faiss"), *folder.glob("vectors*.tmp")]:
         if path.name != keep:
             path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Keep FAISS from waking threads, for this thread of ours: one query gives them nothing to share.
+
+    They would stay awake for some milliseconds, on cores that the networks need.
+    """
+    import faiss
+
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)
 
 
 def _flat(dimension: int) -> Any:

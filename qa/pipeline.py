@@ -27,12 +27,12 @@ from index import (
 )
 from qa import calibration
 from qa.decoding import N_BEST, ScoredSpan, decode
-from qa.lists import LIST_N_BEST, asks_for_several, items
-from qa.merging import Group, best_members, distinct, evidence, lead, support
+from qa.lists import LIST_N_BEST, asks_for_several
+from qa.merging import best_members
 from qa.plan import Part, Plan, given
+from qa.ranking import Ranking
 from qa.reader import Reader
-from qa.types import Answer, RankedAnswer, Reason, Span, Timings
-from qa.wording import coverage
+from qa.types import Answer, Span, Timings
 
 MAX_QUESTION_CHARACTERS = 1_000
 MAX_LIMIT = 20
@@ -266,24 +266,23 @@ class QuestionAnswering:
         check: Callable[[], None],
         improving: bool,
     ) -> Iterator[Improved | Answer]:
-        floor = max(self.threshold, min_confidence)
-        spans: list[Span] = []
-        answers: tuple[RankedAnswer, ...] = ()
+        ranking = Ranking(question, candidates, self.calibration, limit, min_confidence, self.threshold)
         plan = Plan(question, candidates, None if self.thorough else self.calibration)
+        spans: list[Span] = []
+        best = None
         while not plan.done:
             check()
             spans += self.read(question, plan.next(spans))
             clock.lap("read")
             if plan.done or not improving:
                 continue
-            before, answers = answers, self._rank(question, spans, limit, min_confidence)
-            if answers and (not before or before[0].text != answers[0].text):
-                reason = self._reason(answers, floor, candidates)
-                yield Improved(self._answer(question, answers, reason, candidates, clock.timings()))
-        answers = self._rank(question, spans, limit, min_confidence)
-        reason = self._reason(answers, floor, candidates)
+            answer = ranking.answer(spans, clock.timings())
+            if answer.answers and answer.answers[0].text != best:
+                best = answer.answers[0].text
+                yield Improved(answer)
+        answer = ranking.answer(spans, clock.timings())
         clock.lap("read")
-        yield self._answer(question, answers, reason, candidates, clock.timings())
+        yield replace(answer, timings=clock.timings())
 
     def read(self, question: str, parts: Sequence[Part]) -> list[Span]:
         """Return the reader's best spans in parts of some candidates, unranked."""
@@ -308,56 +307,6 @@ class QuestionAnswering:
     def read_list(self, question: str, text: str) -> list[str]:
         """Return the members of the best answer in one given text; itself where it is no list."""
         return best_members(question, self.read(question, [given(text)]), self.calibration)
-
-    def _rank(self, question: str, spans: list[Span], limit: int, min_confidence: float) -> tuple[RankedAnswer, ...]:
-        groups = distinct(question, spans, self.calibration)
-        relevance = max((span.candidate.similarity for span in spans), default=0.0)
-        ranked = []
-        covered = 1.0
-        for place, group in enumerate(groups[:limit]):
-            margin = group.value - groups[0].value if place else lead(groups)
-            # Never more than an answer before it: they are ranked by value alone.
-            covered = min(covered, coverage(question, group.best.candidate.passage.text))
-            confidence = self.calibration.confidence(group.value, margin, relevance, covered)
-            if confidence >= max(min_confidence, _NOISE):
-                ranked.append(_ranked(question, group, confidence))
-        return tuple(ranked)
-
-    def _reason(
-        self, answers: tuple[RankedAnswer, ...], floor: float, candidates: tuple[Candidate, ...]
-    ) -> Reason | None:
-        if answers and answers[0].confidence >= floor:
-            return None
-        lexical = any(candidate.lexical_rank is not None for candidate in candidates)
-        similar = any(candidate.similarity >= _RELEVANT for candidate in candidates)
-        if not lexical and not similar:
-            return "nothing_relevant"
-        if not answers or answers[0].evidence[0].score <= 0:
-            return "no_answer_in_passages"
-        return "below_threshold"
-
-    def _answer(
-        self,
-        question: str,
-        answers: tuple[RankedAnswer, ...],
-        reason: Reason | None,
-        candidates: tuple[Candidate, ...],
-        timings: Timings,
-    ) -> Answer:
-        answered = reason is None
-        level = self.calibration.level(answers[0].confidence) if answered else "none"
-        return Answer(question, answered, reason, answers, level, candidates, timings)
-
-
-# A cosine below this, with no word in common, is chance.
-_RELEVANT = 0.2
-# Guesses less likely than this are noise and not shown.
-_NOISE = 0.01
-
-
-def _ranked(question: str, group: Group, confidence: float) -> RankedAnswer:
-    pieces = tuple(evidence(span) for span in group.spans)
-    return RankedAnswer(group.best.text, confidence, pieces, items(question, group.together), support(pieces))
 
 
 def _articles(source: str | Path) -> Iterator[Article]:

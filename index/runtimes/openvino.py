@@ -84,7 +84,8 @@ class Bert:
         hidden[:, 0, 0, :width][mask > 0] = 0.0
         with _TURN:
             # What comes back is the request's own memory: the next call overwrites it.
-            return np.array(self._request.infer([embeddings, hidden])[0][:, :width], dtype=np.float32)
+            found = self._request.infer([embeddings, hidden], share_inputs=True, share_outputs=True)[0]
+            return np.array(found[:, :width], dtype=np.float32)
 
 
 def _check(facts: dict[str, Any]) -> None:
@@ -176,8 +177,8 @@ def _graph(weights: dict[str, npt.NDArray[Any]], facts: dict[str, Any], head: st
     epsilon = float(facts.get("layer_norm_eps", 1e-12))
 
     def constant(array: npt.NDArray[Any]) -> Any:
-        node = op.constant(np.ascontiguousarray(array))
-        return node if array.dtype == np.float32 else op.convert(node, "f32")
+        # What lies in half precision would be made float32 by the library too, but kept once more.
+        return op.constant(np.ascontiguousarray(array, np.float32))
 
     def linear(x: Any, name: str) -> Any:
         product = op.matmul(x, constant(weights[f"{name}.weight"]), False, True)
