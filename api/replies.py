@@ -29,6 +29,9 @@ class ArticleRef(BaseModel):
     published: str | None
     tags: list[str]
     sha256: str
+    author: str | None
+    updated: str | None
+    language: str | None
 
     @classmethod
     def from_info(cls, info: ArticleInfo) -> "ArticleRef":
@@ -41,6 +44,9 @@ class ArticleRef(BaseModel):
             published=info.published,
             tags=list(info.tags),
             sha256=info.sha256,
+            author=info.author,
+            updated=info.updated,
+            language=info.language,
         )
 
 
@@ -91,6 +97,7 @@ class EvidenceOut(BaseModel):
     end: int
     article_start: int
     article_end: int
+    page: int | None
     score: float
 
 
@@ -139,6 +146,7 @@ class AnswerOut(BaseModel):
                     end=piece.end,
                     article_start=piece.article_start,
                     article_end=piece.article_end,
+                    page=piece.page,
                     score=round(piece.score, 4),
                 )
                 for piece in answer.evidence
@@ -216,12 +224,21 @@ class ArticleRow(ArticleRef):
     characters: int
     passages: int
     added: str
+    origin: str | None
+    vanished: str | None
 
     @classmethod
     def from_info(cls, info: ArticleInfo) -> "ArticleRow":
         """Make it of the frozen type."""
         base = ArticleRef.from_info(info).model_dump()
-        return cls(**base, characters=info.characters, passages=info.passages, added=info.added)
+        return cls(
+            **base,
+            characters=info.characters,
+            passages=info.passages,
+            added=info.added,
+            origin=info.origin,
+            vanished=info.vanished,
+        )
 
 
 class ArticlesOut(BaseModel):
@@ -255,6 +272,10 @@ class ArticleOut(ArticleRef):
     passages: list[PassageRange]
     characters: int
     added: str
+    origin: str | None
+    vanished: str | None
+    pages: list[int]
+    found_in: dict[str, str]
 
     @classmethod
     def from_stored(cls, stored: StoredArticle) -> "ArticleOut":
@@ -266,6 +287,10 @@ class ArticleOut(ArticleRef):
             passages=[PassageRange(id=p.id, start=p.start, end=p.end) for p in stored.passages],
             characters=stored.info.characters,
             added=stored.info.added,
+            origin=stored.info.origin,
+            vanished=stored.info.vanished,
+            pages=list(stored.info.pages),
+            found_in=dict(stored.info.found_in),
         )
 
 

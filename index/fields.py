@@ -12,6 +12,7 @@ MAX_ID_CHARACTERS = 200
 MAX_TITLE_CHARACTERS = 1_000
 MAX_URL_CHARACTERS = 2_000
 MAX_SOURCE_CHARACTERS = 300
+MAX_ORIGIN_CHARACTERS = 2_000
 MAX_TAGS = 64
 MAX_TAG_CHARACTERS = 100
 MAX_FILTER_VALUES = 1_000
@@ -67,6 +68,18 @@ def check_url(value: str) -> str:
             f"url must be an http or https address of at most {MAX_URL_CHARACTERS:,} characters", field="url"
         )
     return value.strip()
+
+
+def check_language(value: str) -> str:
+    """Return a language as its ISO 639-1 (or, where it has none, 639-3) code: "en" for "en-GB".
+
+    Raises:
+        ArticleError: it is no language tag.
+    """
+    match = re.fullmatch(r"([A-Za-z]{2,3})(?:[-_][A-Za-z0-9]{1,8})*", value.strip())
+    if match is None:
+        raise ArticleError(f"language must be a tag such as en or pt-BR, not {value[:40]!r}", field="language")
+    return match[1].lower()
 
 
 def one_line(value: str, name: str, limit: int) -> str:

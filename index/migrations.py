@@ -60,7 +60,77 @@ def _first_format(database: sqlite3.Connection) -> None:
     )
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first_format,)
+def _sources_and_jobs(database: sqlite3.Connection) -> None:
+    database.executescript(
+        """
+        BEGIN;
+        ALTER TABLE article ADD COLUMN author TEXT;
+        ALTER TABLE article ADD COLUMN updated TEXT;
+        ALTER TABLE article ADD COLUMN language TEXT;
+        ALTER TABLE article ADD COLUMN pages TEXT NOT NULL DEFAULT '[]';
+        ALTER TABLE article ADD COLUMN origin TEXT;
+        ALTER TABLE article ADD COLUMN found_in TEXT NOT NULL DEFAULT '[]';
+        ALTER TABLE article ADD COLUMN family INTEGER;
+        ALTER TABLE article ADD COLUMN vanished TEXT;
+        CREATE INDEX article_origin ON article (origin);
+        CREATE INDEX article_family ON article (family) WHERE family IS NOT NULL;
+        -- MinHash bands: articles that share one may be near-copies.
+        CREATE TABLE band (
+            band INTEGER NOT NULL,
+            hash INTEGER NOT NULL,
+            article INTEGER NOT NULL REFERENCES article (key) ON DELETE CASCADE,
+            PRIMARY KEY (band, hash, article)
+        ) WITHOUT ROWID;
+        CREATE INDEX band_article ON band (article);
+        CREATE TABLE signature (
+            article INTEGER PRIMARY KEY REFERENCES article (key) ON DELETE CASCADE, data BLOB NOT NULL
+        );
+        -- Long work: how far it has come is committed with what it adds, so that it goes on where it stopped.
+        CREATE TABLE job (
+            id TEXT PRIMARY KEY,
+            kind TEXT NOT NULL,
+            state TEXT NOT NULL,
+            done INTEGER NOT NULL DEFAULT 0,
+            failed INTEGER NOT NULL DEFAULT 0,
+            total INTEGER,
+            position INTEGER NOT NULL DEFAULT 0,
+            created TEXT NOT NULL,
+            ended TEXT,
+            error TEXT
+        ) WITHOUT ROWID;
+        CREATE TABLE job_failure (
+            job TEXT NOT NULL REFERENCES job (id) ON DELETE CASCADE,
+            place INTEGER NOT NULL,
+            source TEXT NOT NULL,
+            reason TEXT NOT NULL,
+            PRIMARY KEY (job, place)
+        ) WITHOUT ROWID;
+        -- Feeds and sitemaps that are followed, and what is known of each page they named.
+        CREATE TABLE subscription (
+            url TEXT PRIMARY KEY,
+            every INTEGER NOT NULL,
+            etag TEXT,
+            modified TEXT,
+            checked TEXT,
+            due TEXT NOT NULL,
+            failures INTEGER NOT NULL DEFAULT 0,
+            error TEXT
+        ) WITHOUT ROWID;
+        CREATE TABLE followed (
+            subscription TEXT NOT NULL REFERENCES subscription (url) ON DELETE CASCADE,
+            url TEXT NOT NULL,
+            article TEXT,
+            etag TEXT,
+            modified TEXT,
+            PRIMARY KEY (subscription, url)
+        ) WITHOUT ROWID;
+        PRAGMA user_version = 2;
+        COMMIT;
+        """
+    )
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first_format, _sources_and_jobs)
 
 
 def migrate(database: sqlite3.Connection) -> None:

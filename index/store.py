@@ -211,12 +211,18 @@ class Store:
         return connection
 
 
+def now() -> str:
+    """Return this instant: ISO 8601 in UTC, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def _insert(db: sqlite3.Connection, item: Prepared) -> list[int]:
     article = item.article
     first, last = instant_range(article.published) if article.published else (None, None)
     key = db.execute(
         "INSERT INTO article (id, title, url, source, published, published_first, published_last, tags, text,"
-        " characters, sha256, fingerprint, masked, added) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " characters, sha256, fingerprint, masked, added, author, updated, language, pages, origin, found_in)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             article.id,
             article.title,
@@ -231,7 +237,13 @@ def _insert(db: sqlite3.Connection, item: Prepared) -> list[int]:
             article.sha256,
             article.fingerprint,
             json.dumps([(m.start, m.end, m.rule) for m in item.masked]),
-            datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            now(),
+            article.author,
+            article.updated,
+            article.language,
+            json.dumps(article.pages),
+            article.origin,
+            json.dumps(article.found_in),
         ),
     ).lastrowid
     db.executemany("INSERT INTO article_tag VALUES (?, ?)", [(tag, key) for tag in article.tags])

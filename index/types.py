@@ -5,16 +5,19 @@ Unicode code points of an article's text, start included, end excluded.
 """
 
 import hashlib
+from bisect import bisect_right
 from dataclasses import dataclass, field
 
 from index.errors import ArticleError, QueryError, TooLarge
 from index.fields import (
     MAX_ARTICLE_CHARACTERS,
     MAX_FILTER_VALUES,
+    MAX_ORIGIN_CHARACTERS,
     MAX_SOURCE_CHARACTERS,
     MAX_TITLE_CHARACTERS,
     SURROGATE,
     check_article_id,
+    check_language,
     check_tags,
     check_url,
     instant_range,
@@ -56,6 +59,13 @@ class Article:
         source: site or publisher, None where unknown.
         published: ISO 8601 date, or date and time, None where unknown.
         tags: labels, in the order given, each once.
+        author: who wrote it, None where unknown.
+        updated: ISO 8601 date, or date and time, of the last change that its source tells of; None where unknown.
+        language: ISO 639-1 code that its source names, None where it names none.
+        pages: offset at which each page begins, ascending, for what has pages; empty for what has none.
+        origin: file, feed or sitemap that it came from, None where it was given as it is.
+        found_in: where title, author, published ... were found, such as ``("published", "json-ld")``; what was
+            given by the caller is not listed.
 
     Raises:
         ArticleError: a field is unusable; the message says which and why.
@@ -69,6 +79,12 @@ class Article:
     source: str | None = None
     published: str | None = None
     tags: tuple[str, ...] = ()
+    author: str | None = None
+    updated: str | None = None
+    language: str | None = None
+    pages: tuple[int, ...] = ()
+    origin: str | None = None
+    found_in: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         if not self.text.strip():
@@ -88,6 +104,16 @@ class Article:
         if self.published is not None:
             instant_range(self.published, "published")
         object.__setattr__(self, "tags", check_tags(self.tags))
+        if self.author is not None:
+            object.__setattr__(self, "author", one_line(self.author, "author", MAX_SOURCE_CHARACTERS) or None)
+        if self.updated is not None:
+            instant_range(self.updated, "updated")
+        if self.language is not None:
+            object.__setattr__(self, "language", check_language(self.language))
+        if self.origin is not None:
+            object.__setattr__(self, "origin", one_line(self.origin, "origin", MAX_ORIGIN_CHARACTERS) or None)
+        if list(self.pages) != sorted({*self.pages}) or any(not 0 <= page <= len(self.text) for page in self.pages):
+            raise ValueError("pages must be ascending offsets into the text")
         if self.id:
             check_article_id(self.id)
         else:
@@ -102,7 +128,9 @@ class Article:
     @property
     def fingerprint(self) -> str:
         """Hexadecimal SHA-256 over the text and all that is known about it: equal means nothing to do."""
-        parts = [self.sha256, self.title, self.url or "", self.source or "", self.published or "", *self.tags]
+        known = [self.title, self.url, self.source, self.published, self.author, self.updated, self.language]
+        more = [str(page) for page in self.pages] + [f"{name}={place}" for name, place in self.found_in]
+        parts = [self.sha256, *(value or "" for value in [*known, self.origin]), *self.tags, "", *more]
         return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
 
 
@@ -121,6 +149,14 @@ class ArticleInfo:
         characters: length of the text in code points.
         passages: number of its passages.
         added: ISO 8601 instant (UTC) at which this version came in.
+        author: None where unknown.
+        updated: ISO 8601, None where unknown.
+        language: ISO 639-1 code, None where unknown.
+        pages: offset at which each page begins; empty for what has none.
+        origin: file, feed or sitemap that it came from, None where it was given as it is.
+        found_in: where what is known was found: (field, place).
+        family: the same number for articles that are near-copies of each other, None for one that has none.
+        vanished: ISO 8601 instant (UTC) at which its origin no longer had it, None while it has.
     """
 
     id: str
@@ -133,6 +169,18 @@ class ArticleInfo:
     characters: int = 0
     passages: int = 0
     added: str = ""
+    author: str | None = None
+    updated: str | None = None
+    language: str | None = None
+    pages: tuple[int, ...] = ()
+    origin: str | None = None
+    found_in: tuple[tuple[str, str], ...] = ()
+    family: int | None = None
+    vanished: str | None = None
+
+    def page_at(self, offset: int) -> int | None:
+        """Return the number, from 1, of the page that holds an offset of the text; None for what has no pages."""
+        return bisect_right(self.pages, offset) or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,12 +336,14 @@ class CollectionInfo:
         articles: number of articles.
         passages: number of passages.
         characters: sum of the articles' lengths in code points.
+        copies: number of articles that are near-copies of an earlier one.
     """
 
     name: str
     articles: int
     passages: int
     characters: int = 0
+    copies: int = 0
 
 
 @dataclass(frozen=True, slots=True)

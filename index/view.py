@@ -6,6 +6,7 @@ Imports sqlite3, as the store does that makes these views.
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,9 @@ Ids = npt.NDArray[np.int64]
 Vectors = npt.NDArray[np.float32]
 
 _INFO = """a.id, a.title, a.url, a.source, a.published, a.tags, a.sha256, a.characters,
-    (SELECT count(*) FROM passage WHERE article = a.key), a.added"""
+    (SELECT count(*) FROM passage WHERE article = a.key), a.added, a.author, a.updated, a.language, a.pages, a.origin,
+    a.found_in, a.family, a.vanished"""
+_INFO_COLUMNS = 18
 
 
 class View:
@@ -61,8 +64,8 @@ class View:
         )
         return StoredArticle(
             info=_info(found),
-            text=found[10],
-            masked=tuple(MaskedRange(*fields) for fields in json.loads(found[11])),
+            text=found[_INFO_COLUMNS],
+            masked=tuple(MaskedRange(*fields) for fields in json.loads(found[_INFO_COLUMNS + 1])),
             passages=tuple(Passage(article_id, number, at, at + len(text), text) for number, at, text in passages),
         )
 
@@ -108,7 +111,8 @@ class View:
             ).fetchone()
             if row is not None:
                 info = _info(row)
-                found[int(key)] = (Passage(info.id, row[10], row[11], row[11] + len(row[12]), row[12]), info)
+                number, start, text = row[_INFO_COLUMNS:]
+                found[int(key)] = (Passage(info.id, number, start, start + len(text), text), info)
         return found
 
     def passage_ids(self) -> Ids:
@@ -208,19 +212,28 @@ def _marks(values: Sequence[str]) -> str:
     return ", ".join("?" * len(values))
 
 
-def _info(row: Sequence[object]) -> ArticleInfo:
+def _info(row: Sequence[Any]) -> ArticleInfo:
     article_id, title, url, source, published, tags, sha256, characters, passages, added = row[:10]
+    author, updated, language, pages, origin, found_in, family, vanished = row[10:_INFO_COLUMNS]
     return ArticleInfo(
-        id=str(article_id),
-        title=str(title),
-        url=url if url is None else str(url),
-        source=source if source is None else str(source),
-        published=published if published is None else str(published),
-        tags=tuple(json.loads(str(tags))),
-        sha256=str(sha256),
-        characters=int(str(characters)),
-        passages=int(str(passages)),
-        added=str(added),
+        id=article_id,
+        title=title,
+        url=url,
+        source=source,
+        published=published,
+        tags=tuple(json.loads(tags)),
+        sha256=sha256,
+        characters=characters,
+        passages=passages,
+        added=added,
+        author=author,
+        updated=updated,
+        language=language,
+        pages=tuple(json.loads(pages)),
+        origin=origin,
+        found_in=tuple((field, place) for field, place in json.loads(found_in)),
+        family=family,
+        vanished=vanished,
     )
 
 

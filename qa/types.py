@@ -77,6 +77,11 @@ class Evidence:
             raise ValueError(f"evidence offsets in passage and article of {self.passage.id} do not agree")
 
     @property
+    def page(self) -> int | None:
+        """Number, from 1, of the article's page that it begins on; None for what has no pages."""
+        return self.article.page_at(self.article_start)
+
+    @property
     def quote(self) -> str:
         """The sentence the answer stands in, verbatim."""
         return self.sentence
