@@ -295,17 +295,26 @@ class ArticleOut(ArticleRef):
 
 
 class CollectionOut(BaseModel):
-    """A collection's name and size."""
+    """A collection's name and size; copies are near-copies of an earlier article."""
 
     name: str
     articles: int
     passages: int
     characters: int
+    copies: int
+    duplicate_rate: float
 
     @classmethod
     def from_info(cls, info: CollectionInfo) -> "CollectionOut":
         """Make it of the frozen type."""
-        return cls(name=info.name, articles=info.articles, passages=info.passages, characters=info.characters)
+        return cls(
+            name=info.name,
+            articles=info.articles,
+            passages=info.passages,
+            characters=info.characters,
+            copies=info.copies,
+            duplicate_rate=round(info.copies / info.articles, 4) if info.articles else 0.0,
+        )
 
 
 class CollectionsOut(BaseModel):

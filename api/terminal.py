@@ -1,5 +1,6 @@
 """What the command shows: results to stdout, messages and progress to stderr, nothing that steers a terminal."""
 
+import json
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -7,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from index import Added, ArticleInfo, Candidate
+    from index import Added, ArticleInfo, Candidate, Failure
     from qa import Answer, RankedAnswer
 
 # Control characters but tab and line feed, and what turns text around.
@@ -57,10 +58,25 @@ def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
         yield advance
 
 
-def print_added(added: "Added") -> None:
-    """Print one line: id, title, number of passages, what was done."""
+def print_added(added: "Added", *, as_json: bool = False) -> None:
+    """Print one line: id, title, number of passages, what was done; or the HTTP interface's JSON of it."""
+    if as_json:
+        from api.replies import AddedOut
+
+        out(AddedOut.from_added(added).model_dump_json())
+        return
     what = "added" if added.created else ("replaced" if added.changed else "unchanged")
     out(f"{plain(added.id)}\t{plain(added.title)}\t{added.passages}\t{what}")
+
+
+def print_removed(article_id: str, *, as_json: bool = False) -> None:
+    """Print one line: an article is gone."""
+    out(json.dumps({"id": article_id, "removed": True}) if as_json else f"{plain(article_id)}\tremoved")
+
+
+def print_failure(failure: "Failure") -> None:
+    """Say what could not be used, and why."""
+    say(f"{plain(failure.source)}: {plain(str(failure.error))}")
 
 
 def print_answer(answer: "Answer") -> None:
@@ -92,7 +108,8 @@ def print_candidate(candidate: "Candidate") -> None:
 
 def _place(ranked: "RankedAnswer") -> str:
     more = f", {len(ranked.evidence)} places" if len(ranked.evidence) > 1 else ""
-    return f"{_source(ranked.evidence[0].article)}  ({ranked.confidence:.0%}{more})"
+    page = f", page {ranked.evidence[0].page}" if ranked.evidence[0].page else ""
+    return f"{_source(ranked.evidence[0].article)}{page}  ({ranked.confidence:.0%}{more})"
 
 
 def _source(info: "ArticleInfo") -> str:

@@ -31,6 +31,7 @@ from index.models import LocalModel, Machine, ModelCard
 from index.passages import sentence_around, sentence_spans, split_passages
 from index.retriever import leave_out
 from index.sources import count_sources, open_source, read_html, read_text
+from index.syncing import Synced, sync_folder
 from index.text import decode_text
 from index.types import (
     Added,
@@ -44,6 +45,7 @@ from index.types import (
     Page,
     Passage,
     Progress,
+    Removed,
     StoredArticle,
 )
 
@@ -80,9 +82,11 @@ __all__ = [
     "Passage",
     "Progress",
     "QueryError",
+    "Removed",
     "SentenceEncoder",
     "StorageError",
     "StoredArticle",
+    "Synced",
     "TextMetadata",
     "TooLarge",
     "UnsupportedFormat",
@@ -100,4 +104,5 @@ __all__ = [
     "sentence_around",
     "sentence_spans",
     "split_passages",
+    "sync_folder",
 ]

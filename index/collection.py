@@ -14,22 +14,33 @@ import numpy as np
 import numpy.typing as npt
 
 from index.encoder import Encoder
-from index.errors import ArticleNotFound, CitespanError, LibraryFormatError, QueryError, StorageError
+from index.errors import ArticleNotFound, CitespanError, QueryError, StorageError
 from index.ingest import batches, embedded_text, prepare
+from index.nearest import Nearest
 from index.retriever import retrieve
-from index.store import Store, Written
-from index.types import Added, Article, Candidate, CollectionInfo, Filters, Page, Progress, StoredArticle
-from index.vectors import VectorIndex, sweep
-from index.view import View, decode_cursor, encode_cursor
+from index.store import Store
+from index.types import (
+    Added,
+    Article,
+    Candidate,
+    CollectionInfo,
+    Failure,
+    Filters,
+    Page,
+    Progress,
+    Removed,
+    StoredArticle,
+)
+from index.view import decode_cursor, encode_cursor
 
 MAX_SEARCH_LIMIT = 1_000
 MAX_LIST_LIMIT = 1_000
-# A snapshot is written when this many passages changed since the last one, and when closing.
-SNAPSHOT_EVERY = 20_000
+# In collections of more passages what was removed is made unreadable in the background.
+FORGET_AT_ONCE = 20_000
 
 # Inside the class, list is the method of that name.
 Candidates = list[Candidate]
-Problems = list[str]
+Words = list[str]
 Articles = list[Article]
 AddedAll = list[Added]
 
@@ -54,10 +65,9 @@ class Collection:
         self._encoder = encoder
         self._store = Store(folder, read_only=read_only)
         self._write_lock = threading.RLock()
-        self._vectors: VectorIndex | None = None
-        self._unsaved = 0
-        self._growing: threading.Thread | None = None
-        self._closing = threading.Event()
+        self._nearest = Nearest(name, folder, self._store, encoder, self._write_lock)
+        self._to_forget = False
+        self._forgetting: threading.Thread | None = None
 
     def info(self) -> CollectionInfo:
         """Return the collection's name and size."""
@@ -66,14 +76,19 @@ class Collection:
 
     def warm_up(self) -> None:
         """Load the vectors now instead of at the first search."""
-        self._loaded()
+        self._nearest.load()
 
     def close(self) -> None:
         """Write a snapshot of the vectors if anything changed, and close the database."""
-        self._stop_growing()
+        self._nearest.stop()
+        forgetting = self._forgetting
+        if forgetting is not None:
+            forgetting.join()
         with self._write_lock:
             try:
-                self._snapshot()
+                if self._to_forget:
+                    self._store.forget()
+                self._nearest.snapshot()
             except StorageError as error:
                 # The next opening rebuilds from the database: slower, nothing lost.
                 _log.warning("no vector snapshot at closing: %s", error)
@@ -81,9 +96,9 @@ class Collection:
 
     def discard(self) -> None:
         """Close the database without a snapshot: the collection is being removed."""
-        self._stop_growing()
+        self._nearest.stop()
         with self._write_lock:
-            self._unsaved = 0
+            self._nearest.drop()
             self._store.close()
 
     def add(
@@ -91,6 +106,7 @@ class Collection:
         articles: Iterable[Article],
         *,
         progress: Callable[[Progress], None] | None = None,
+        unusable: Callable[[Failure], None] | None = None,
         batch: int = 128,
     ) -> Iterator[Added]:
         """Add articles, or replace those with the same ids; an article already there as it is stays.
@@ -101,6 +117,7 @@ class Collection:
         Args:
             articles: read lazily.
             progress: called after each batch.
+            unusable: called with each article that holds nothing to search, which is then left out; None has it raised.
             batch: at most so many articles in one transaction.
 
         Raises:
@@ -109,7 +126,7 @@ class Collection:
         """
         done = passages = 0
         for group in batches(articles, batch):
-            results = self._add_group(group)
+            results = self._add_group(group, unusable)
             done += len(group)
             passages += sum(added.passages for added in results if added.changed)
             if progress is not None:
@@ -125,18 +142,60 @@ class Collection:
         """
         return self._add_group([article])[0]
 
-    def remove(self, article_id: str) -> None:
+    def remove(self, article_id: str, *, forget: bool = True) -> Removed:
         """Remove an article and everything made of it.
+
+        Args:
+            article_id: which.
+            forget: call forget() too; whoever removes several does so once, at the end.
+
+        Returns:
+            What went, by layer.
 
         Raises:
             ArticleNotFound: no such article.
             StorageError: the disk refused; nothing was removed.
         """
+        self._nearest.load()  # or it would not be told what goes
         with self._write_lock:
             written = self._store.remove(article_id)
             if written is None:
                 raise ArticleNotFound(f"no article {article_id!r} in collection {self.name!r}")
-            self._apply(written, None)
+            gone = self._nearest.apply(written, None)
+            removed = Removed(1, len(written.removed), written.words, written.vectors, gone)
+        if forget:
+            self.forget()
+        return removed
+
+    def forget(self) -> None:
+        """Leave nothing of what was removed in any file.
+
+        In a large collection this goes on in the background, and is done at the latest when the collection is closed.
+        """
+        with self._write_lock:
+            self._to_forget = True
+        if len(self._nearest.load()) <= FORGET_AT_ONCE:
+            self._forget()
+            return
+        with self._write_lock:
+            if self._forgetting is None:
+                self._forgetting = threading.Thread(target=self._forget, name="citespan-forget", daemon=True)
+                self._forgetting.start()
+
+    def _forget(self) -> None:
+        try:
+            while self._to_forget:
+                with self._write_lock:
+                    self._to_forget = False
+                    self._store.forget()
+                    self._nearest.touch()
+                    self._nearest.snapshot()
+        except CitespanError as error:
+            with self._write_lock:
+                self._to_forget = True
+            _log.warning("what was removed is still in the files of %r: %s", self.name, error)
+        finally:
+            self._forgetting = None
 
     def get(self, article_id: str) -> StoredArticle:
         """Return an article with its text, masked ranges and passages.
@@ -172,6 +231,15 @@ class Collection:
         vector: npt.NDArray[np.float32] = self._encoder.encode_queries([query.strip()])[0]
         return vector
 
+    def origins(self, folder: str) -> dict[str, Words]:
+        """Return the ids of the articles that came from files in a folder, by the file's path.
+
+        Args:
+            folder: its absolute path.
+        """
+        with self._store.read() as view:
+            return view.origins(folder)
+
     def search(
         self,
         query: str,
@@ -199,12 +267,12 @@ class Collection:
             query.strip(),
             self.encode_query(query) if vector is None else vector,
             store=self._store,
-            vectors=self._loaded(),
+            vectors=self._nearest.load(),
             limit=limit,
             filters=filters or Filters(),
         )
 
-    def check(self) -> Problems:
+    def check(self) -> Words:
         """Return what is wrong with the collection's files, in words; empty where all is well.
 
         Looks at the database's own consistency, and at whether the vectors in memory hold the same
@@ -212,158 +280,39 @@ class Collection:
         """
         with self._write_lock, self._store.read() as view:
             problems = view.check()
-            held, known = self._loaded().ids(), view.passage_ids()
+            held, known = self._nearest.load().ids(), view.passage_ids()
             missing, extra = np.setdiff1d(known, held), np.setdiff1d(held, known)
         if len(missing) or len(extra):
             problems.append(f"the vector index lacks {len(missing)} passages and has {len(extra)} that are gone")
         return problems
 
-    def _add_group(self, group: Articles) -> AddedAll:
+    def _add_group(self, group: Articles, unusable: Callable[[Failure], None] | None = None) -> AddedAll:
         with self._store.read() as view:
             known = {article.id: view.fingerprint(article.id) for article in group}
-        fresh = []
-        for article in group:
-            before = known[article.id]
-            if before is None or before[0] != article.fingerprint:
-                fresh.append(article)
-        created: dict[str, bool] = {}
-        if fresh:
-            self._loaded()
-            ready = prepare(fresh, self._encoder)
+        fresh = [article for article in group if (known[article.id] or ("",))[0] != article.fingerprint]
+        if not fresh:
+            return [_unchanged(article, known[article.id]) for article in group]
+        # The vectors that are there are taken over, once they are those of this encoder.
+        self._nearest.load()
+        vectors: dict[str, npt.NDArray[np.float32]] = {}
+        with self._store.read() as view:
+            for article in fresh:
+                title, texts, rows = view.article_vectors(article.id)
+                vectors.update(zip((embedded_text(title, text) for text in texts), rows, strict=True))
+        ready = prepare(fresh, self._encoder, vectors, unusable)
+        results: dict[str, Added] = {}
+        if ready:
             with self._write_lock:
                 written = self._store.write(ready)
-                self._apply(written, np.concatenate([item.vectors for item in ready]))
-            created = {item.article.id: new for item, new in zip(ready, written.created, strict=True)}
-            counts = {item.article.id: len(item.passages) for item in ready}
-        results = []
+                self._nearest.apply(written, np.concatenate([item.vectors for item in ready]))
+            for item, created in zip(ready, written.created, strict=True):
+                article = item.article
+                results[article.id] = Added(article.id, article.title, len(item.passages), created, True, item.embedded)
         for article in group:
-            changed = article.id in created
-            number = counts[article.id] if changed else (known[article.id] or ("", 0))[1]
-            results.append(Added(article.id, article.title, number, created.get(article.id, False), changed))
-        return results
-
-    def _apply(self, written: Written, vectors: npt.NDArray[np.float32] | None) -> None:
-        index = self._vectors
-        if index is not None:
-            index.remove(written.removed)
-            if vectors is not None:
-                # As stored, so that a rebuilt index gives the very same cosines.
-                index.add(written.ids, vectors.astype(np.float16).astype(np.float32))
-        self._grow()
-        self._unsaved += len(written.ids) + len(written.removed)
-        if self._unsaved >= SNAPSHOT_EVERY:
-            self._snapshot()
-
-    def _loaded(self) -> VectorIndex:
-        if self._vectors is None:
-            with self._write_lock:
-                if self._vectors is None:
-                    self._vectors = self._load()
-                    self._grow()
-        return self._vectors
-
-    def _grow(self) -> None:
-        """Begin to build another index in the background if there are too many vectors for the one there is."""
-        with self._write_lock:
-            index = self._vectors
-            if index is None or not index.outgrown or self._growing is not None or self._closing.is_set():
-                return
-            self._growing = threading.Thread(target=self._build, name="citespan-vectors", daemon=True)
-            self._growing.start()
-
-    def _build(self) -> None:
-        try:
-            with self._store.read() as view:
-                count = view.info(self.name).passages
-
-                def batches() -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]]:
-                    for batch in view.all_vectors():
-                        if self._closing.is_set():
-                            raise _Closing
-                        yield batch
-
-                _log.info("building an index of %d vectors of %r", count, self.name)
-                fresh = VectorIndex.grown(self._encoder.dimension, count, batches)
-            # What was written meanwhile; from here on writes reach the new index.
-            with self._write_lock, self._store.read() as view:
-                _catch_up(fresh, view)
-                self._vectors = fresh
-                self._unsaved = max(self._unsaved, 1)
-                self._snapshot()
-        except _Closing:
-            return
-        except (CitespanError, MemoryError, RuntimeError) as error:
-            # The old one goes on serving, slower.
-            _log.warning("no larger vector index of %r: %s", self.name, error)
-        finally:
-            self._growing = None
-
-    def _stop_growing(self) -> None:
-        self._closing.set()
-        growing = self._growing
-        if growing is not None and growing is not threading.current_thread():
-            growing.join()
-
-    def _load(self) -> VectorIndex:
-        encoder, dimension = self._encoder.fingerprint, self._encoder.dimension
-        if not self._store.read_only:
-            sweep(self.folder)
-            self._match_encoder(encoder)
-        with self._store.read() as view:
-            if view.meta("encoder") not in (None, encoder):
-                raise LibraryFormatError(
-                    f"collection {self.name!r} was embedded with another encoder: use that one, or add an article "
-                    "with this one to have all embedded anew"
-                )
-            snapshot = VectorIndex.load(self.folder, encoder=encoder, dimension=dimension)
-            if snapshot is None:
-                index = VectorIndex(dimension)
-                for batch in view.all_vectors():
-                    index.add(*batch)
-                self._unsaved = len(index)
-                return index
-            index, generation = snapshot
-            if generation != view.generation():
-                self._unsaved = _catch_up(index, view)
-            return index
-
-    def _match_encoder(self, encoder: str) -> None:
-        """Embed everything anew if another encoder made the vectors."""
-        with self._store.read() as view:
-            made_by = view.meta("encoder")
-            count = view.info(self.name).passages
-            if made_by == encoder:
-                return
-            if made_by is not None and count:
-                _log.warning("the encoder changed: embedding %d passages of %r anew", count, self.name)
-                self._store.replace_vectors(_embedded(view, self._encoder), encoder)
-                return
-        self._store.set_meta("encoder", encoder)
-
-    def _snapshot(self) -> None:
-        if self._vectors is None or not self._unsaved or self._store.read_only:
-            return
-        with self._write_lock, self._store.read() as view:
-            generation = view.generation()
-            self._vectors.save(self.folder, generation=generation, encoder=self._encoder.fingerprint)
-            self._unsaved = 0
+            if article not in fresh:
+                results[article.id] = _unchanged(article, known[article.id])
+        return [results[article.id] for article in group if article.id in results]
 
 
-class _Closing(Exception):
-    """The collection is being closed."""
-
-
-def _catch_up(index: VectorIndex, view: View) -> int:
-    """Make a snapshot's ids those of the database; ids are never reused, so ids are enough."""
-    held, known = index.ids(), view.passage_ids()
-    gone, new = np.setdiff1d(held, known), np.setdiff1d(known, held)
-    index.remove(gone)
-    for at in range(0, len(new), 20_000):
-        index.add(*view.vectors(new[at : at + 20_000]))
-    return len(gone) + len(new)
-
-
-def _embedded(view: View, encoder: Encoder) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]]:
-    for rows in view.texts():
-        vectors = encoder.encode_passages([embedded_text(title, text) for _, title, text in rows])
-        yield np.array([row[0] for row in rows], np.int64), vectors
+def _unchanged(article: Article, known: tuple[str, int] | None) -> Added:
+    return Added(article.id, article.title, known[1] if known else 0, created=False, changed=False)

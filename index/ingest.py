@@ -1,15 +1,17 @@
 """Articles through cleaning, passages and encoder: ready to be written, nothing written yet."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from index.cleaning import find_furniture
+from index.copies import bands, shingles
 from index.encoder import Encoder
 from index.errors import ArticleError
 from index.passages import split_passages
 from index.store import Prepared
-from index.types import Article, MaskedRange, Passage
+from index.types import Article, Failure, MaskedRange, Passage
+from index.view import Vectors
 
 # Passages that one batch may gather before it is embedded and committed: bounds memory and the
 # time until an article is durable.
@@ -33,8 +35,19 @@ def batches(articles: Iterable[Article], size: int) -> Iterator[list[Article]]:
         yield batch
 
 
-def prepare(articles: Sequence[Article], encoder: Encoder) -> list[Prepared]:
+def prepare(
+    articles: Sequence[Article],
+    encoder: Encoder,
+    known: Mapping[str, Vectors],
+    unusable: Callable[[Failure], None] | None = None,
+) -> list[Prepared]:
     """Clean, split and embed articles.
+
+    Args:
+        articles: what is added.
+        encoder: texts → vectors.
+        known: vectors, float32 (dimension,), of embedded texts (see embedded_text) that need not be embedded again.
+        unusable: called with each article that holds no text that could be searched; None has it raised.
 
     Raises:
         ArticleError: an article holds no text that could be searched.
@@ -44,15 +57,21 @@ def prepare(articles: Sequence[Article], encoder: Encoder) -> list[Prepared]:
         masked = find_furniture(article.text)
         passages = split_passages(article.id, article.text, masked)
         if not passages:
-            raise ArticleError(f"{article.id}: no text is left beside page furniture", field="text")
+            if unusable is None:
+                raise ArticleError(f"{article.id}: no text is left beside page furniture", field="text")
+            unusable(Failure(article.origin or article.id, ArticleError("no text is left beside page furniture")))
+            continue
         parts.append((article, masked, passages))
-    texts = [embedded_text(article.title, passage.text) for article, _, passages in parts for passage in passages]
-    vectors = encoder.encode_passages(texts)
-    ends = np.cumsum([len(passages) for _, _, passages in parts])
-    return [
-        Prepared(article, masked, passages, rows)
-        for (article, masked, passages), rows in zip(parts, np.split(vectors, ends[:-1]), strict=True)
-    ]
+    ready = []
+    texts = [[embedded_text(article.title, passage.text) for passage in passages] for article, _, passages in parts]
+    fresh = [text for text in dict.fromkeys(text for group in texts for text in group) if text not in known]
+    made = dict(zip(fresh, encoder.encode_passages(fresh), strict=True))
+    for (article, masked, passages), group in zip(parts, texts, strict=True):
+        found = shingles(article.text, masked)
+        rows = np.stack([made[text] if text in made else known[text] for text in group])
+        embedded = sum(text in made for text in group)
+        ready.append(Prepared(article, masked, passages, rows, bands(found), found, embedded))
+    return ready
 
 
 def embedded_text(title: str, text: str) -> str:

@@ -15,7 +15,7 @@ from index.collection import Collection
 from index.encoder import Encoder, SentenceEncoder
 from index.errors import CollectionNotFound, LibraryFormatError, LibraryLocked, StorageError
 from index.fields import check_collection_name
-from index.store import DATABASE
+from index.store import DATABASE, Store
 from index.types import CollectionInfo
 
 DEFAULT_COLLECTION = "default"
@@ -133,6 +133,8 @@ class Library:
                         folder.mkdir(exist_ok=True)
                     except OSError as error:
                         raise StorageError(f"collection {name!r} cannot be made: {error.strerror}") from error
+                if self.read_only:
+                    self._bring_up_to_date(folder)
                 self._collections[name] = Collection(name, folder, self.encoder, read_only=self.read_only)
             return self._collections[name]
 
@@ -156,6 +158,28 @@ class Library:
             shutil.rmtree(away, ignore_errors=True)
             if name == DEFAULT_COLLECTION:
                 self.collection(name, create=True)
+
+    def _bring_up_to_date(self, folder: Path) -> None:
+        """Let a collection of an older format be written by this process for as long as that takes."""
+        store = Store(folder, read_only=True)
+        store.close()
+        if not store.outdated:
+            return
+        try:
+            lock = _take_lock(self.folder)
+        except LibraryLocked as error:
+            raise LibraryLocked(
+                f"collection {folder.name!r} has an older format and must be written; {error}"
+            ) from None
+        except OSError as error:
+            raise StorageError(
+                f"collection {folder.name!r} has an older format, and cannot be written to bring it up to date: "
+                f"{error.strerror}"
+            ) from error
+        try:
+            Store(folder).close()
+        finally:
+            os.close(lock)
 
     def _names(self) -> Iterator[str]:
         for path in self.folder.iterdir():

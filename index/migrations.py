@@ -82,9 +82,6 @@ def _sources_and_jobs(database: sqlite3.Connection) -> None:
             PRIMARY KEY (band, hash, article)
         ) WITHOUT ROWID;
         CREATE INDEX band_article ON band (article);
-        CREATE TABLE signature (
-            article INTEGER PRIMARY KEY REFERENCES article (key) ON DELETE CASCADE, data BLOB NOT NULL
-        );
         -- Long work: how far it has come is committed with what it adds, so that it goes on where it stopped.
         CREATE TABLE job (
             id TEXT PRIMARY KEY,

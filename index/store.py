@@ -19,9 +19,10 @@ from urllib.parse import quote
 import numpy as np
 import numpy.typing as npt
 
+from index import families
 from index.errors import CollectionNotFound, LibraryCorrupt, LibraryError, StorageError
 from index.fields import instant_range
-from index.migrations import check_version, migrate
+from index.migrations import MIGRATIONS, check_version, migrate
 from index.types import Article, MaskedRange, Passage
 from index.view import Ids, Vectors, View
 
@@ -37,12 +38,18 @@ class Prepared:
         masked: page furniture in it.
         passages: its passages.
         vectors: float32 (n, dimension), one a passage.
+        bands: what near-copies are looked up by.
+        shingles: what near-copies are told by.
+        embedded: number of passages that were embedded for this.
     """
 
     article: Article
     masked: tuple[MaskedRange, ...]
     passages: tuple[Passage, ...]
     vectors: Vectors
+    bands: tuple[int, ...]
+    shingles: frozenset[str]
+    embedded: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +61,16 @@ class Written:
         ids: int64 ids of the new passages, in order.
         removed: int64 ids of the passages that went.
         generation: of the database after the commit.
+        words: number of entries that went from the word index.
+        vectors: number of vectors that went.
     """
 
     created: tuple[bool, ...]
     ids: Ids
     removed: Ids
     generation: int
+    words: int = 0
+    vectors: int = 0
 
 
 class Store:
@@ -70,6 +81,9 @@ class Store:
     Args:
         folder: the collection's folder, which exists.
         read_only: open without the right to write; the database must exist.
+
+    Attributes:
+        outdated: whether the format is an older one, which only a writer brings up to date.
 
     Raises:
         LibraryFormatError: another program's database, or a newer format.
@@ -84,15 +98,18 @@ class Store:
         self._readers: queue.LifoQueue[sqlite3.Connection] = queue.LifoQueue()
         self._closed = False
         self._writer: sqlite3.Connection | None = None
+        self.outdated = False
         with _translated():
             if read_only:
                 with contextlib.closing(self._connect(reader=True)) as connection:
-                    check_version(connection)
+                    self.outdated = check_version(connection) < len(MIGRATIONS)
             else:
                 self._writer = self._connect(reader=False)
                 self._writer.execute("PRAGMA journal_mode = WAL")
                 self._writer.execute("PRAGMA synchronous = FULL")
                 self._writer.execute("PRAGMA foreign_keys = ON")
+                # What is deleted is overwritten with zeros.
+                self._writer.execute("PRAGMA secure_delete = ON")
                 migrate(self._writer)
 
     def close(self) -> None:
@@ -149,7 +166,7 @@ class Store:
             for item in prepared:
                 gone = _delete(db, item.article.id)
                 created.append(gone is None)
-                removed.extend(gone or [])
+                removed.extend(gone.passages if gone else [])
                 ids.extend(_insert(db, item))
             generation = _advance(db)
         return Written(tuple(created), np.array(ids, np.int64), np.array(removed, np.int64), generation)
@@ -165,7 +182,21 @@ class Store:
             if gone is None:
                 return None
             generation = _advance(db)
-        return Written((), np.empty(0, np.int64), np.array(gone, np.int64), generation)
+        return Written(
+            (), np.empty(0, np.int64), np.array(gone.passages, np.int64), generation, gone.words, gone.vectors
+        )
+
+    def forget(self) -> None:
+        """Leave nothing on the disk of what was removed before: neither in the word index nor in the log of changes.
+
+        Takes its time with a large collection; what is read or written meanwhile waits or is not disturbed.
+        """
+        with self._transaction() as db:
+            # Deleted words stay in older parts of the index until all are made one.
+            db.execute("INSERT INTO words (words) VALUES ('optimize')")
+        with self._write_lock, _translated():
+            if self._writer is not None:
+                self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def set_meta(self, name: str, value: str) -> None:
         """Store a setting."""
@@ -247,6 +278,7 @@ def _insert(db: sqlite3.Connection, item: Prepared) -> list[int]:
         ),
     ).lastrowid
     db.executemany("INSERT INTO article_tag VALUES (?, ?)", [(tag, key) for tag in article.tags])
+    families.join(db, int(key or 0), item.bands, item.shingles)
     ids = []
     for passage, vector in zip(item.passages, item.vectors, strict=True):
         row = db.execute(
@@ -259,18 +291,31 @@ def _insert(db: sqlite3.Connection, item: Prepared) -> list[int]:
     return ids
 
 
-def _delete(db: sqlite3.Connection, article_id: str) -> list[int] | None:
+@dataclass(frozen=True, slots=True)
+class _Gone:
+    """What went with an article: ids of its passages, and how many entries of the word index and vectors."""
+
+    passages: list[int]
+    words: int
+    vectors: int
+
+
+def _delete(db: sqlite3.Connection, article_id: str) -> _Gone | None:
     found = db.execute("SELECT key, title FROM article WHERE id = ?", (article_id,)).fetchone()
     if found is None:
         return None
     key, title = found
+    families.leave(db, key)
     rows = db.execute("SELECT id, text FROM passage WHERE article = ?", (key,)).fetchall()
+    words = vectors = 0
     for row, text in rows:
-        db.execute("INSERT INTO words (words, rowid, title, body) VALUES ('delete', ?, ?, ?)", (row, title, text))
-        db.execute("DELETE FROM vector WHERE id = ?", (row,))
+        words += db.execute(
+            "INSERT INTO words (words, rowid, title, body) VALUES ('delete', ?, ?, ?)", (row, title, text)
+        ).rowcount
+        vectors += db.execute("DELETE FROM vector WHERE id = ?", (row,)).rowcount
     db.execute("DELETE FROM passage WHERE article = ?", (key,))
     db.execute("DELETE FROM article WHERE key = ?", (key,))
-    return [row for row, _ in rows]
+    return _Gone([row for row, _ in rows], words, vectors)
 
 
 def _advance(db: sqlite3.Connection) -> int:

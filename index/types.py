@@ -305,6 +305,7 @@ class Added:
         passages: number of its passages.
         created: whether the id is new to the collection.
         changed: whether anything was written: False where the same article was there already.
+        embedded: number of passages that had to be embedded: those that were there before as they are were not.
     """
 
     id: str
@@ -312,6 +313,26 @@ class Added:
     passages: int
     created: bool
     changed: bool
+    embedded: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What went with articles that were removed, by layer.
+
+    Attributes:
+        articles: number of articles.
+        passages: number of their passages.
+        words: entries that went from the word index.
+        vectors: vectors that went from the database.
+        indexed: vectors that went from the FAISS index.
+    """
+
+    articles: int
+    passages: int
+    words: int
+    vectors: int
+    indexed: int
 
 
 @dataclass(frozen=True, slots=True)

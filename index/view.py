@@ -43,7 +43,10 @@ class View:
         """Return the collection's size."""
         articles, characters = self._db.execute("SELECT count(*), coalesce(sum(characters), 0) FROM article").fetchone()
         passages = self._db.execute("SELECT count(*) FROM passage").fetchone()[0]
-        return CollectionInfo(name, articles, passages, characters)
+        copies = self._db.execute(
+            "SELECT count(*) - count(DISTINCT family) FROM article WHERE family IS NOT NULL"
+        ).fetchone()[0]
+        return CollectionInfo(name, articles, passages, characters, copies)
 
     def fingerprint(self, article_id: str) -> tuple[str, int] | None:
         """Return an article's fingerprint and number of passages, None where there is none."""
@@ -52,6 +55,25 @@ class View:
             (article_id,),
         ).fetchone()
         return None if row is None else (row[0], row[1])
+
+    def article_vectors(self, article_id: str) -> tuple[str, list[str], Vectors]:
+        """Return an article's title, its passages' texts, and their vectors, float32 (n, dimension), as stored."""
+        rows = self._db.execute(
+            "SELECT a.title, p.text, v.id, v.data FROM article a JOIN passage p ON p.article = a.key "
+            "JOIN vector v ON v.id = p.id WHERE a.id = ? ORDER BY p.number",
+            (article_id,),
+        ).fetchall()
+        return rows[0][0] if rows else "", [row[1] for row in rows], _vectors([row[2:] for row in rows])[1]
+
+    def origins(self, folder: str) -> dict[str, list[str]]:
+        """Return the ids of the articles that came from files in a folder, by origin."""
+        rows = self._db.execute(
+            "SELECT origin, id FROM article WHERE origin >= ? AND origin < ? ORDER BY key", (f"{folder}/", f"{folder}0")
+        )
+        found: dict[str, list[str]] = {}
+        for origin, article_id in rows:
+            found.setdefault(origin, []).append(article_id)
+        return found
 
     def article(self, article_id: str) -> StoredArticle | None:
         """Return a whole article, None where there is none."""

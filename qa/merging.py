@@ -151,15 +151,17 @@ def evidence(span: Span) -> Evidence:
 
 
 def support(pieces: Sequence[Evidence]) -> Support:
-    """Count the articles behind an answer; copies of one text or of one sentence are one witness."""
-    witnesses: set[str] = set()
+    """Count the articles behind an answer; near-copies and copies of one sentence are one witness."""
+    witnesses: set[str | int] = set()
     articles: set[str] = set()
     independent = 0
     for piece in pieces:
         if piece.article.id in articles:
             continue
         articles.add(piece.article.id)
-        marks = {piece.article.sha256, normalize(piece.sentence)}
+        marks: set[str | int] = {piece.article.sha256, normalize(piece.sentence)}
+        if piece.article.family is not None:
+            marks.add(piece.article.family)
         independent += witnesses.isdisjoint(marks)
         witnesses |= marks
     return Support(articles=len(articles), independent=independent)

@@ -13,7 +13,7 @@ from index.sources.ndjson import article_from_json, read_ndjson
 from index.sources.plain import read_text
 from index.types import Article, Failure
 
-__all__ = ["article_from_json", "count_sources", "open_source", "read_html", "read_text"]
+__all__ = ["article_from_json", "count_sources", "open_source", "read_file", "read_html", "read_text", "walk"]
 
 
 def open_source(source: str | Path, *, stdin: BinaryIO | None = None) -> Iterator[Article | Failure]:

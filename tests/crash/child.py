@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-import index.collection
+import index.nearest
 from index import Article, Library
 
 ARTICLES = 12
@@ -51,7 +51,7 @@ def article(number: int, version: int) -> Article:
 
 def main(folder: str, vectors: str, journal: str, seed: str, snapshot_every: str) -> None:
     # Small, so that kills fall into snapshots too.
-    index.collection.SNAPSHOT_EVERY = int(snapshot_every)
+    index.nearest.SNAPSHOT_EVERY = int(snapshot_every)
     chance = random.Random(int(seed))
     log = os.open(journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 

@@ -357,3 +357,91 @@ def test_opening_and_closing_leaks_nothing(tmp_path: Path, qa: QuestionAnswering
         with Library.open(tmp_path / "l", encoder=qa.library.encoder) as library:
             library.collection().search("Ostra")
     assert descriptors() <= before
+
+
+def test_of_a_changed_article_only_what_changed_is_embedded(library: Library) -> None:
+    collection = library.collection()
+    paragraphs = [
+        f"Paragraph number {n} tells of the village of Place{n}. " + "It has many old houses. " * 30 for n in range(8)
+    ]
+    first = collection.add_one(Article("\n\n".join(paragraphs), id="a", title="Villages"))
+    assert first.embedded == first.passages >= 8
+    paragraphs[3] = paragraphs[3].replace("village", "town")
+    second = collection.add_one(Article("\n\n".join(paragraphs), id="a", title="Villages"))
+    assert second.changed and second.passages == first.passages and 1 <= second.embedded <= 2
+    # Every passage has its title's words in its vector: another title, other vectors.
+    assert collection.add_one(Article("\n\n".join(paragraphs), id="a", title="Towns")).embedded == second.passages
+    for passage in collection.get("a").passages:
+        assert collection.search(passage.text, limit=1)[0].passage == passage
+    assert collection.check() == []
+
+
+def test_nothing_of_a_removed_article_is_left_on_the_disk(tmp_path: Path, qa: QuestionAnswering) -> None:
+    secret = "zyxwolframite"
+    with Library.open(tmp_path / "library", encoder=qa.library.encoder) as library:
+        collection = library.collection()
+        list(collection.add(article(f"Town{n}") for n in range(30)))
+        text = f"The {secret} deposit of Quelm was found in 1931. " + f"Quelm sells {secret} to three countries. " * 40
+        added = collection.add_one(Article(text, id="quelm", title=f"Of {secret}", tags=(secret,)))
+        list(collection.add(article(f"City{n}") for n in range(30)))
+        vectors = [
+            row.tobytes()
+            for row in qa.library.encoder.encode_passages(
+                [f"Of {secret}\n{passage.text}" for passage in collection.get("quelm").passages]
+            ).astype("<f2")
+        ]
+    # Closing has written the vectors to the disk, too.
+    with Library.open(tmp_path / "library", encoder=qa.library.encoder) as library:
+        collection = library.collection()
+        wide = [np.frombuffer(one, "<f2").astype("<f4").tobytes() for one in vectors]
+        wanted = [secret.encode(), *vectors, *wide]
+        assert all(
+            any(one in path.read_bytes() for path in (tmp_path / "library").rglob("*") if path.is_file())
+            for one in wanted
+        )
+        removed = collection.remove("quelm")
+        assert removed.passages == removed.words == removed.vectors == removed.indexed == added.passages
+        left = {path.name: path.read_bytes() for path in (tmp_path / "library").rglob("*") if path.is_file()}
+        assert {"articles.db"} <= left.keys() and any(name.endswith(".faiss") for name in left)
+        assert [name for name, data in left.items() if any(one in data for one in wanted)] == []
+        assert collection.check() == [] and collection.search("Town7 harbour")
+
+
+def test_a_library_of_the_first_format_is_brought_up_to_date(tmp_path: Path, qa: QuestionAnswering) -> None:
+    import json
+    import sqlite3
+
+    from index.migrations import APPLICATION_ID, MIGRATIONS
+
+    folder = tmp_path / "library"
+    with Library.open(folder, encoder=qa.library.encoder) as library:
+        library.collection()
+    database = folder / "default" / "articles.db"
+    for path in (folder / "default").iterdir():
+        path.unlink()
+    connection = sqlite3.connect(database)
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    MIGRATIONS[0](connection)
+    text = "The mill of Tarn was built in 1788."
+    row = ("tarn", "Tarn", json.dumps([]), text, len(text), hashlib.sha256(text.encode()).hexdigest(), "old", "[]", "")
+    connection.execute(
+        "INSERT INTO article (id, title, tags, text, characters, sha256, fingerprint, masked, added) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        row,
+    )
+    connection.execute("INSERT INTO passage (article, number, start, text) VALUES (1, 0, 0, ?)", (text,))
+    vector = qa.library.encoder.encode_passages([f"Tarn\n{text}"])[0].astype("<f2").tobytes()
+    connection.execute("INSERT INTO vector VALUES (1, ?)", (vector,))
+    connection.execute("INSERT INTO words (rowid, title, body) VALUES (1, 'Tarn', ?)", (text,))
+    connection.execute("INSERT INTO meta VALUES ('encoder', ?)", (qa.library.encoder.fingerprint,))
+    connection.commit()
+    connection.close()
+
+    # Whoever only reads brings it up to date too, unless a process that is older has it open.
+    with Library.open(folder, encoder=qa.library.encoder, read_only=True) as library:
+        found = library.collection().search("When was the mill built?")
+        assert [one.article.id for one in found] == ["tarn"] and found[0].article.pages == ()
+    with Library.open(folder, encoder=qa.library.encoder) as library:
+        collection = library.collection()
+        assert collection.check() == []
+        assert collection.add_one(Article(text, id="tarn", title="Tarn")).embedded == 0

@@ -1,0 +1,58 @@
+"""The citespan command: the application that its words are put into, and the options that they share.
+
+Heavy libraries are imported inside the commands, so that --help and mistakes answer at once.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from api.terminal import out
+
+app = typer.Typer(
+    name="citespan",
+    help="Ask a collection of articles; get verbatim answers with the sentence, the article and the date.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+Library = Annotated[
+    Path | None,
+    typer.Option("--library", help="Folder of the library.", show_default="$CITESPAN_LIBRARY, else ./library"),
+]
+Collection = Annotated[str, typer.Option("--collection", help="Which collection of it.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the JSON of the HTTP interface.")]
+
+
+class Stop(Exception):
+    """Ends a command with an exit code and one line that says why.
+
+    Args:
+        code: the exit code.
+        message: "" prints nothing.
+    """
+
+    def __init__(self, code: int, message: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        out(f"citespan {version('citespan')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    """Ask a collection of articles; get verbatim answers with the sentence, the article and the date."""

@@ -1,0 +1,202 @@
+"""A collection's vectors in memory: loaded, kept in step with the database, grown, saved.
+
+The database is the truth.  Opening loads the newest snapshot of the vectors and brings it up to date by comparing ids,
+or rebuilds it.
+"""
+
+import logging
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from index.encoder import Encoder
+from index.errors import CitespanError, LibraryFormatError
+from index.ingest import embedded_text
+from index.store import Store, Written
+from index.vectors import VectorIndex, sweep
+from index.view import View
+
+# A snapshot is written when this many passages changed since the last one, and when closing.
+SNAPSHOT_EVERY = 20_000
+
+_log = logging.getLogger(__name__)
+
+
+class Nearest:
+    """The vectors of one collection.  Safe for use from several threads.
+
+    Args:
+        name: of the collection.
+        folder: where snapshots lie.
+        store: the database.
+        encoder: texts → vectors.
+        write_lock: held by whoever writes to the collection.
+    """
+
+    def __init__(self, name: str, folder: Path, store: Store, encoder: Encoder, write_lock: "threading.RLock") -> None:
+        self.name = name
+        self.folder = folder
+        self._store = store
+        self._encoder = encoder
+        self._write_lock = write_lock
+        self._vectors: VectorIndex | None = None
+        self._unsaved = 0
+        self._growing: threading.Thread | None = None
+        self._closing = threading.Event()
+
+    def load(self) -> VectorIndex:
+        """Return the index as it is now, loaded if it is not yet; another one may take its place later."""
+        if self._vectors is None:
+            with self._write_lock:
+                if self._vectors is None:
+                    self._vectors = self._load()
+                    self._grow()
+        return self._vectors
+
+    def apply(self, written: Written, vectors: npt.NDArray[np.float32] | None) -> int:
+        """Bring the index in step with a write that was committed.
+
+        Args:
+            written: what it changed.
+            vectors: float32 (n, dimension) of its new passages, None where there are none.
+
+        Returns:
+            How many vectors went from the index.
+        """
+        index = self._vectors
+        gone = 0
+        if index is not None:
+            gone = len(index)
+            index.remove(written.removed)
+            gone -= len(index)
+            if vectors is not None:
+                # As stored, so that a rebuilt index gives the very same cosines.
+                index.add(written.ids, vectors.astype(np.float16).astype(np.float32))
+        self._grow()
+        self._unsaved += len(written.ids) + len(written.removed)
+        if self._unsaved >= SNAPSHOT_EVERY:
+            self.snapshot()
+        return gone
+
+    def touch(self) -> None:
+        """Have the next snapshot written though nothing was added or removed since the last one."""
+        self._unsaved = max(self._unsaved, 1)
+
+    def drop(self) -> None:
+        """Forget what a snapshot would still tell: the collection is being removed."""
+        self._unsaved = 0
+
+    def _grow(self) -> None:
+        """Begin to build another index in the background if there are too many vectors for the one there is."""
+        with self._write_lock:
+            index = self._vectors
+            if index is None or not index.outgrown or self._growing is not None or self._closing.is_set():
+                return
+            self._growing = threading.Thread(target=self._build, name="citespan-vectors", daemon=True)
+            self._growing.start()
+
+    def _build(self) -> None:
+        try:
+            with self._store.read() as view:
+                count = view.info(self.name).passages
+
+                def batches() -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]]:
+                    for batch in view.all_vectors():
+                        if self._closing.is_set():
+                            raise _Closing
+                        yield batch
+
+                _log.info("building an index of %d vectors of %r", count, self.name)
+                fresh = VectorIndex.grown(self._encoder.dimension, count, batches)
+            # What was written meanwhile; from here on writes reach the new index.
+            with self._write_lock, self._store.read() as view:
+                _catch_up(fresh, view)
+                self._vectors = fresh
+                self._unsaved = max(self._unsaved, 1)
+                self.snapshot()
+        except _Closing:
+            return
+        except (CitespanError, MemoryError, RuntimeError) as error:
+            # The old one goes on serving, slower.
+            _log.warning("no larger vector index of %r: %s", self.name, error)
+        finally:
+            self._growing = None
+
+    def stop(self) -> None:
+        """Give up an index that is being built, and build no other."""
+        self._closing.set()
+        growing = self._growing
+        if growing is not None and growing is not threading.current_thread():
+            growing.join()
+
+    def _load(self) -> VectorIndex:
+        encoder, dimension = self._encoder.fingerprint, self._encoder.dimension
+        if not self._store.read_only:
+            sweep(self.folder)
+            self._match_encoder(encoder)
+        with self._store.read() as view:
+            if view.meta("encoder") not in (None, encoder):
+                raise LibraryFormatError(
+                    f"collection {self.name!r} was embedded with another encoder: use that one, or add an article "
+                    "with this one to have all embedded anew"
+                )
+            snapshot = VectorIndex.load(self.folder, encoder=encoder, dimension=dimension)
+            if snapshot is None:
+                index = VectorIndex(dimension)
+                for batch in view.all_vectors():
+                    index.add(*batch)
+                self._unsaved = len(index)
+                return index
+            index, generation = snapshot
+            if generation != view.generation():
+                self._unsaved = _catch_up(index, view)
+            return index
+
+    def _match_encoder(self, encoder: str) -> None:
+        """Embed everything anew if another encoder made the vectors."""
+        with self._store.read() as view:
+            made_by = view.meta("encoder")
+            count = view.info(self.name).passages
+            if made_by == encoder:
+                return
+            if made_by is not None and count:
+                _log.warning("the encoder changed: embedding %d passages of %r anew", count, self.name)
+                self._store.replace_vectors(_embedded(view, self._encoder), encoder)
+                return
+        self._store.set_meta("encoder", encoder)
+
+    def snapshot(self) -> None:
+        """Write the vectors to the disk if anything changed since the last time.
+
+        Raises:
+            StorageError: the disk refused.
+        """
+        if self._vectors is None or not self._unsaved or self._store.read_only:
+            return
+        with self._write_lock, self._store.read() as view:
+            generation = view.generation()
+            self._vectors.save(self.folder, generation=generation, encoder=self._encoder.fingerprint)
+            self._unsaved = 0
+
+
+class _Closing(Exception):
+    """The collection is being closed."""
+
+
+def _catch_up(index: VectorIndex, view: View) -> int:
+    """Make a snapshot's ids those of the database; ids are never reused, so ids are enough."""
+    held, known = index.ids(), view.passage_ids()
+    gone, new = np.setdiff1d(held, known), np.setdiff1d(known, held)
+    index.remove(gone)
+    for at in range(0, len(new), 20_000):
+        index.add(*view.vectors(new[at : at + 20_000]))
+    return len(gone) + len(new)
+
+
+def _embedded(view: View, encoder: Encoder) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]]:
+    for rows in view.texts():
+        vectors = encoder.encode_passages([embedded_text(title, text) for _, title, text in rows])
+        yield np.array([row[0] for row in rows], np.int64), vectors
