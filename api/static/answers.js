@@ -91,15 +91,20 @@ function otherAnswer(answer, openArticle) {
   return element("div", { class: "other" },
     element("div", { class: "text" }, isolated(answer.text)),
     element("blockquote", { dir: "auto" }, markedSentence(piece)),
-    citation(piece.article, `${Math.round(answer.confidence * 100)} %`),
+    citation(piece.article, onPage(piece), `${Math.round(answer.confidence * 100)} %`),
     element("button", { type: "button", onclick: () => openArticle(piece) }, "Open the article here"));
 }
 
 function place(piece, openArticle) {
   return element("div", { class: "other" },
     element("blockquote", { dir: "auto" }, markedSentence(piece)),
-    citation(piece.article),
+    citation(piece.article, onPage(piece)),
     element("button", { type: "button", onclick: () => openArticle(piece) }, "Open the article here"));
+}
+
+// Where the article has pages, such as a PDF's.
+function onPage(piece) {
+  return piece.page ? `page ${piece.page}` : "";
 }
 
 function passageOf(piece) {
@@ -111,12 +116,12 @@ function folded(key, title, ...children) {
   return element("details", { "data-key": key }, element("summary", {}, title), ...children);
 }
 
-export function citation(article, more = "") {
+export function citation(article, ...more) {
   const line = element("p", { class: "cite" });
   const link = safeLink(article.url);
   const title = isolated(article.title || article.id);
   line.append(link ? element("a", { href: link, target: "_blank", rel: "noopener noreferrer" }, title) : title);
-  for (const part of [article.source, article.published, more]) {
+  for (const part of [article.author, article.source, article.published, ...more]) {
     if (part) line.append(" · ", isolated(part));
   }
   return line;
@@ -124,7 +129,7 @@ export function citation(article, more = "") {
 
 async function copy(button, answer, piece) {
   const { title, source, published, url } = piece.article;
-  const where = [title, source, published, url].filter(Boolean).join(", ");
+  const where = [title, source, published, onPage(piece), url].filter(Boolean).join(", ");
   const before = button.textContent;
   try {
     await navigator.clipboard.writeText(`${answer.text}\n“${piece.sentence}” (${where})`);

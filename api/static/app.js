@@ -129,7 +129,7 @@ async function loadArticles(fresh) {
 }
 
 function row(article) {
-  const facts = [article.source, article.published, `${article.passages} passages`].filter(Boolean).join(" · ");
+  const facts = [article.source, article.published, `${article.passages} passages`, article.vanished && "gone from its source"].filter(Boolean).join(" · ");
   const item = element("li", {},
     element("button", { type: "button", class: "open", onclick: () => openArticle({ article, article_start: 0, article_end: 0 }) },
       isolated(article.title || article.id), element("small", {}, isolated(facts))),
