@@ -42,7 +42,7 @@ function showAnswer(turn, reply, openArticle) {
   if (best.items.length) {
     turn.append(element("ul", { class: "items" }, ...best.items.map((item) => element("li", {}, isolated(item.text)))));
   }
-  turn.append(element("blockquote", { dir: "auto" }, markedSentence(first)), citation(first.article));
+  turn.append(element("blockquote", { dir: "auto" }, markedSentence(first)), citation(first.article, onPage(first)));
   turn.append(
     element(
       "div", { class: "tools" },
