@@ -50,18 +50,19 @@ def open_archive(data: bytes, *, entries: int, what: str = "archive") -> zipfile
     return archive
 
 
-def check_sizes(archive: zipfile.ZipFile, *, most: int, what: str) -> None:
+def check_sizes(archive: zipfile.ZipFile, *, most: int, what: str, skip: tuple[str, ...] = ()) -> None:
     """Refuse an archive whose entries declare too much, before anything is unpacked.
 
     Args:
         archive: the open archive.
         most: bytes that all entries together may have once unpacked.
         what: what messages call it.
+        skip: folders that are not counted.
 
     Raises:
         TooLarge: they declare more.
     """
-    total = sum(entry.file_size for entry in archive.filelist)
+    total = sum(entry.file_size for entry in archive.filelist if not (skip and entry.filename.startswith(skip)))
     if total > most:
         mib = 1024**2
         raise TooLarge(f"the {what} unpacks to {total / mib:,.0f} MiB; at most {most // mib:,} MiB: split it")

@@ -159,10 +159,11 @@ def _day(year: int, month: int, day: int) -> str | None:
 def plausible(value: str | None) -> str | None:
     """Return a date that a file's properties tell, None where a program rather than a person set it.
 
-    Nothing was written on a computer before 1970, at the very start of it, or in the future.
+    Nothing was written on a computer before 1970 or in the future, and what was written in the first second of a year
+    was written by a program without a clock.
     """
     usable = usable_date(value)
-    if usable is None:
+    if usable is None or (value or "")[4:].startswith("-01-01T00:00:00"):
         return None
     first = instant_range(usable)[0]
     return usable if "1970-01-02" < first < datetime.now(UTC).isoformat() else None

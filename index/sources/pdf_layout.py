@@ -15,6 +15,8 @@ _GAP_EMS = 1.6
 _PROSE_FILL = 0.6
 _PROSE_CHARACTERS = 15
 _LEAST_LINES = 3
+# Four columns side by side are found, and no search goes deeper.
+_MOST_NESTED = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +162,7 @@ def _crosses(piece: Piece, edge: float) -> bool:
     return piece.right - WIDTH_ERROR * piece.width > edge + 0.5 * piece.size
 
 
-def _second_column(pieces: list[Piece]) -> float | None:
+def _second_column(pieces: list[Piece], depth: int = 0) -> float | None:
     """Return where a column begins that has another one on its left; None where there is one column."""
     starts = Counter(round(piece.x / 3) for piece in pieces)
     total = sum(len(piece.text) for piece in pieces)
@@ -182,7 +184,8 @@ def _second_column(pieces: list[Piece]) -> float | None:
             continue
         if min(_characters(left), _characters(right)) < 0.15 * total:
             continue
-        if not (_is_prose(left, edge) and _is_prose(right, max(piece.right for piece in right))):
+        right_edge = max(piece.right for piece in right)
+        if not (_is_prose(left, edge, depth) and _is_prose(right, right_edge, depth)):
             continue
         if _shared_height(left, right) < 0.4:
             continue
@@ -197,13 +200,15 @@ def _characters(pieces: list[Piece]) -> int:
     return sum(len(piece.text) for piece in pieces)
 
 
-def _is_prose(pieces: list[Piece], right_edge: float) -> bool:
-    """Whether pieces fill their column as the lines of paragraphs do."""
+def _is_prose(pieces: list[Piece], right_edge: float, depth: int) -> bool:
+    """Whether pieces fill their column, or the columns within it, as the lines of paragraphs do."""
     if _characters(pieces) < _PROSE_CHARACTERS * len(pieces):
         return False
     left_edge = min(piece.x for piece in pieces)
     widths = sorted(piece.width for piece in pieces)
-    return widths[len(widths) // 2] >= _PROSE_FILL * (right_edge - left_edge) * (1 - WIDTH_ERROR)
+    if widths[len(widths) // 2] >= _PROSE_FILL * (right_edge - left_edge) * (1 - WIDTH_ERROR):
+        return True
+    return depth < _MOST_NESTED and _second_column(pieces, depth + 1) is not None
 
 
 def _shared_height(one: list[Piece], other: list[Piece]) -> float:

@@ -36,6 +36,21 @@ def read_html(html: str | bytes, *, url: str | None = None, **known: Any) -> Art
         TooLarge: over MAX_HTML_CHARACTERS.
     """
     page = decode_text(html, own_charset(html)) if isinstance(html, bytes) else html
+    return read_page(page, Facts({**known, "url": url or known.get("url")}))
+
+
+def read_page(page: str, facts: Facts) -> Article:
+    """Extract the article of a decoded page.
+
+    Args:
+        page: the page.
+        facts: what is known already; what the page says is added.
+
+    Raises:
+        ArticleError: the page holds no article text.
+        UnsupportedFormat: it cannot be parsed within the limits.
+        TooLarge: over MAX_HTML_CHARACTERS.
+    """
     if len(page) > MAX_HTML_CHARACTERS:
         raise TooLarge(
             f"the page has {len(page):,} characters; at most {MAX_HTML_CHARACTERS:,}: split it", field="html"
@@ -43,7 +58,6 @@ def read_html(html: str | bytes, *, url: str | None = None, **known: Any) -> Art
     if not page.strip():
         raise ArticleError("html is empty: give the page", field="html")
     found = limited.run("html", page.encode("utf-8", "surrogatepass"))
-    facts = Facts({**known, "url": url or known.get("url")})
     for field, value, place in found["facts"]:
         facts.offer(field, value, place)
     facts.offer("source", host_of(facts.get("url")), "url")
