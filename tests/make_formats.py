@@ -40,7 +40,9 @@ def _canvas(draw: Callable, *, title: str = "", author: str = "", size: tuple[fl
     return target.getvalue()
 
 
-def _set_lines(canvas: object, lines: Sequence[str], x: float, y: float, *, size: float = 11, leading: float = 14) -> float:
+def _set_lines(
+    canvas: object, lines: Sequence[str], x: float, y: float, *, size: float = 11, leading: float = 14
+) -> float:
     canvas.setFont("Times-Roman", size)
     for line in lines:
         canvas.drawString(x, y, line)
@@ -77,7 +79,11 @@ def _two_columns() -> bytes:
     ]
     target = io.BytesIO()
     document = BaseDocTemplate(
-        target, pagesize=(width, height), title="The Karvel observatory and its instruments", author="Elise Brandt", invariant=1
+        target,
+        pagesize=(width, height),
+        title="The Karvel observatory and its instruments",
+        author="Elise Brandt",
+        invariant=1,
     )
     document.addPageTemplates(
         [PageTemplate("first", first, onPage=furniture), PageTemplate("later", sides, onPage=furniture)]
@@ -96,9 +102,16 @@ def _two_columns() -> bytes:
     for number in range(22):
         story.append(Paragraph(filler, body))
         if number == 2:
-            story.append(Paragraph("The Karvel observatory was paid for by the clockmaker Anton Hellwig, who gave his whole fortune to it.", body))
+            story.append(
+                Paragraph(
+                    "The Karvel observatory was paid for by the clockmaker Anton Hellwig, who gave his whole fortune to it.",
+                    body,
+                )
+            )
         if number == 15:
-            story.append(Paragraph("The main mirror of the Karvel telescope was ground in Jena and weighs 640 kilograms.", body))
+            story.append(
+                Paragraph("The main mirror of the Karvel telescope was ground in Jena and weighs 640 kilograms.", body)
+            )
     document.build(story)
     return target.getvalue()
 
@@ -176,7 +189,8 @@ def _running_heads() -> bytes:
     )
     pages = [
         filler * 6,
-        filler * 4 + "A new hall for the boats was opened in spring, and because entry was free for the whole of that year, the museum of Eldheim counted",
+        filler * 4
+        + "A new hall for the boats was opened in spring, and because entry was free for the whole of that year, the museum of Eldheim counted",
         "87,412 visitors in 2019, more than ever before. " + filler * 5,
         filler * 3 + "The director of the museum of Eldheim is Marta Quist, who studied in Uppsala. " + filler * 2,
     ]
@@ -225,7 +239,15 @@ def _table() -> bytes:
 
     def draw(canvas: object) -> None:
         _set_lines(canvas, ["Rivers of the province of Halmen and where they rise"], 60, 780, size=16)
-        y = _set_lines(canvas, _wrap("The longest river of the province of Halmen is the Ostra, which rises at Lake Hune and reaches the sea at Port Alder.", 475), 60, 745)
+        y = _set_lines(
+            canvas,
+            _wrap(
+                "The longest river of the province of Halmen is the Ostra, which rises at Lake Hune and reaches the sea at Port Alder.",
+                475,
+            ),
+            60,
+            745,
+        )
         y -= 14
         for row in rows:
             for x, cell in zip((60, 220, 380), row, strict=True):
@@ -305,7 +327,9 @@ def _docx_table() -> bytes:
         for row in rows:
             for cell, text in zip(table.add_row().cells, row, strict=True):
                 cell.text = text
-        document.add_paragraph("The head of surgery at the Rilke hospital is Doctor Hanna Okoye, who came from Lagos in 2015.")
+        document.add_paragraph(
+            "The head of surgery at the Rilke hospital is Doctor Hanna Okoye, who came from Lagos in 2015."
+        )
 
     return _docx(build)
 
@@ -319,7 +343,11 @@ def _tracked() -> bytes:
     def build(document: object) -> None:
         paragraph = document.add_paragraph("The annual fee of the Kestrel rowing club is ")
         for kind, tag, words in (("del", "delText", "120 crowns"), ("ins", "t", "150 crowns")):
-            paragraph._p.append(parse_xml(f"<w:{kind} {namespace} w:id='1' w:author='x'><w:r><w:{tag}>{words}</w:{tag}></w:r></w:{kind}>"))
+            paragraph._p.append(
+                parse_xml(
+                    f"<w:{kind} {namespace} w:id='1' w:author='x'><w:r><w:{tag}>{words}</w:{tag}></w:r></w:{kind}>"
+                )
+            )
         paragraph.add_run(". It is due on the first of April.")
 
     return _docx(build, title="Statute of the Kestrel rowing club")
@@ -334,7 +362,12 @@ def _control() -> bytes:
     def build(document: object) -> None:
         document.add_paragraph("Inspection of the Morro dam")
         text = "The Morro dam was inspected by the engineer Lucia Ferrante, who found a crack in the eastern wall."
-        document.element.body.insert(1, parse_xml(f"<w:sdt {namespace}><w:sdtContent><w:p><w:r><w:t>{text}</w:t></w:r></w:p></w:sdtContent></w:sdt>"))
+        document.element.body.insert(
+            1,
+            parse_xml(
+                f"<w:sdt {namespace}><w:sdtContent><w:p><w:r><w:t>{text}</w:t></w:r></w:p></w:sdtContent></w:sdt>"
+            ),
+        )
 
     return _docx(build)
 
@@ -354,15 +387,23 @@ def _epub(folder: str, package: str, chapters: dict[str, str]) -> bytes:
         f'<rootfile full-path="{folder}content.opf" media-type="application/oebps-package+xml"/></rootfiles></container>'
     )
     manifest = "".join(
-        f'<item id="c{number}" href="{name}" media-type="application/xhtml+xml"/>' for number, name in enumerate(chapters)
+        f'<item id="c{number}" href="{name}" media-type="application/xhtml+xml"/>'
+        for number, name in enumerate(chapters)
     )
     spine = "".join(f'<itemref idref="c{number}"/>' for number in range(len(chapters)))
     whole = package.format(manifest=f"<manifest>{manifest}</manifest>", spine=f"<spine>{spine}</spine>")
     pages = [
-        (folder + name, f'<?xml version="1.0" encoding="utf-8"?><html xmlns="http://www.w3.org/1999/xhtml"><head><title>x</title></head><body>{body}</body></html>')
+        (
+            folder + name,
+            f'<?xml version="1.0" encoding="utf-8"?><html xmlns="http://www.w3.org/1999/xhtml"><head><title>x</title></head><body>{body}</body></html>',
+        )
         for name, body in chapters.items()
     ]
-    entries = [("mimetype", "application/epub+zip"), ("META-INF/container.xml", container), (f"{folder}content.opf", whole)]
+    entries = [
+        ("mimetype", "application/epub+zip"),
+        ("META-INF/container.xml", container),
+        (f"{folder}content.opf", whole),
+    ]
     return _zip([*entries, *pages], stored=["mimetype"])
 
 
@@ -531,7 +572,12 @@ def _json_ld() -> bytes:
         f'<meta charset="utf-8"><title>Bear seen - The Northern Courier</title><script type="application/ld+json">{json.dumps(facts)}</script>'
         '<link rel="canonical" href="https://courier.example/bear"><meta name="date" content="04/05/2023">'
     )
-    return _page(head, "Bear seen near Kvernes", "A brown bear was seen near Kvernes by the postman Olav Tveit, who took a photograph from his van.", _LONG).encode()
+    return _page(
+        head,
+        "Bear seen near Kvernes",
+        "A brown bear was seen near Kvernes by the postman Olav Tveit, who took a photograph from his van.",
+        _LONG,
+    ).encode()
 
 
 @_file("page-open-graph.html")
@@ -541,7 +587,12 @@ def _open_graph() -> bytes:
         '<meta property="og:site_name" content="Aldern Today"><meta property="article:published_time" content="2022-11-05T09:00:00Z">'
         '<meta name="author" content="Theo Brandl">'
     )
-    return _page(head, "The clock of Aldern runs again", "The town clock of Aldern was repaired by the watchmaker Carla Nunes after standing still for six years.", _LONG).encode()
+    return _page(
+        head,
+        "The clock of Aldern runs again",
+        "The town clock of Aldern was repaired by the watchmaker Carla Nunes after standing still for six years.",
+        _LONG,
+    ).encode()
 
 
 @_file("page-windows-1251.html")
@@ -559,7 +610,9 @@ def _cyrillic_page() -> bytes:
 
 @_file("page-xhtml.xhtml")
 def _xhtml() -> bytes:
-    body = f"<p>The weather station on Cape Morne measured a gust of 211 kilometres an hour in January.</p><p>{_LONG}</p>"
+    body = (
+        f"<p>The weather station on Cape Morne measured a gust of 211 kilometres an hour in January.</p><p>{_LONG}</p>"
+    )
     return (
         '<?xml version="1.0" encoding="utf-8"?><!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Strict//EN" '
         '"http://www.w3.org/TR/xhtml1/DTD/xhtml1-strict.dtd"><html xmlns="http://www.w3.org/1999/xhtml" xml:lang="en" lang="en">'
@@ -654,7 +707,11 @@ def _markdown_tags() -> bytes:
 @_file("articles.json")
 def _json_list() -> bytes:
     articles = [
-        {"title": "Kites", "text": "The kite festival of Sant Pol was won by Amadou Diallo with a kite of forty metres.", "published": "2023-06-11"},
+        {
+            "title": "Kites",
+            "text": "The kite festival of Sant Pol was won by Amadou Diallo with a kite of forty metres.",
+            "published": "2023-06-11",
+        },
         {"title": "Cats", "text": "The cats of the old port are fed by a society that was founded in 1974."},
     ]
     return json.dumps(articles, ensure_ascii=False, indent=1).encode()
@@ -662,13 +719,23 @@ def _json_list() -> bytes:
 
 @_file("one-article.json")
 def _json_one() -> bytes:
-    return json.dumps({"title": "Salmon", "html": f"<html><body><article><p>The salmon ladder at Fossen has fifty-one steps of stone.</p><p>{_LONG}</p></article></body></html>"}).encode()
+    return json.dumps(
+        {
+            "title": "Salmon",
+            "html": f"<html><body><article><p>The salmon ladder at Fossen has fifty-one steps of stone.</p><p>{_LONG}</p></article></body></html>",
+        }
+    ).encode()
 
 
 @_file("articles.ndjson")
 def _lines() -> bytes:
     articles = [
-        {"id": "violin-1", "title": "Violin", "text": "The violin of the musician Ewa Bielska was found in a taxi in Lodz.", "author": "Jan Mazur"},
+        {
+            "id": "violin-1",
+            "title": "Violin",
+            "text": "The violin of the musician Ewa Bielska was found in a taxi in Lodz.",
+            "author": "Jan Mazur",
+        },
         {"id": "violin-2", "title": "Drums", "text": "The drums of the town band are kept in the fire station."},
     ]
     return "\n".join(json.dumps(article) for article in articles).encode()
@@ -687,7 +754,15 @@ def _archive() -> bytes:
             ("__MACOSX/notes/._goats.txt", b"\x00\x05\x16\x07"),
             ("notes/.DS_Store", b"\x00\x00\x00\x01Bud1"),
             ("notes/goats.txt", "The goats of the Tarn farm climb on the roof of the chapel every evening.\n"),
-            ("notes/market.html", _page("<title>Market</title>", "The market of Dorne", "The market of Dorne is held on Wednesdays on the square behind the mint.", _LONG)),
+            (
+                "notes/market.html",
+                _page(
+                    "<title>Market</title>",
+                    "The market of Dorne",
+                    "The market of Dorne is held on Wednesdays on the square behind the mint.",
+                    _LONG,
+                ),
+            ),
             ("../outside.md", "# Kiln\n\nThe kiln of the potter Greta Moss reaches 1,280 degrees.\n"),
         ]
     )
@@ -695,7 +770,9 @@ def _archive() -> bytes:
 
 @_file("archive-nested.zip")
 def _nested() -> bytes:
-    inner = _zip([("deep/windmill.md", "# Windmill\n\nThe windmill of Zaan Hill grinds mustard seed for a factory in Dijon.\n")])
+    inner = _zip(
+        [("deep/windmill.md", "# Windmill\n\nThe windmill of Zaan Hill grinds mustard seed for a factory in Dijon.\n")]
+    )
     return _zip([("older/inner.zip", inner)])
 
 

@@ -24,10 +24,11 @@ from index.fields import (
 )
 from index.types import Article
 
-_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
 _MONTH_NAMES = (
-    "january february march april may june july august september october november december sept".split() + _MONTHS
-)
+    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+    "december",
+)  # fmt: skip
+_MONTHS = {name[:length]: number for number, name in enumerate(_MONTH_NAMES, 1) for length in (3, 4, len(name))}
 # What people type into a cell or a form where they know nothing.
 _NOTHING = {"", "-", "--", "n/a", "na", "none", "null", "nil", "nan", "unknown", "untitled", "anonymous", "?"}
 
@@ -134,9 +135,8 @@ def _with_month_name(line: str) -> str | None:
         month, day, year = match.groups()
     else:
         return None
-    if month.lower() not in _MONTH_NAMES:
-        return None
-    return _day(int(year), _MONTHS.index(month[:3].lower()) + 1, int(day))
+    number = _MONTHS.get(month.lower())
+    return _day(int(year), number, int(day)) if number else None
 
 
 def _with_slashes(line: str) -> str | None:
@@ -192,9 +192,12 @@ def _line(field: str, limit: int, *, cut: bool = False) -> Any:
 def _author(value: Any) -> str | None:
     """A person's or a body's name; several are joined.  Addresses and handles are not names."""
     if isinstance(value, list | tuple):
-        names = [name for one in value if (name := _author(one))]
-        return _line("author", MAX_SOURCE_CHARACTERS)(", ".join(dict.fromkeys(names)))
-    line = _line("author", MAX_SOURCE_CHARACTERS)(value)
+        names = dict.fromkeys(name for one in value if (name := _author(one)))
+        # Of very many, as many as there is room for.
+        while len(", ".join(names)) > MAX_SOURCE_CHARACTERS:
+            names.popitem()
+        return ", ".join(names) or None
+    line: str | None = _line("author", MAX_SOURCE_CHARACTERS)(value)
     if line is None or re.search(r"https?://|www\.", line):
         return None
     # "ann@paper.org (Ann Lee)", as RSS has it, and "Ann Lee <ann@paper.org>"

@@ -11,9 +11,26 @@ from typing import Any
 Fact = tuple[str, Any, str]
 
 _ARTICLE_TYPES = frozenset(
-    "article newsarticle blogposting reportagenewsarticle analysisnewsarticle opinionnewsarticle askpublicnewsarticle "
-    "backgroundnewsarticle reviewnewsarticle advertisercontentarticle satiricalarticle scholarlyarticle techarticle "
-    "medicalscholarlyarticle report socialmediaposting liveblogposting apireference".split()
+    [
+        "article",
+        "newsarticle",
+        "blogposting",
+        "reportagenewsarticle",
+        "analysisnewsarticle",
+        "opinionnewsarticle",
+        "askpublicnewsarticle",
+        "backgroundnewsarticle",
+        "reviewnewsarticle",
+        "advertisercontentarticle",
+        "satiricalarticle",
+        "scholarlyarticle",
+        "techarticle",
+        "medicalscholarlyarticle",
+        "report",
+        "socialmediaposting",
+        "liveblogposting",
+        "apireference",
+    ]
 )
 _MOST_NODES = 5_000
 # Field → names of <meta>, the most telling first.
@@ -28,7 +45,7 @@ _OPENGRAPH = {
 _META = {
     "title": ("citation_title", "dc.title", "dcterms.title", "parsely-title", "sailthru.title", "twitter:title"),
     "source": ("citation_journal_title", "dc.publisher", "dcterms.publisher", "application-name", "publisher"),
-    "author": ("citation_author", "dc.creator", "dcterms.creator", "author", "byl", "parsely-author", "sailthru.author"),
+    "author": ("citation_author", "dc.creator", "dcterms.creator", "author", "byl", "parsely-author"),
     "published": (
         "citation_publication_date", "citation_date", "dcterms.issued", "dc.date.issued", "dcterms.created",
         "dc.date.created", "datepublished", "pubdate", "publishdate", "publish-date", "publish_date", "pub_date",
@@ -46,7 +63,9 @@ def page_facts(root: Any) -> Iterator[Fact]:
     Args:
         root: lxml's root element of the page.
     """
-    address = _first(root.xpath("//link[@rel='canonical']/@href")) or _first(root.xpath("//meta[@property='og:url']/@content"))
+    address = _first(root.xpath("//link[@rel='canonical']/@href")) or _first(
+        root.xpath("//meta[@property='og:url']/@content")
+    )
     if address:
         yield "url", address, "canonical"
     yield from _json_ld(root, address or "")
@@ -76,7 +95,8 @@ def _metas(root: Any) -> dict[str, list[str]]:
 def _times(root: Any) -> Iterator[Fact]:
     """Times marked as the article's, else the one day that all times of the article agree on."""
     marked = {
-        "published": "@itemprop='datePublished' or @pubdate or contains(@class, 'publish') or contains(@class, 'entry-date')",
+        "published": "@itemprop='datePublished' or @pubdate or contains(@class, 'publish') "
+        "or contains(@class, 'entry-date')",
         "updated": "@itemprop='dateModified' or contains(@class, 'updated') or contains(@class, 'modified')",
     }
     for field, test in marked.items():
@@ -145,7 +165,7 @@ def _addresses(node: dict[str, Any]) -> set[str]:
 
 def _names(value: Any, by_id: dict[str, dict[str, Any]]) -> list[str]:
     """Names of people or bodies, given as strings, as objects, or as references to objects elsewhere on the page."""
-    found = []
+    found: list[str] = []
     for one in value if isinstance(value, list) else [value]:
         if isinstance(one, dict):
             one = by_id.get(str(one.get("@id")), one) if "name" not in one else one

@@ -9,11 +9,45 @@ from typing import Any
 from index.errors import UnsupportedFormat
 
 _BLOCKS = frozenset(
-    "p div section article header footer main aside h1 h2 h3 h4 h5 h6 ul ol dl dt dd li blockquote pre table tr "
-    "figure figcaption hr address center body form fieldset details summary".split()
+    [
+        "p",
+        "div",
+        "section",
+        "article",
+        "header",
+        "footer",
+        "main",
+        "aside",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "ul",
+        "ol",
+        "dl",
+        "dt",
+        "dd",
+        "li",
+        "blockquote",
+        "pre",
+        "table",
+        "tr",
+        "figure",
+        "figcaption",
+        "hr",
+        "address",
+        "center",
+        "body",
+        "form",
+        "fieldset",
+        "details",
+        "summary",
+    ]
 )
 _TIGHT = frozenset(("li", "tr", "dt", "dd"))
-_NO_TEXT = frozenset("script style head title svg math template noscript iframe object audio video nav select".split())
+_NO_TEXT = frozenset("script style head title svg math template noscript iframe object audio video nav select".split())  # noqa: SIM905
 _SPACE = re.compile(r"[ \t\r\n\f\v\u200b]+")
 
 

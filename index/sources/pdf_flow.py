@@ -8,12 +8,14 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from index.sources.pdf_layout import Line, Piece
 
 # Running heads stand within this share of a page's height at its top and bottom.
 MARGIN_SHARE = 0.13
 _SAME_PLACE = 6.0
+_APART_EMS = 1.6
 _PAGE_NUMBER = re.compile(
     r"(?:page|p\.|seite|pág\.?|стр\.?)?\s*[-–—|]?\s*(?:\d{1,4}|[ivxlc]{1,7})\s*[-–—|]?(?:\s*(?:of|/|von|de|из)\s*\d{1,4})?",
     re.IGNORECASE,
@@ -57,23 +59,23 @@ class Sheet:
 def without_running_heads(sheets: Sequence[Sheet]) -> list[Sheet]:
     """Return the pages without page numbers and without what repeats in their margins."""
     counts: Counter[tuple[str, int]] = Counter()
-    for sheet in sheets:
-        keys = {_head_key(sheet, piece) for piece in sheet.pieces}
+    margins = [_margins(sheet) for sheet in sheets]
+    for sheet, pieces in zip(sheets, margins, strict=True):
+        keys = {_head_key(sheet, piece) for piece in pieces}
         # Places are rounded: what lies on the edge of two is counted for both.
-        counts.update({(key[0], key[1] + step) for key in keys if key is not None for step in (0, 1)})
+        counts.update({(words, place + step) for words, place in keys for step in (0, 1)})
     least = max(2, min(6, round(0.15 * len(sheets))))
 
-    def stays(sheet: Sheet, piece: Piece) -> bool:
+    def goes(sheet: Sheet, piece: Piece) -> bool:
         key = _head_key(sheet, piece)
-        if key is None:
-            return True
         repeated = max(counts[key], counts[key[0], key[1] + 1]) >= least
-        return not repeated and not (_PAGE_NUMBER.fullmatch(piece.text.strip()) and _alone(sheet, piece))
+        return repeated or _PAGE_NUMBER.fullmatch(piece.text.strip()) is not None
 
-    return [
-        Sheet(sheet.height, sheet.bottom, tuple(piece for piece in sheet.pieces if stays(sheet, piece)))
-        for sheet in sheets
-    ]
+    kept = []
+    for sheet, pieces in zip(sheets, margins, strict=True):
+        gone = {id(piece) for piece in pieces if goes(sheet, piece)}
+        kept.append(Sheet(sheet.height, sheet.bottom, tuple(one for one in sheet.pieces if id(one) not in gone)))
+    return kept
 
 
 def run_together(pages: Sequence[Sequence[Line]]) -> Flow:
@@ -111,29 +113,50 @@ def run_together(pages: Sequence[Sequence[Line]]) -> Flow:
     return Flow("".join(parts), tuple(starts), _title(pages[0] if pages else (), lines))
 
 
-def _head_key(sheet: Sheet, piece: Piece) -> tuple[str, int] | None:
-    """What a piece in the margin would be recognised by on another page; None for a piece in the middle."""
-    height = piece.y - sheet.bottom
-    if MARGIN_SHARE * sheet.height < height < (1 - MARGIN_SHARE) * sheet.height:
-        return None
-    return re.sub(r"\d+", "#", " ".join(piece.text.lower().split())), round(height / _SAME_PLACE)
+def _head_key(sheet: Sheet, piece: Piece) -> tuple[str, int]:
+    """What a piece in the margin is recognised by on another page."""
+    words = re.sub(r"\d+", "#", " ".join(piece.text.lower().split()))
+    return words, round((piece.y - sheet.bottom) / _SAME_PLACE)
 
 
-def _alone(sheet: Sheet, piece: Piece) -> bool:
-    """Whether nothing but other furniture of the margin stands beside a number."""
-    beside = [other for other in sheet.pieces if other is not piece and abs(other.y - piece.y) < 0.5 * piece.size]
-    return all(_head_key(sheet, other) is not None and len(other.text) < 90 for other in beside)
+def _margins(sheet: Sheet) -> list[Piece]:
+    """What stands at the top and bottom of a page, set apart from its text by a gap or by the size of its letters."""
+    sizes: Counter[int] = Counter()
+    for piece in sheet.pieces:
+        sizes[round(piece.size)] += len(piece.text)
+    body = sizes.most_common(1)[0][0] if sizes else 0
+    depth = MARGIN_SHARE * sheet.height
+    found: list[Piece] = []
+    for way in (-1, 1):
+        ordered = sorted(sheet.pieces, key=lambda one: way * one.y)
+        edge = sheet.bottom + (sheet.height if way < 0 else 0)
+        outer = [piece for piece in ordered if abs(edge - piece.y) <= depth]
+        apart = 0
+        for place, piece in enumerate(outer):
+            inner = ordered[place + 1] if place + 1 < len(ordered) else None
+            gap = abs(piece.y - inner.y) if inner is not None else float("inf")
+            smaller = abs(round(piece.size) - body) >= 1 and gap > 0.45 * piece.size
+            if gap > _APART_EMS * max(piece.size, inner.size if inner is not None else 0.0) or smaller:
+                apart = place + 1
+        found.extend(outer[:apart])
+    return found
 
 
 def _vocabulary(lines: Sequence[Line]) -> set[str]:
     """Words and compounds as they stand within lines, where nothing divides them."""
-    return {word.lower() for line in lines for word in _WORD.findall(line.text[:-1] if line.text else "")}
+    words: set[str] = set()
+    divided = False
+    for line in lines:
+        found = _WORD.findall(_DIVIDED.sub("", line.text))
+        words.update(word.lower() for word in found[divided:])
+        divided = _DIVIDED.search(line.text) is not None
+    return words
 
 
 def _leading(lines: Sequence[Line]) -> dict[int, float]:
     """The usual distance of two lines, in points, for each size of letters."""
     gaps: dict[int, Counter[float]] = {}
-    for above, below in zip(lines, lines[1:], strict=False):
+    for above, below in pairwise(lines):
         gap = above.y - below.y
         if above.column == below.column and round(above.size) == round(below.size) and 0 < gap < 3 * below.size:
             gaps.setdefault(round(below.size), Counter())[round(gap * 2) / 2] += 1

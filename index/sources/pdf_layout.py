@@ -6,11 +6,14 @@ Pure: nothing here knows of a library.  Lengths are in points, y grows upwards.
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
-# How sure the estimated width of a piece is: its right end may be off by this share.
-WIDTH_ERROR = 0.07
-# Wider gaps within a line are between columns or cells.
-_GAP_EMS = 1.6
+# How sure the width of a piece is: its right end may be off by this share.
+WIDTH_ERROR = 0.03
+# Wider gaps are not between words drawn one after the other ...
+_WORD_GAP_EMS = 0.9
+# ... and wider ones yet, within a line of one column, are between the cells of a table.
+_CELL_GAP_EMS = 1.6
 # A column of prose fills so much of its width; a column of a table does not.
 _PROSE_FILL = 0.6
 _PROSE_CHARACTERS = 15
@@ -112,9 +115,7 @@ def reading_order(pieces: Sequence[Piece]) -> list[Line]:
         pieces: joined, in any order.
     """
     return [
-        replace(line, column=number)
-        for number, column in enumerate(_columns(list(pieces)))
-        for line in _lines(column)
+        replace(line, column=number) for number, column in enumerate(_columns(list(pieces))) for line in _lines(column)
     ]
 
 
@@ -124,7 +125,7 @@ def _follows(last: Piece, piece: Piece) -> bool:
         return False
     gap = piece.x - last.right
     slack = WIDTH_ERROR * last.width
-    return -slack - 2 * size < gap < _GAP_EMS * size + slack
+    return -slack - 2 * size < gap < _WORD_GAP_EMS * size + slack
 
 
 def _columns(pieces: list[Piece]) -> Iterator[list[Piece]]:
@@ -236,7 +237,7 @@ def _lines(pieces: list[Piece]) -> list[Line]:
         cells = [piece.text for piece in row]
         whole = max(row, key=lambda one: len(one.text))
         split = len(row) > 1 and any(
-            after.x - before.right > _GAP_EMS * whole.size for before, after in zip(row, row[1:], strict=False)
+            after.x - before.right > _CELL_GAP_EMS * whole.size for before, after in pairwise(row)
         )
         lines.append(
             Line(

@@ -20,10 +20,6 @@ _CHARSET = re.compile(
     rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w-]{2,40})|^\s*<\?xml[^>]{0,100}?encoding\s*=\s*[\"']([\w-]{2,40})",
     re.IGNORECASE,
 )
-_ROOT = re.compile(
-    r"\s*(?:<\?xml\b[^>]*>\s*)?(?:<!--.*?-->\s*|<\?.*?\?>\s*|<!doctype\s[^>\[]*(?:\[.*?\]\s*)?>\s*)*<([\w:.-]+)",
-    re.IGNORECASE | re.DOTALL,
-)
 
 
 class Sure(enum.IntEnum):
@@ -97,9 +93,11 @@ class Given:
 
     @cached_property
     def root(self) -> str:
-        """Name of the first element of XML or HTML in lower case, without a prefix; "" for anything else."""
-        match = _ROOT.match(self.head[:8_192])
-        return match[1].lower().rpartition(":")[2] if match else ""
+        """Name of the first element of XML or HTML in lower case, without a prefix; "" for anything else.
+
+        A document type of HTML counts as its element.
+        """
+        return first_element(self.head)
 
     @property
     def shared(self) -> dict[str, Any]:
@@ -140,6 +138,33 @@ class Format:
     def has_suffix(self, name: str) -> bool:
         """Whether a name ends as those of this format do."""
         return name.lower().endswith(self.suffixes)
+
+
+def first_element(text: str) -> str:
+    """Return the name of the element that a text begins with, after declarations and comments; "" where none does."""
+    at = 0
+    # A loop and not one pattern: patterns try comments in all combinations before they give up.
+    while True:
+        while text[at : at + 1].isspace():
+            at += 1
+        opening = text[at : at + 9].lower()
+        if opening.startswith("<!--"):
+            end, length = text.find("-->", at), 3
+        elif opening.startswith("<?"):
+            end, length = text.find("?>", at), 2
+        elif opening == "<!doctype":
+            if re.match(r"\s+html\b", text[at + 9 : at + 50], re.IGNORECASE):
+                return "html"
+            end = text.find(">", at)
+            if -1 < text.find("[", at) < end:
+                end = text.find(">", max(text.find("]", at), at))
+            length = 1
+        else:
+            match = re.match(r"<([\w:.-]{1,100})", text[at : at + 101])
+            return match[1].lower().rpartition(":")[2] if match else ""
+        if end < 0:
+            return ""
+        at = end + length
 
 
 def own_charset(data: bytes) -> str | None:

@@ -17,21 +17,22 @@ from index.types import Article, Failure
 MAX_ROWS = 200_000
 _DELIMITERS = ",;\t|"
 # Field → names of columns, lower case with _ for what is no letter, the usual one first.
-_COLUMNS = {
+_NAMES = {
     "text": "text body content article article_text full_text fulltext main_text maintext article_body articlebody "
-    "article_content plain_text plaintext story content_text body_text texte inhalt texto".split(),
-    "html": "html content_html body_html article_html page".split(),
-    "title": "title headline heading article_title name subject titel titre".split(),
-    "url": "url link permalink href article_url source_url uri web_url".split(),
+    "article_content plain_text plaintext story content_text body_text texte inhalt texto",
+    "html": "html content_html body_html article_html page",
+    "title": "title headline heading article_title name subject titel titre",
+    "url": "url link permalink href article_url source_url uri web_url",
     "published": "published date published_at publish_date published_date publication_date pub_date pubdate datetime "
-    "date_published publishedat created_at created timestamp datum".split(),
-    "updated": "updated updated_at modified modified_at last_modified date_modified".split(),
-    "author": "author authors byline creator writer autor".split(),
-    "source": "source site publisher publication outlet website newspaper source_name domain".split(),
-    "language": "language lang".split(),
-    "tags": "tags keywords categories category section topics topic labels".split(),
-    "id": "id article_id guid uuid key".split(),
+    "date_published publishedat created_at created timestamp datum",
+    "updated": "updated updated_at modified modified_at last_modified date_modified",
+    "author": "author authors byline creator writer autor",
+    "source": "source site publisher publication outlet website newspaper source_name domain",
+    "language": "language lang",
+    "tags": "tags keywords categories category section topics topic labels",
+    "id": "id article_id guid uuid key",
 }
+_COLUMNS = {field: names.split() for field, names in _NAMES.items()}
 _EMPTY = {"", "-", "n/a", "na", "none", "null", "nan"}
 
 
@@ -81,7 +82,7 @@ class _Lines(Iterator[str]):
 def _columns(head: list[str]) -> dict[str, int]:
     """Field → number of the column that holds it."""
     names = [re.sub(r"\W+", "_", cell.strip().lower()).strip("_") for cell in head]
-    found = {}
+    found: dict[str, int] = {}
     for field, usual in _COLUMNS.items():
         place = next((names.index(name) for name in usual if name in names), None)
         if place is not None and place not in found.values():
@@ -112,7 +113,7 @@ def _recognises(given: Given) -> Sure:
 
 
 def _read(given: Given) -> Iterator[Article | Failure]:
-    delimiter, head = _head(given.text)
+    delimiter, head = _head(given.head)
     columns = _columns(head)
     if not {"text", "html"} & columns.keys():
         shown = ", ".join(cell.strip()[:30] for cell in head[:12])
@@ -129,7 +130,9 @@ def _read(given: Given) -> Iterator[Article | Failure]:
             if error:
                 raise InputError(f"its quotation marks do not match ({error}): double those within a cell")
             if len(cells) > len(head):
-                raise InputError(f"it has {len(cells)} cells, the head {len(head)}: put cells with {delimiter!r} in quotes")
+                raise InputError(
+                    f"it has {len(cells)} cells, the head {len(head)}: put cells with {delimiter!r} in quotes"
+                )
             yield _article(cells, columns, given)
         except CitespanError as failure:
             yield Failure(f"{given.name} line {line}", failure)

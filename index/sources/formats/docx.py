@@ -147,7 +147,9 @@ def _recognises(given: Given) -> Sure:
 
 def _read(given: Given) -> Iterator[Article | Failure]:
     with open_archive(given.data, entries=MAX_ENTRIES, what="DOCX") as archive:
-        check_sizes(archive, most=MAX_UNPACKED_BYTES, what="DOCX", skip=("word/media/", "word/embeddings/", "word/fonts/"))
+        check_sizes(
+            archive, most=MAX_UNPACKED_BYTES, what="DOCX", skip=("word/media/", "word/embeddings/", "word/fonts/")
+        )
         check_sizes(archive, most=MAX_PICTURE_BYTES, what="DOCX")
     found = limited.run("docx", given.data)
     text, about = found["text"], found["properties"]

@@ -142,7 +142,11 @@ def _by_chapter(found: dict[str, Any], given: Given) -> Iterator[Article | Failu
     book = _facts_of(found, given.known).get("title")
     for number, chapter in enumerate(found["chapters"], 1):
         title = chapter["title"] or f"part {number}"
-        known = {**given.known, "title": f"{book}: {title}" if book else title, "id": given.entry_id(f"{number}-{title}")}
+        known = {
+            **given.known,
+            "title": f"{book}: {title}" if book else title,
+            "id": given.entry_id(f"{number}-{title}"),
+        }
         try:
             yield _facts_of(found, known).article(chapter["text"])
         except CitespanError as error:

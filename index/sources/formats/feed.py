@@ -24,7 +24,8 @@ MAX_ENTRIES = 5_000
 WHOLE_TEXT_CHARACTERS = 600
 _ROOTS = ("rss", "feed", "rdf")
 _CUT = re.compile(
-    r"(?:\[?(?:…|\.\.\.|&hellip;)\]?|(?:read|continue|see|learn)\s+(?:more|reading|the (?:full|whole|rest)\b[^.]{0,40})[^.]{0,60}[»›→.…]*)\s*$",
+    r"(?:\[?(?:…|\.\.\.|&hellip;)\]?"
+    r"|(?:read|continue|see|learn)\s+(?:more|reading|the (?:full|whole|rest)\b[^.]{0,40})[^.]{0,60}[»›→.…]*)\s*$",
     re.IGNORECASE,
 )
 
@@ -70,7 +71,9 @@ def entry_article(entry: Entry, **known: Any) -> Article:
         facts.offer(field, value, "feed")
     if not entry.text:
         where = f"fetch its page with citespan add {entry.url}, or " if entry.url else ""
-        raise ArticleError(f"the feed holds only a teaser of it: {where}follow the feed by its address (citespan follow)")
+        raise ArticleError(
+            f"the feed holds only a teaser of it: {where}follow the feed by its address (citespan follow)"
+        )
     return facts.article(entry.text)
 
 
@@ -124,7 +127,7 @@ def _from_json(data: bytes) -> Iterator[dict[str, Any]]:
             continue
         content = item.get("content_html")
         text = _text(content) if isinstance(content, str) else item.get("content_text")
-        people = item.get("authors") or [item.get("author")] or feed.get("authors") or ()
+        people = item.get("authors") or ([item["author"]] if item.get("author") else feed.get("authors")) or ()
         yield _entry(
             text.strip() if isinstance(text, str) else "",
             url=item.get("url") or item.get("external_url"),
@@ -144,7 +147,12 @@ def _entry(text: str, **facts: Any) -> dict[str, Any]:
     facts["published"] = facts.get("published") or other
     url = facts.get("url") if isinstance(facts.get("url"), str) else None
     name = url or str(facts.get("title") or "without title")[:200]
-    return {"name": name, "url": url, "text": text, "facts": [(field, value) for field, value in facts.items() if value]}
+    return {
+        "name": name,
+        "url": url,
+        "text": text,
+        "facts": [(field, value) for field, value in facts.items() if value],
+    }
 
 
 def _text(markup: str) -> str:

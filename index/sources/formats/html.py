@@ -13,10 +13,22 @@ from index.text import decode_text
 from index.types import Article, Failure
 
 MAX_HTML_CHARACTERS = 16 * 1024**2
-_BEFORE = r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.{0,2000}?-->\s*)*"
-_PAGE = re.compile(_BEFORE + r"<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
-_PIECE = re.compile(
-    _BEFORE + r"<(?:article|main|div|p|section|meta|title|h[1-3]|table|ul)\b", re.IGNORECASE | re.DOTALL
+_PAGES = ("html", "head", "body")
+_PIECES = (
+    "article",
+    "main",
+    "div",
+    "p",
+    "section",
+    "meta",
+    "title",
+    "h1",
+    "h2",
+    "h3",
+    "table",
+    "ul",
+    "header",
+    "center",
 )
 # Markdown and a table of articles may begin with a tag too: their names' ends say so.
 _MAY_BEGIN_SO = (".md", ".markdown", ".mdown", ".mkd", ".csv", ".tsv")
@@ -98,7 +110,9 @@ def _own_facts(page: str) -> list[Fact]:
     from lxml import etree, html
 
     try:
-        return list(page_facts(html.fromstring(page.encode("utf-8", "replace"), parser=html.HTMLParser(encoding="utf-8"))))
+        return list(
+            page_facts(html.fromstring(page.encode("utf-8", "replace"), parser=html.HTMLParser(encoding="utf-8")))
+        )
     except (etree.LxmlError, ValueError, RecursionError):
         return []
 
@@ -107,8 +121,14 @@ def _says_plainly(page: str, day: str) -> bool:
     """Whether a date stands in a page in a form that can be read in one way: extractors also guess at 04/05/2023."""
     year, month, number = day.split("-")
     number = number.lstrip("0")
-    forms = rf"{day}|{year}/{month}/0?{number}\b|\b0?{number}(?:st|nd|rd|th|\.)?(?: de)? [^\W\d_]{{3,12}}\.?,?(?: de)? {year}\b"
-    return re.search(rf"{forms}|[^\W\d_]{{3,12}}\.? 0?{number}(?:st|nd|rd|th)?,? {year}\b", page) is not None
+    word = r"[^\W\d_]{3,12}\.?"
+    forms = (
+        rf"{day}",
+        rf"{year}/{month}/0?{number}\b",
+        rf"\b0?{number}(?:st|nd|rd|th|\.)?(?: de)? {word},?(?: de)? {year}\b",
+        rf"{word} 0?{number}(?:st|nd|rd|th)?,? {year}\b",
+    )
+    return re.search("|".join(forms), page) is not None
 
 
 def _without_site(facts: list[Fact]) -> list[Fact]:
@@ -138,9 +158,9 @@ def _plain(page: str) -> str:
 
 
 def _recognises(given: Given) -> Sure:
-    if _PAGE.match(given.head[:8_192]):
-        return Sure.YES if given.root in ("html", "head", "body") else Sure.LIKELY
-    if _PIECE.match(given.head[:5_000]) and not given.name.lower().endswith(_MAY_BEGIN_SO):
+    if given.root in _PAGES:
+        return Sure.YES
+    if given.root in _PIECES and not given.name.lower().endswith(_MAY_BEGIN_SO):
         return Sure.LIKELY
     return Sure.MAYBE
 

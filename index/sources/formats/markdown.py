@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from html import unescape
 from typing import Any
 
 from index.errors import ArticleError
@@ -79,6 +80,12 @@ def _plain(text: str) -> tuple[str, str]:
             cells = []
         elif token.type in ("fence", "code_block"):
             blocks.append("\n\n" + token.content.rstrip())
+        elif token.type == "html_block":
+            words = " ".join(unescape(re.sub(r"<!--.*?-->|<[^<>]*>", " ", token.content, flags=re.DOTALL)).split())
+            if re.match(r"\s*<h1\b", token.content, re.IGNORECASE):
+                heading = heading or words
+            if words:
+                blocks.append("\n\n" + words)
         elif token.type == "inline":
             words = "".join(_inline(child) for child in token.children or ()).strip()
             if in_cell:

@@ -21,8 +21,9 @@ _SCAN_CHARACTERS = 25
 _OCR = "run text recognition over it first (such as ocrmypdf in.pdf out.pdf) and add the result"
 # Titles that programs write: names of files and of programs, "untitled", nothing but digits.
 _NO_TITLE = re.compile(
-    r"(?:microsoft (?:word|powerpoint|excel)\b.*|powerpoint presentation|untitled.*|document\d*|print|slide \d+|layout \d+"
-    r"|presentation\d*|book\d+|scan(?:ned)?\b.*|doc\d+|.*\.(?:docx?|pdf|indd|qxp|qxd|tex|dvi|rtf|odt|pptx?|xlsx?|txt|html?|pages)"
+    r"(?:microsoft (?:word|powerpoint|excel)\b.*|powerpoint presentation|untitled.*|document\d*|print|slide \d+"
+    r"|layout \d+|presentation\d*|book\d+|scan(?:ned)?\b.*|doc\d+"
+    r"|.*\.(?:docx?|pdf|indd|qxp|qxd|tex|dvi|rtf|odt|pptx?|xlsx?|txt|html?|pages)"
     r"|[\d\W_]*|https?:.*|[^\s]*[/\\][^\s]*|\(?anonymous\)?|unspecified|none|title|your title.*)",
     re.IGNORECASE,
 )
@@ -36,7 +37,7 @@ _NO_AUTHOR = re.compile(
 def real_title(value: Any) -> str | None:
     """Return a title out of a file's properties, None where a program wrote it rather than a person."""
     line = " ".join(value.split()) if isinstance(value, str) else ""
-    return line if 3 <= len(line) and not _NO_TITLE.fullmatch(line) else None
+    return line if len(line) >= 3 and not _NO_TITLE.fullmatch(line) else None
 
 
 def real_author(value: Any) -> str | None:
@@ -66,9 +67,13 @@ def extract(data: bytes) -> dict[str, Any]:
             raise InputError("the PDF needs a password: save it without one and add it again")
         count = len(reader.pages)
     except LimitReachedError as error:
-        raise TooLarge(f"the PDF unpacks to more than may be read ({error}): print it to a new PDF, or save its text") from None
+        raise TooLarge(
+            f"the PDF unpacks to more than may be read ({error}): print it to a new PDF, or save its text"
+        ) from None
     except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
-        raise UnsupportedFormat(f"the PDF is damaged ({error or type(error).__name__}): print it to a new PDF") from None
+        raise UnsupportedFormat(
+            f"the PDF is damaged ({error or type(error).__name__}): print it to a new PDF"
+        ) from None
     if count > MAX_PAGES:
         raise TooLarge(f"the PDF has {count:,} pages; at most {MAX_PAGES:,}: split it")
     sheets: list[Sheet] = []
@@ -83,7 +88,16 @@ def extract(data: bytes) -> dict[str, Any]:
                 images += _has_images(page)
         except LimitReachedError:
             unread[str(number + 1)] = "unpacks to more than may be read"
-        except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, ZeroDivisionError):
+        except (
+            PyPdfError,
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            IndexError,
+            RecursionError,
+            ZeroDivisionError,
+        ):
             unread[str(number + 1)] = "is damaged"
         sheets.append(sheet)
         characters += sum(len(piece.text) for piece in sheet.pieces)
@@ -107,9 +121,9 @@ def extract(data: bytes) -> dict[str, Any]:
 
 
 def _sheet(page: Any) -> Sheet:
-    if page.rotation:
-        page.transfer_rotation_to_content()
+    # /Rotate turns the paper, not the text: which way most of the text runs tells the same and more.
     box = page.mediabox
+    widths = _Widths()
     found: list[tuple[int, Piece]] = []
 
     def visit(text: str, cm: list[float], tm: list[float], font: Any, size: float) -> None:
@@ -127,7 +141,7 @@ def _sheet(page: Any) -> Sheet:
         x, y = ((x, y), (y, -x), (-x, -y), (-y, x))[turn]
         stretch = math.hypot(a, b) / (math.hypot(c, d) or 1.0)
         # White space at the beginning is drawn before the place that is told for it.
-        width = _ems(line.rstrip(), font) * height * stretch
+        width = widths.ems(line.rstrip(), font) * height * stretch
         found.append((turn, Piece(line, x, y, height, width, _is_bold(font))))
 
     page.extract_text(visitor_text=visit)
@@ -137,26 +151,41 @@ def _sheet(page: Any) -> Sheet:
         characters[turn] += len(piece.text)
     main = characters.index(max(characters))
     corners = (float(box.left), float(box.bottom), float(box.right), float(box.top))
-    bottom, top = ((corners[1], corners[3]), (-corners[2], -corners[0]), (-corners[3], -corners[1]), (corners[0], corners[2]))[main]
+    bottom, top = (
+        (corners[1], corners[3]),
+        (-corners[2], -corners[0]),
+        (-corners[3], -corners[1]),
+        (corners[0], corners[2]),
+    )[main]
     return Sheet(top - bottom, bottom, tuple(join_pieces([piece for turn, piece in found if turn == main])))
 
 
-def _ems(text: str, font: Any) -> float:
-    """Width of a text in heights of its font, as far as the font's own table tells: estimated."""
-    usual = 0.5
-    widths = font.get("/Widths") if font else None
-    first = font.get("/FirstChar") if font else None
-    if not isinstance(widths, list) or not isinstance(first, int):
-        return sum(1.0 if ord(letter) >= 0x2E80 else _LETTERS.get(letter, usual) for letter in text)
-    numbers = [float(width) if isinstance(width, int | float) else 0.0 for width in widths]
-    drawn = [width for width in numbers if width > 0]
-    mean = sum(drawn) / len(drawn) / 1_000 if drawn else usual
-    total = 0.0
-    for letter in text:
-        place = ord(letter) - first
-        width = numbers[place] / 1_000 if 0 <= place < len(numbers) else 0.0
-        total += width or mean
-    return total
+class _Widths:
+    """Widths of texts in heights of their fonts: as the font's own table tells, else estimated."""
+
+    def __init__(self) -> None:
+        self._fonts: dict[int, Any] = {}
+
+    def ems(self, text: str, font: Any) -> float:
+        """Return the width of a text set in a font, which may be None."""
+        if font is not None:
+            if id(font) not in self._fonts:
+                self._fonts[id(font)] = (font, _measured(font))
+            known = self._fonts[id(font)][1]
+            width = known.get_text_width(text) / 1_000 if known is not None else 0.0
+            if width > 0:
+                return float(width)
+        return sum(1.0 if ord(letter) >= 0x2E80 else _LETTERS.get(letter, 0.5) for letter in text)
+
+
+def _measured(font: Any) -> Any:
+    """The font with its widths; None where they cannot be had: pypdf keeps this part to itself and may move it."""
+    try:
+        from pypdf.generic._font import Font
+
+        return Font.from_font_resource(font)
+    except Exception:  # an estimate will do
+        return None
 
 
 # Of Helvetica and Times, between the two.

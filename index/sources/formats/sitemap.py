@@ -15,8 +15,8 @@ def _read(given: Given) -> Iterator[Article | Failure]:
     yield Failure(
         given.name,
         UnsupportedFormat(
-            "this is a sitemap: it names pages and holds no articles: follow it by its address (citespan follow URL), or "
-            "add the pages' addresses"
+            "this is a sitemap: it names pages and holds no articles: follow it by its address (citespan follow URL), "
+            "or add the pages' addresses"
         ),
     )
 
