@@ -187,21 +187,29 @@ def _running_heads() -> bytes:
         "The museum keeps tools, boats and clothes of the people who lived along the river. School classes come in the "
         "morning and other visitors in the afternoon. A guide explains how wool was dyed and how nets were mended. "
     )
+    running = (
+        filler
+        * 4
+        + "A new hall for the boats was opened in spring, and because entry was free for the whole of that year, "
+        "the museum of Eldheim counted 87,412 visitors in 2019, more than ever before. " + filler * 5
+    )
+    lines = _wrap(running, 475)
+    turn = next(place for place, line in enumerate(lines) if "87,412" in line)
+    director = "The director of the museum of Eldheim is Marta Quist, who studied in Uppsala. "
     pages = [
-        filler * 6,
-        filler * 4
-        + "A new hall for the boats was opened in spring, and because entry was free for the whole of that year, the museum of Eldheim counted",
-        "87,412 visitors in 2019, more than ever before. " + filler * 5,
-        filler * 3 + "The director of the museum of Eldheim is Marta Quist, who studied in Uppsala. " + filler * 2,
+        _wrap(filler * 6, 475),
+        lines[:turn],
+        lines[turn:],
+        _wrap(filler * 3 + director + filler * 2, 475),
     ]
 
     def draw(canvas: object) -> None:
-        for number, text in enumerate(pages, 1):
+        for number, page in enumerate(pages, 1):
             canvas.setFont("Helvetica", 9)
             canvas.drawString(60, 805, "Museum of Eldheim")
             canvas.drawRightString(535, 805, "Annual report")
             canvas.drawCentredString(297, 35, f"Page {number} of {len(pages)}")
-            _set_lines(canvas, _wrap(text, 475), 60, 770)
+            _set_lines(canvas, page, 60, 770)
             canvas.showPage()
 
     return _canvas(draw, title="Microsoft Word - report2019.doc", author="user")

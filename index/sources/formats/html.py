@@ -118,7 +118,11 @@ def _own_facts(page: str) -> list[Fact]:
 
 
 def _says_plainly(page: str, day: str) -> bool:
-    """Whether a date stands in a page in a form that can be read in one way: extractors also guess at 04/05/2023."""
+    """Whether a page's text has a date in a form that can be read in one way: extractors also guess at 04/05/2023.
+
+    What scripts and time elements say has been looked at before, with what they are about.
+    """
+    page = re.sub(r"(?is)<script\b.*?</script\s*>|<!--.*?-->|<time\b[^>]*>", " ", page)
     year, month, number = day.split("-")
     number = number.lstrip("0")
     word = r"[^\W\d_]{3,12}\.?"
