@@ -30,7 +30,7 @@ from index.library import DEFAULT_COLLECTION, Library
 from index.models import LocalModel, Machine, ModelCard
 from index.passages import sentence_around, sentence_spans, split_passages
 from index.retriever import leave_out
-from index.sources import count_sources, open_source, read_html, read_text
+from index.sources import count_sources, open_source, read_bytes, read_html, read_text
 from index.syncing import Synced, sync_folder
 from index.text import decode_text
 from index.types import (
@@ -99,6 +99,7 @@ __all__ = [
     "open_source",
     "open_spans",
     "query_words",
+    "read_bytes",
     "read_html",
     "read_text",
     "sentence_around",

@@ -19,9 +19,9 @@ _MARKS = (
 )
 # First bytes of formats that are often handed in by mistake.
 _MAGIC = (
-    (b"%PDF-", "a PDF", "save its text, or export it as HTML"),
-    (b"PK\x03\x04", "a ZIP archive (DOCX, EPUB and ODT are such)", "save the document as HTML or text"),
-    (b"\xd0\xcf\x11\xe0", "an old Office document", "save it as HTML or text"),
+    (b"%PDF-", "a PDF", "add it as a file"),
+    (b"PK\x03\x04", "a ZIP archive (DOCX and EPUB are such)", "add it as a file"),
+    (b"\xd0\xcf\x11\xe0", "an old Office document, or one with a password", "save it as DOCX, PDF or text"),
     (b"MZ", "a Windows program", "add text, HTML, Markdown or NDJSON"),
     (b"\x7fELF", "a program", "add text, HTML, Markdown or NDJSON"),
     (b"\x89PNG", "an image", "add text, HTML, Markdown or NDJSON"),
@@ -31,7 +31,17 @@ _MAGIC = (
     (b"BZh", "bzip2 data", "unpack it"),
     (b"\xfd7zXZ", "xz data", "unpack it"),
     (b"SQLite format 3", "a database", "export its articles as NDJSON"),
-    (b"{\\rtf", "RTF", "save it as HTML or text"),
+    (b"{\\rtf", "RTF", "save it as DOCX, HTML or text"),
+    (b"RIFF", "audio, video or an image", "add a transcript as text"),
+    (b"ID3", "audio", "add a transcript as text"),
+    (b"\xff\xfb", "audio", "add a transcript as text"),
+    (b"OggS", "audio or video", "add a transcript as text"),
+    (b"fLaC", "audio", "add a transcript as text"),
+    (b"\x1aE\xdf\xa3", "video", "add a transcript as text"),
+    (b"II*\x00", "an image", "run text recognition over it and add the text"),
+    (b"MM\x00*", "an image", "run text recognition over it and add the text"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "unpack it, or pack it as ZIP"),
+    (b"Rar!", "a RAR archive", "unpack it, or pack it as ZIP"),
 )
 _CONTROL = bytes(byte for byte in range(32) if byte not in b"\t\n\v\f\r\x1b")
 _MOJIBAKE = re.compile("[ÂÃâ][\u0080-\u00bf‚-„†-•…‰‹›€™˜œ–—‘’“”ŠšŽžŸƒˆ]")
@@ -96,8 +106,11 @@ def _clean(text: str) -> str:
 
 
 def _refuse_binary(data: bytes) -> None:
+    if data[4:8] == b"ftyp":
+        raise UnsupportedFormat("this is audio, video or an image, which this version cannot read: add its text")
     for magic, what, advice in _MAGIC:
-        if data.startswith(magic):
+        # A text may begin with the letters of RIFF or ID3; bytes of a file have others soon after.
+        if data.startswith(magic) and not (magic.isalnum() and data[:64].isascii() and b"\x00" not in data[:64]):
             raise UnsupportedFormat(f"this is {what}, which this version cannot read: {advice}")
     sample = data[:65_536]
     if not sample:

@@ -62,7 +62,8 @@ class Article:
         author: who wrote it, None where unknown.
         updated: ISO 8601 date, or date and time, of the last change that its source tells of; None where unknown.
         language: ISO 639-1 code that its source names, None where it names none.
-        pages: offset at which each page begins, ascending, for what has pages; empty for what has none.
+        pages: offset at which each page begins, ascending, for what has pages; a page without text begins where the
+            next one does; empty for what has no pages.
         origin: file, feed or sitemap that it came from, None where it was given as it is.
         found_in: where title, author, published ... were found, such as ``("published", "json-ld")``; what was
             given by the caller is not listed.
@@ -112,7 +113,8 @@ class Article:
             object.__setattr__(self, "language", check_language(self.language))
         if self.origin is not None:
             object.__setattr__(self, "origin", one_line(self.origin, "origin", MAX_ORIGIN_CHARACTERS) or None)
-        if list(self.pages) != sorted({*self.pages}) or any(not 0 <= page <= len(self.text) for page in self.pages):
+        # An empty page begins where the next one does.
+        if list(self.pages) != sorted(self.pages) or any(not 0 <= page <= len(self.text) for page in self.pages):
             raise ValueError("pages must be ascending offsets into the text")
         if self.id:
             check_article_id(self.id)

@@ -8,12 +8,22 @@ from typing import BinaryIO
 
 from index.errors import ArticleError, InputError
 from index.sources.files import read_file, walk
-from index.sources.html import read_html
-from index.sources.ndjson import article_from_json, read_ndjson
-from index.sources.plain import read_text
+from index.sources.formats.html import read_html
+from index.sources.formats.ndjson import article_from_json, read_ndjson
+from index.sources.formats.plain import read_text
+from index.sources.reading import holds_several, read_bytes
 from index.types import Article, Failure
 
-__all__ = ["article_from_json", "count_sources", "open_source", "read_file", "read_html", "read_text", "walk"]
+__all__ = [
+    "article_from_json",
+    "count_sources",
+    "open_source",
+    "read_bytes",
+    "read_file",
+    "read_html",
+    "read_text",
+    "walk",
+]
 
 
 def open_source(source: str | Path, *, stdin: BinaryIO | None = None) -> Iterator[Article | Failure]:
@@ -41,13 +51,16 @@ def open_source(source: str | Path, *, stdin: BinaryIO | None = None) -> Iterato
 
 
 def count_sources(sources: Iterable[str | Path]) -> int | None:
-    """Return how many files the sources hold, for a progress bar; None where that is unknown."""
+    """Return how many articles the sources hold, for a progress bar; None where the files' names do not say."""
     total = 0
     for source in sources:
         path = Path(source)
-        if str(source) == "-" or re.search(r"\.(?:ndjson|jsonl)(?:\.gz)?$", str(source)) or not path.exists():
+        if str(source) == "-" or not path.exists():
             return None
-        total += sum(1 for _ in walk(path))
+        for file in walk(path):
+            if holds_several(file.name):
+                return None
+            total += 1
     return total
 
 

@@ -1,10 +1,11 @@
-"""A limited subprocess in which hostile pages are parsed.
+"""A limited subprocess in which hostile files are parsed.
 
 Parsers have taken gigabytes for a few kilobytes, and minutes for one page.  So they run in a
 process of their own with limits on memory and processor time; one that runs out of either is
-killed, its page refused, and the next page gets a fresh one.
+killed, its file refused, and the next file gets a fresh one.
 
-The protocol is one JSON object a message, with its length in four bytes before it.
+A job is the length of a JSON object and the length of the bytes to parse, four bytes each, then the
+object, then the bytes.  A reply is the length of a JSON object, then the object.
 """
 
 import atexit
@@ -19,14 +20,19 @@ from select import select
 from time import monotonic
 from typing import IO, Any
 
-from index.errors import ArticleError, TooLarge, UnsupportedFormat
+from index.errors import ArticleError, InputError, TooLarge, UnsupportedFormat
 
 SECONDS = 60.0
 MEMORY_BYTES = 2 * 1024**3
-# A worker is replaced after so many pages: what a parser leaks goes with it.
-PAGES = 500
+# A worker is replaced after so many files: what a parser leaks goes with it.
+FILES = 500
 _LENGTH = struct.Struct(">I")
+_LENGTHS = struct.Struct(">II")
 _LARGEST = 256 * 1024**2
+_OUT_OF_LIMITS = "it could not be read within the memory and time allowed"
+_KINDS: dict[str, type[InputError]] = {
+    kind.__name__: kind for kind in (ArticleError, InputError, TooLarge, UnsupportedFormat)
+}
 
 
 class Worker:
@@ -47,35 +53,39 @@ class Worker:
         self._done = 0
         atexit.register(self.close)
 
-    def run(self, job: str, **arguments: Any) -> dict[str, Any]:
+    def run(self, job: str, data: bytes, **arguments: Any) -> dict[str, Any]:
         """Run one job and return its result.
+
+        Args:
+            job: name of the format whose parse function runs.
+            data: the bytes to parse.
+            arguments: what else the function takes; JSON must be able to carry it.
 
         Raises:
             UnsupportedFormat: the parser failed, ran out of memory or took too long.
             ArticleError: the parser found no article.
-            TooLarge: the job is over the protocol's limit.
+            TooLarge: the job or what it gave is over a limit.
         """
-        message = json.dumps({"job": job, "arguments": arguments}).encode()
-        if len(message) > _LARGEST:
-            raise TooLarge("the page is too large to be read: split it")
+        head = json.dumps({"job": job, "arguments": arguments}).encode()
+        if len(head) + len(data) > _LARGEST:
+            raise TooLarge("it is too large to be read: split it")
+        message = [_LENGTHS.pack(len(head), len(data)), head, data]
         with self._lock:
             try:
                 reply = self._exchange(message)
             except TimeoutError:
                 self._stop()
                 raise UnsupportedFormat(
-                    f"the page could not be read within {self._seconds:g} seconds: save it as plain text"
+                    f"it could not be read within {self._seconds:g} seconds: save it as plain text"
                 ) from None
             except (OSError, EOFError, ValueError):
                 self._stop()
-                raise UnsupportedFormat(
-                    "the page could not be read within the memory and time allowed: save it as plain text"
-                ) from None
+                raise UnsupportedFormat(f"{_OUT_OF_LIMITS}: save it as plain text") from None
             self._done += 1
-            if self._done >= PAGES:
+            if self._done >= FILES:
                 self._stop()
         if "error" in reply:
-            raise {"article": ArticleError}.get(reply["kind"], UnsupportedFormat)(reply["error"], field=reply["field"])
+            raise _KINDS.get(reply["kind"], UnsupportedFormat)(reply["error"], field=reply["field"])
         result: dict[str, Any] = reply["result"]
         return result
 
@@ -89,11 +99,11 @@ class Worker:
         """Process id of the subprocess, None while there is none."""
         return self._process.pid if self._process else None
 
-    def _exchange(self, message: bytes) -> dict[str, Any]:
+    def _exchange(self, message: list[bytes]) -> dict[str, Any]:
         process = self._started()
         assert process.stdin is not None and process.stdout is not None  # noqa: S101  (Popen was given pipes)
         deadline = monotonic() + self._seconds
-        # Written by a thread: a subprocess that dies while a large page is on its way must not
+        # Written by a thread: a subprocess that dies while a large file is on its way must not
         # leave this one waiting at a full pipe.
         writer = threading.Thread(target=_write, args=(process.stdin, message), daemon=True)
         writer.start()
@@ -131,9 +141,10 @@ class Worker:
                     continue
 
 
-def _write(pipe: IO[bytes], message: bytes) -> None:
+def _write(pipe: IO[bytes], message: list[bytes]) -> None:
     try:
-        pipe.write(_LENGTH.pack(len(message)) + message)
+        for part in message:
+            pipe.write(part)
         pipe.flush()
     except (OSError, ValueError):
         return
@@ -165,24 +176,34 @@ def serve(jobs: dict[str, Callable[..., dict[str, Any]]], memory: int, seconds: 
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     sys.setrecursionlimit(3_000)
     source, target = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    while head := source.read(_LENGTH.size):
+    while lengths := source.read(_LENGTHS.size):
         used = int(resource.getrusage(resource.RUSAGE_SELF).ru_utime)
-        # The hard limit stays as it is: only root may raise one again for the next page.
+        # The hard limit stays as it is: only root may raise one again for the next file.
         resource.setrlimit(resource.RLIMIT_CPU, (used + seconds, resource.getrlimit(resource.RLIMIT_CPU)[1]))
-        message = json.loads(source.read(_LENGTH.unpack(head)[0]))
-        reply: dict[str, Any]
-        try:
-            reply = {"result": jobs[message["job"]](**message["arguments"])}
-        except ArticleError as error:
-            reply = {"error": str(error), "kind": "article", "field": error.field}
-        except Exception as error:  # whatever a parser raises is a page that cannot be read
-            reply = {"error": f"the page could not be read ({type(error).__name__})", "kind": "format", "field": "html"}
-        body = json.dumps(reply).encode()
+        head, size = _LENGTHS.unpack(lengths)
+        message = json.loads(source.read(head))
+        body = json.dumps(_reply(jobs[message["job"]], source.read(size), message["arguments"])).encode()
         target.write(_LENGTH.pack(len(body)) + body)
         target.flush()
 
 
-if __name__ == "__main__":
-    from index.sources.html import extract
+def _reply(job: Callable[..., dict[str, Any]], data: bytes, arguments: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return {"result": job(data, **arguments)}
+    except InputError as error:
+        return {"error": str(error), "kind": type(error).__name__, "field": error.field}
+    except MemoryError:
+        return {"error": f"{_OUT_OF_LIMITS}: save it as plain text", "kind": "UnsupportedFormat", "field": ""}
+    except Exception as error:  # whatever else a parser raises: the file cannot be read
+        reason = f"it is damaged, or of a kind that cannot be read ({type(error).__name__}): save it as plain text"
+        return {"error": reason, "kind": "UnsupportedFormat", "field": ""}
 
-    serve({"html": extract}, int(sys.argv[1]), int(sys.argv[2]))
+
+# One for the whole process: parsing is short, and each costs some hundred megabytes.
+limited = Worker()
+
+
+if __name__ == "__main__":
+    from index.sources.formats import all_formats
+
+    serve({one.name: one.parse for one in all_formats() if one.parse}, int(sys.argv[1]), int(sys.argv[2]))

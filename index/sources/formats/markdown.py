@@ -1,13 +1,27 @@
-"""Markdown → an article: its text without markup, title, date and tags from front matter."""
+"""Markdown → an article: its text without markup, and what its front matter says of it."""
 
 import re
+from collections.abc import Iterator
+from html import unescape
 from typing import Any
 
-from index.cleaning import metadata_from_text
 from index.errors import ArticleError
-from index.fields import instant_range
-from index.types import Article
+from index.sources.facts import Facts
+from index.sources.formats.base import Format, Given, Sure
+from index.types import Article, Failure
 
+SUFFIXES = (".md", ".markdown", ".mdown", ".mkd")
+# Field of an article → what front matter calls it, the usual name first.
+_KEYS = {
+    "title": ("title",),
+    "url": ("url", "link", "canonical"),
+    "source": ("source", "site", "publisher"),
+    "author": ("author", "authors", "by"),
+    "published": ("published", "date", "pubdate", "publishdate", "created"),
+    "updated": ("updated", "modified", "lastmod", "last_modified"),
+    "language": ("language", "lang"),
+    "tags": ("tags", "keywords"),
+}
 _FRONT = re.compile(r"\A---[ \t]*\r?\n(.*?)\r?\n(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)", re.DOTALL)
 
 
@@ -35,16 +49,13 @@ def read_markdown(text: str, **known: Any) -> Article:
     plain, heading = _plain(text)
     if not plain.strip():
         raise ArticleError("the Markdown holds no text", field="text")
-    own = metadata_from_text(plain)
-    fields: dict[str, Any] = {
-        "title": front.get("title") or heading or own.title or "",
-        "url": front.get("url") or front.get("link") or front.get("canonical"),
-        "source": front.get("source") or front.get("site") or front.get("publisher"),
-        "published": _date(front.get("published") or front.get("date")) or own.published,
-        "tags": _tags(front.get("tags") or front.get("keywords") or ()),
-    }
-    fields.update({name: value for name, value in known.items() if value})
-    return Article(text=plain, **fields)
+    facts = Facts(known)
+    for field, keys in _KEYS.items():
+        for key in keys:
+            facts.offer(field, front.get(key), "front-matter")
+    facts.offer("title", heading, "heading")
+    facts.offer_first_lines(plain)
+    return facts.article(plain)
 
 
 def _plain(text: str) -> tuple[str, str]:
@@ -69,6 +80,12 @@ def _plain(text: str) -> tuple[str, str]:
             cells = []
         elif token.type in ("fence", "code_block"):
             blocks.append("\n\n" + token.content.rstrip())
+        elif token.type == "html_block":
+            words = " ".join(unescape(re.sub(r"<!--.*?-->|<[^<>]*>", " ", token.content, flags=re.DOTALL)).split())
+            if re.match(r"\s*<h1\b", token.content, re.IGNORECASE):
+                heading = heading or words
+            if words:
+                blocks.append("\n\n" + words)
         elif token.type == "inline":
             words = "".join(_inline(child) for child in token.children or ()).strip()
             if in_cell:
@@ -114,17 +131,18 @@ def _bare(value: str) -> str:
     return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'" else value
 
 
-def _tags(value: object) -> tuple[str, ...]:
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
-    return tuple(str(part) for part in value if part) if isinstance(value, list | tuple) else ()
+def _recognises(given: Given) -> Sure:
+    return Sure.LIKELY if has_front_matter(given.head) else Sure.MAYBE
 
 
-def _date(value: object) -> str | None:
-    if not isinstance(value, str) or not value:
-        return None
-    try:
-        instant_range(value)
-    except ArticleError:
-        return None
-    return value
+def _read(given: Given) -> Iterator[Article | Failure]:
+    yield read_markdown(given.text, **given.known)
+
+
+FORMAT = Format(
+    name="markdown",
+    recognises=_recognises,
+    read=_read,
+    suffixes=SUFFIXES,
+    content_types=("text/markdown", "text/x-markdown"),
+)
