@@ -9,11 +9,23 @@ from typing import BinaryIO
 from index.errors import ArticleError, InputError
 from index.sources.files import read_file, walk
 from index.sources.html import read_html
+from index.sources.names import id_of_name
 from index.sources.ndjson import article_from_json, read_ndjson
 from index.sources.plain import read_text
+from index.sources.reading import read_bytes
 from index.types import Article, Failure
 
-__all__ = ["article_from_json", "count_sources", "open_source", "read_file", "read_html", "read_text", "walk"]
+__all__ = [
+    "article_from_json",
+    "count_sources",
+    "id_of_name",
+    "open_source",
+    "read_bytes",
+    "read_file",
+    "read_html",
+    "read_text",
+    "walk",
+]
 
 
 def open_source(source: str | Path, *, stdin: BinaryIO | None = None) -> Iterator[Article | Failure]:

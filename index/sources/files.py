@@ -1,10 +1,9 @@
 """Files and folders → Articles, each by the reader that its content asks for."""
 
 import gzip
-import hashlib
 import re
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import orjson
@@ -12,6 +11,7 @@ import orjson
 from index.errors import ArticleError, CitespanError, InputError, TooLarge, UnsupportedFormat
 from index.sources.html import decode_html, looks_like_html, read_html
 from index.sources.markdown import has_front_matter, read_markdown
+from index.sources.names import id_of_name
 from index.sources.ndjson import article_from_json, read_ndjson
 from index.sources.plain import read_text
 from index.text import decode_text
@@ -77,11 +77,10 @@ def _read_whole(path: Path) -> Iterator[Article | Failure]:
 
 def article_id(path: Path) -> str:
     """Return the id of a file's article: a changed file keeps it, so adding it again replaces the article."""
-    slug = re.sub(r"[^\w]+", "-", path.stem.lower()).strip("-_")[:60] or "file"
-    return f"{slug}-{hashlib.sha256(str(path.resolve()).encode('utf-8', 'surrogateescape')).hexdigest()[:8]}"
+    return id_of_name(path.stem, str(path.resolve()))
 
 
-def _titled(article: Article, path: Path) -> Article:
+def _titled(article: Article, path: PurePath) -> Article:
     if article.title:
         return article
     from dataclasses import replace

@@ -1,6 +1,7 @@
 """NDJSON → Articles, one a line; a bad line is reported with its number and does not stop the rest."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import orjson
@@ -12,6 +13,21 @@ from index.types import Article, Failure
 MAX_LINE_BYTES = 16 * 1024**2
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line that is not blank.
+
+    Attributes:
+        number: from 1.
+        end: bytes from where reading began to the line's end, its line break included.
+        item: what it holds.
+    """
+
+    number: int
+    end: int
+    item: Article | Failure
+
+
 def read_ndjson(lines: BinaryIO, name: str) -> Iterator[Article | Failure]:
     """Yield an Article or a Failure for each line that is not blank.
 
@@ -19,25 +35,42 @@ def read_ndjson(lines: BinaryIO, name: str) -> Iterator[Article | Failure]:
         lines: read lazily; no line over MAX_LINE_BYTES is held.
         name: what failures call it.
     """
-    number = 0
+    for line in read_lines(lines, f"{name} line"):
+        yield line.item
+
+
+def read_lines(lines: BinaryIO, name: str, *, after: int = 0) -> Iterator[Line]:
+    """Yield the lines that are not blank, each with its number.
+
+    Args:
+        lines: read lazily, and not beyond the line that is yielded; no line over MAX_LINE_BYTES is held.
+        name: what failures call a line, before its number.
+        after: number of the line before the first one.
+    """
+    number, end = after, 0
     while line := lines.readline(MAX_LINE_BYTES + 1):
         number += 1
-        where = f"{name} line {number}"
+        end += len(line)
         if len(line) > MAX_LINE_BYTES:
             while line and not line.endswith(b"\n"):
                 line = lines.readline(MAX_LINE_BYTES)
-            yield Failure(where, TooLarge(f"over {MAX_LINE_BYTES // 1024**2} MiB: split the article"))
+                end += len(line)
+            error = TooLarge(f"over {MAX_LINE_BYTES // 1024**2} MiB: split the article")
+            yield Line(number, end, Failure(f"{name} {number}", error))
             continue
         if number == 1:
             line = line.removeprefix(b"\xef\xbb\xbf")
-        if not line.strip():
-            continue
-        try:
-            yield article_from_json(orjson.loads(line))
-        except orjson.JSONDecodeError as error:
-            yield Failure(where, InputError(f"not JSON ({error.msg} at column {error.colno}): one object a line"))
-        except CitespanError as error:
-            yield Failure(where, error)
+        if line.strip():
+            yield Line(number, end, _item(line, f"{name} {number}"))
+
+
+def _item(line: bytes, where: str) -> Article | Failure:
+    try:
+        return article_from_json(orjson.loads(line))
+    except orjson.JSONDecodeError as error:
+        return Failure(where, InputError(f"not JSON ({error.msg} at column {error.colno}): one object a line"))
+    except CitespanError as error:
+        return Failure(where, error)
 
 
 def article_from_json(facts: Any) -> Article:
