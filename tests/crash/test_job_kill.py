@@ -98,6 +98,8 @@ def test_a_batch_killed_on_its_way_in_is_there_whole_or_not_at_all(tmp_path: Pat
         def body():  # type: ignore[no-untyped-def]
             for number, piece in enumerate(pieces):
                 if number == moment:
+                    while not list(server.library.glob("default/jobs/*.tmp")):
+                        time.sleep(0.01)
                     server.stop(signal.SIGKILL)
                 yield piece
 
