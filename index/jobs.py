@@ -66,7 +66,7 @@ class Jobs:
             StorageError: the disk refused.
             CollectionNotFound: the collection has been removed meanwhile.
         """
-        job_id = f"job_{time.time_ns() // 1_000_000:012x}{secrets.token_hex(8)}"
+        job_id = f"job_{time.time_ns():016x}{secrets.token_hex(6)}"
         return Incoming(self._path(job_id), job_id, self._begin)
 
     def get(self, job_id: str) -> Job:

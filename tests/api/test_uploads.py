@@ -56,8 +56,8 @@ def test_one_file_is_answered_as_its_article_is(client: httpx2.Client) -> None:
 
 def test_the_fields_beside_a_file_win(client: httpx2.Client) -> None:
     fields = {
-        "id": "mill", "title": "Mine", "url": "https://example.org/mill", "source": "Example", "published": "2020-01-02",
-        "author": "Ann Bell", "language": "en", "tags": ["a", "b"],
+        "id": "mill", "title": "Mine", "url": "https://example.org/mill", "source": "Example",
+        "published": "2020-01-02", "author": "Ann Bell", "language": "en", "tags": ["a", "b"],
     }  # fmt: skip
     assert send(client, ("page.html", PAGE), **fields).status_code == 201
     found = client.get("/v1/articles/mill").json()

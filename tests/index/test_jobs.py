@@ -145,10 +145,10 @@ def test_a_line_that_ends_the_process_again_and_again_is_given_up(library: Libra
 def test_a_fault_takes_its_own_line_only(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     real = index.collection.prepare
 
-    def faulty(articles, encoder, refused=None):  # type: ignore[no-untyped-def]
+    def faulty(articles, *rest):  # type: ignore[no-untyped-def]
         if any(one.id == "n3" for one in articles):
             raise ZeroDivisionError("a bug")
-        return real(articles, encoder, refused)
+        return real(articles, *rest)
 
     monkeypatch.setattr(index.collection, "prepare", faulty)
     collection = library.collection()
