@@ -1,27 +1,18 @@
 """Batches and jobs over a real server: taking in, following, cancelling, refusing, going on after a restart."""
 
 import json
-import os
-import shutil
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
-from tests.helpers import Server, assert_problem, clean_environment
+from tests.helpers import Server, assert_problem
+from tests.jobs import NDJSON, articles, begun, ended, files, follow, line, post
 
-NDJSON = {"Content-Type": "application/x-ndjson"}
 # Long enough for everything that is to happen meanwhile, on any machine.
 MANY = 4_000
-
-
-def line(number: int) -> str:
-    return json.dumps({"id": f"n{number}", "text": f"The ship number {number} sailed to Oslo with barrels of tar."})
 
 
 @pytest.fixture(scope="module")
@@ -38,53 +29,6 @@ def name(client: httpx2.Client, request: pytest.FixtureRequest) -> Iterator[str]
     """A collection of a test's own, removed with its jobs."""
     yield (own := f"c{abs(hash(request.node.name)) % 10**9}")
     client.delete(f"/v1/collections/{own}")
-
-
-def post(client: httpx2.Client, name: str, *lines: str, **headers: str) -> httpx2.Response:
-    content = "\n".join(lines).encode("utf-8", "surrogatepass")
-    return client.post("/v1/articles/batch", params={"collection": name}, content=content, headers=NDJSON | headers)
-
-
-def begun(client: httpx2.Client, name: str, *lines: str) -> str:
-    reply = post(client, name, *lines)
-    assert reply.status_code == 202, reply.text
-    job = reply.json()["job"]
-    assert reply.headers["location"] == f"/v1/jobs/{job['id']}"
-    assert (job["state"], job["done"], job["failed"], job["total"]) == ("queued", 0, 0, len(lines))
-    return str(job["id"])
-
-
-def follow(client: httpx2.Client, job: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Read a job's events as they come."""
-    event = ""
-    with client.stream("GET", f"/v1/jobs/{job}/events") as reply:
-        assert reply.status_code == 200 and reply.headers["content-type"].startswith("text/event-stream")
-        for part in reply.iter_lines():
-            if part.startswith("event: "):
-                event = part[7:]
-            elif part.startswith("data: "):
-                yield event, json.loads(part[6:])
-
-
-def ended(client: httpx2.Client, job: str) -> dict[str, Any]:
-    """Wait for a job's end; return how it ended."""
-    events = list(follow(client, job))
-    assert [event for event, _ in events] == ["progress"] * (len(events) - 1) + ["end"]
-    return events[-1][1]
-
-
-def articles(client: httpx2.Client, name: str) -> set[str]:
-    found, cursor = set(), None
-    while True:
-        more = {"cursor": cursor} if cursor else {}
-        page = client.get("/v1/articles", params={"collection": name, "limit": 1_000} | more).json()
-        found |= {one["id"] for one in page["articles"]}
-        if (cursor := page["next_cursor"]) is None:
-            return found
-
-
-def files(server: Server) -> list[str]:
-    return [path.name for path in server.library.glob("*/jobs/*")]
 
 
 def gauges(client: httpx2.Client) -> dict[str, float]:
@@ -255,59 +199,3 @@ def test_many_who_follow_are_refused_beyond_a_number(client: httpx2.Client, serv
             events.close()
     client.delete(f"/v1/jobs/{job}")
     assert ended(client, job)["state"] == "cancelled"
-
-
-def test_a_job_goes_on_after_an_orderly_restart(tmp_path: Path) -> None:
-    server = Server(tmp_path / "library", tmp_path / "log")
-    with server, httpx2.Client(base_url=server.url, timeout=60) as client:
-        job = begun(client, "default", *["[]" if number % 10 == 0 else line(number) for number in range(600)])
-        events = follow(client, job)
-        assert next(facts for _, facts in events if facts["done"])["done"] < 540
-        assert server.stop() == 0
-    with server, httpx2.Client(base_url=server.url, timeout=60) as client:
-        last = ended(client, job)
-        assert (last["state"], last["done"], last["failed"], last["total"]) == ("done", 540, 60, 600)
-        assert len(articles(client, "default")) == 540 and files(server) == []
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 48 MiB, 40 of them taken."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("a disk of a test's own can be mounted by root only")
-    (folder / "filler").write_bytes(bytes(40 * 1024**2))
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-def test_a_full_disk_refuses_a_batch_and_stops_no_job(tmp_path: Path, small_disk: Path) -> None:
-    with (
-        Server(small_disk / "library", tmp_path / "log") as server,
-        httpx2.Client(base_url=server.url, timeout=60) as client,
-    ):
-        job = begun(client, "default", *map(line, range(MANY)))
-        waiting = next(facts for _, facts in follow(client, job) if facts["waits"])
-        assert waiting["waits"] == "the disk is full" and 0 < waiting["done"] < MANY
-        assert_problem(post(client, "default", *map(line, range(10_000))), 507)
-        assert files(server) == [f"{job}.ndjson"]
-        (small_disk / "filler").unlink()
-        last = ended(client, job)
-        assert (last["state"], last["done"], last["failed"]) == ("done", MANY, 0)
-
-
-def test_jobs_are_not_begun_by_the_command(tmp_path: Path) -> None:
-    """A job waits for a service: `citespan list` beside it neither works on it nor loses it."""
-    server = Server(tmp_path / "library", tmp_path / "log")
-    with server, httpx2.Client(base_url=server.url, timeout=60) as client:
-        job = begun(client, "default", *map(line, range(400)))
-        next(facts for _, facts in follow(client, job) if facts["done"])
-        server.stop(9)
-    command = [sys.executable, "-m", "api.cli", "add", "-", "--library", str(server.library)]
-    added = subprocess.run(command, input=line(9_999).encode(), env=clean_environment(), capture_output=True)
-    assert added.returncode == 0, added.stderr
-    with server, httpx2.Client(base_url=server.url, timeout=60) as client:
-        assert ended(client, job)["done"] == 400
-        assert len(articles(client, "default")) == 401
