@@ -1,7 +1,7 @@
 """create_app: the HTTP interface around a QuestionAnswering."""
 
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
 
@@ -10,10 +10,11 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from api import problems
+from api.jobs import Jobs
 from api.metrics import Metrics
 from api.middleware import Gate
 from api.openapi import describe
-from api.routes import articles, ask, collections, page, search, service
+from api.routes import articles, ask, collections, jobs, page, search, service
 from api.settings import Settings
 from api.state import State
 from api.workers import Workers
@@ -35,17 +36,21 @@ def create_app(qa: QuestionAnswering, settings: Settings | None = None) -> FastA
     """
     chosen = settings or Settings.read()
     metrics = Metrics()
-    state = State(qa, chosen, Workers(chosen.queue_size, chosen.concurrency, chosen.ask_seconds), metrics)
+    workers = Workers(chosen.queue_size, chosen.concurrency, chosen.ask_seconds)
+    state = State(qa, chosen, workers, metrics, Jobs(qa.library, chosen.jobs_size))
     metrics.gauge("citespan_queue_waiting", "Questions waiting", lambda: state.workers.questions.waiting)
     metrics.gauge("citespan_writes_waiting", "Writes waiting", lambda: state.workers.writes.waiting)
+    metrics.gauge("citespan_jobs_running", "Jobs being worked on", lambda: float(state.jobs.running))
+    metrics.gauge("citespan_jobs_queued", "Jobs waiting", lambda: _or_unknown(lambda: float(state.jobs.queued)))
     metrics.gauge("citespan_ready", "1 once questions are taken", lambda: float(state.unready() is None))
-    metrics.gauge("citespan_articles", "Articles in all collections", lambda: _articles(state))
+    metrics.gauge("citespan_articles", "Articles in all collections", lambda: _or_unknown(lambda: _articles(state)))
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         threading.Thread(target=_warm_up, args=(state,), name="citespan-warm-up", daemon=True).start()
         yield
         state.stopping.set()
+        await run_in_threadpool(state.jobs.close, chosen.shutdown_seconds)
         await run_in_threadpool(state.workers.close, chosen.shutdown_seconds)
         await run_in_threadpool(qa.close)
 
@@ -60,7 +65,7 @@ def create_app(qa: QuestionAnswering, settings: Settings | None = None) -> FastA
     )
     app.state.citespan = state
     problems.install(app)
-    for module in (ask, search, articles, collections, service, page):
+    for module in (ask, search, jobs, articles, collections, service, page):
         app.include_router(module.router)
     describe(app)
     app.add_middleware(Gate, settings=chosen, metrics=metrics)
@@ -78,12 +83,17 @@ def _warm_up(state: State) -> None:
         _log.error("not ready", kind=type(error).__name__, exc_info=error)
     else:
         state.ready.set()
+        state.jobs.start()
         _log.info("ready")
 
 
 def _articles(state: State) -> float:
+    return float(sum(info.articles for info in state.qa.library.collections()))
+
+
+def _or_unknown(number: Callable[[], float]) -> float:
     try:
-        return float(sum(info.articles for info in state.qa.library.collections()))
+        return number()
     except CitespanError:
         return float("nan")
 

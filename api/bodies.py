@@ -1,11 +1,13 @@
 """A request's body and query → a model, read within limits and parsed strictly."""
 
+from collections.abc import AsyncGenerator
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 import orjson
 from fastapi import Request
 from pydantic import BaseModel
+from starlette.requests import ClientDisconnect
 
 from api.problems import Problem, problem_of
 
@@ -23,14 +25,9 @@ async def read_body(request: Request, model: type[Model], limit: int) -> Model:
     Raises:
         Problem: 400 not JSON, 413 too large, 415 another format or encoding, 422 wrong fields.
     """
-    kind, _, parameters = request.headers.get("content-type", "").partition(";")
-    if kind.strip().lower() != "application/json":
+    if content_type(request) != "application/json":
         raise Problem(415, "send application/json in the Content-Type header and the body")
-    charset = parameters.strip().lower().removeprefix("charset=").strip("\"' ")
-    if charset not in ("", "utf-8", "utf8"):
-        raise Problem(415, "send JSON in UTF-8")
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise Problem(415, "send the body uncompressed")
+    check_encoding(request)
     try:
         facts = orjson.loads(await _receive(request, limit))
     except orjson.JSONDecodeError as error:
@@ -39,6 +36,67 @@ async def read_body(request: Request, model: type[Model], limit: int) -> Model:
         return model.model_validate(facts)
     except ValueError as error:
         raise problem_of(error) from None
+
+
+def content_type(request: Request) -> str:
+    """Return what a body is said to be, without parameters, in small letters; "" where nothing is said."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def check_encoding(request: Request) -> None:
+    """Refuse JSON that is compressed or not in UTF-8.
+
+    Raises:
+        Problem: 415.
+    """
+    parameters = request.headers.get("content-type", "").partition(";")[2]
+    charset = parameters.strip().lower().removeprefix("charset=").strip("\"' ")
+    if charset not in ("", "utf-8", "utf8"):
+        raise Problem(415, "send JSON in UTF-8")
+    check_uncompressed(request)
+
+
+def check_uncompressed(request: Request) -> None:
+    """Refuse a compressed body: a few bytes of it could fill the memory.
+
+    Raises:
+        Problem: 415.
+    """
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise Problem(415, "send the body uncompressed")
+
+
+def check_declared(request: Request, limit: int) -> None:
+    """Refuse a body that says it is over a limit, before any of it is read.
+
+    Raises:
+        Problem: 413.
+    """
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > limit:
+        raise too_large(limit)
+
+
+def too_large(limit: int, what: str = "the body") -> Problem:
+    """Return the 413 of a body, or a part of one, that is over its limit."""
+    return Problem(413, f"{what} is over {limit:,} bytes: send less", headers={"Connection": "close"})
+
+
+async def pieces(request: Request, limit: int) -> AsyncGenerator[bytes]:
+    """Yield a body as it comes in.
+
+    Raises:
+        Problem: 400 cut short, 413 over the limit.
+    """
+    size = 0
+    try:
+        async for part in request.stream():
+            size += len(part)
+            if size > limit:
+                raise too_large(limit)
+            yield part
+    except ClientDisconnect:
+        raise Problem(400, "the body ended before its Content-Length: nothing of it was kept, send it again") from None
 
 
 def read_query(request: Request, model: type[Model], numbers: tuple[str, ...] = ()) -> Model:
@@ -71,14 +129,5 @@ async def until_gone(request: Request) -> None:
 
 
 async def _receive(request: Request, limit: int) -> bytes:
-    too_large = Problem(413, f"the body is over {limit:,} bytes: send less", headers={"Connection": "close"})
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > limit:
-        raise too_large
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > limit:
-            raise too_large
-        parts.append(part)
-    return b"".join(parts)
+    check_declared(request, limit)
+    return b"".join([part async for part in pieces(request, limit)])

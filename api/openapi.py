@@ -1,5 +1,6 @@
 """What the OpenAPI description says of bodies and queries, which are read by us and not by FastAPI."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI
@@ -31,6 +32,27 @@ def body_of(model: type[BaseModel]) -> dict[str, Any]:
     """Describe a JSON body."""
     schema = {"$ref": f"#/components/schemas/{model.__name__}"}
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def body_or_files(model: type[BaseModel], fields: type[BaseModel]) -> dict[str, Any]:
+    """Describe a JSON body that may as well come as files, with fields beside them."""
+    described = body_of(model)
+    schema = fields.model_json_schema()
+    file = {"type": "array", "minItems": 1, "items": {"type": "string", "format": "binary"}}
+    described["requestBody"]["content"]["multipart/form-data"] = {
+        "schema": {
+            "type": "object",
+            "required": ["file"],
+            "properties": {"file": file} | {name: _flat(facts) for name, facts in schema["properties"].items()},
+        }
+    }
+    return described
+
+
+def body_of_lines(kinds: Sequence[str]) -> dict[str, Any]:
+    """Describe a body of JSON objects, one a line."""
+    schema = {"type": "string", "description": "one article a line: a JSON object as POST /v1/articles takes it"}
+    return {"requestBody": {"required": True, "content": {kind: {"schema": schema} for kind in kinds}}}
 
 
 def query_of(
@@ -81,5 +103,5 @@ def _flat(facts: dict[str, Any]) -> dict[str, Any]:
     return {
         name: value
         for name, value in facts.items()
-        if name in ("type", "anyOf", "default", "minimum", "maximum", "minLength", "maxLength")
+        if name in ("type", "items", "anyOf", "default", "minimum", "maximum", "minLength", "maxLength")
     }

@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from index import (
     CitespanError,
     InputError,
+    JobNotFound,
     LibraryError,
     ModelError,
     NotFound,
@@ -120,6 +121,8 @@ def problem_of(error: Exception, *, place: str = "body") -> Problem:
         field = error.field or ("html" if isinstance(error, UnsupportedFormat) else "")
         loc = [place, *([field] if field else [])]
         return Problem(422, str(error), errors=[{"loc": loc, "msg": str(error)}])
+    if isinstance(error, JobNotFound):
+        return Problem(404, "no such job, or it ended long ago: list them at /v1/jobs")
     if isinstance(error, NotFound):
         return Problem(404, "no such article or collection: list them at /v1/articles and /v1/collections")
     if isinstance(error, StorageError) and error.disk_full:

@@ -15,6 +15,8 @@ from api.problems import Problem
 # Far over the limits that the application explains; beyond it nothing more is kept.
 _HEAD_BYTES = 512 * 1024
 _PARSED_URL_BYTES = 65_535
+# Bytes a second that a large body must keep up in the end; one over its limit is refused whatever it declares.
+_SLOWEST = 256 * 1024
 
 
 def with_deadlines(header_seconds: float, body_seconds: float) -> type[HttpToolsProtocol]:
@@ -24,7 +26,7 @@ def with_deadlines(header_seconds: float, body_seconds: float) -> type[HttpTools
 
     Args:
         header_seconds: from the connection, or a further request's first byte, to the end of its headers.
-        body_seconds: from the end of the headers to the end of the body.
+        body_seconds: from the end of the headers to the end of the body, and more for what the headers declare.
     """
 
     class DeadlineProtocol(HttpToolsProtocol):
@@ -54,9 +56,9 @@ def with_deadlines(header_seconds: float, body_seconds: float) -> type[HttpTools
             super().on_message_begin()
 
         def on_headers_complete(self) -> None:
-            self._arm(body_seconds)
             self._in_head = False
             super().on_headers_complete()
+            self._arm(body_seconds + _declared(self.headers) / _SLOWEST)
 
         def on_message_complete(self) -> None:
             self._disarm()
@@ -96,3 +98,8 @@ def with_deadlines(header_seconds: float, body_seconds: float) -> type[HttpTools
                 self.transport.abort()
 
     return DeadlineProtocol
+
+
+def _declared(headers: list[tuple[bytes, bytes]]) -> int:
+    """Return the Content-Length, as the parser has checked it; 0 where there is none."""
+    return next((int(value) for name, value in headers if name == b"content-length"), 0)

@@ -218,6 +218,20 @@ class AddedOut(BaseModel):
         return cls(id=added.id, title=added.title, passages=added.passages, created=added.created)
 
 
+class FailureOut(BaseModel):
+    """A file or line that could not be used, and why."""
+
+    source: str
+    reason: str
+
+
+class UploadOut(BaseModel):
+    """What became of several files, or of a file with several articles."""
+
+    articles: list[AddedOut]
+    failures: list[FailureOut]
+
+
 class ArticleRow(ArticleRef):
     """An article in a listing."""
 

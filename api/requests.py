@@ -115,6 +115,26 @@ class ArticleIn(Strict):
         return read_text(self.text or "", **fields)
 
 
+class UploadIn(Strict):
+    """What is known of the files of an upload, beside the files; id, title and url with a single file only."""
+
+    id: str | None = None
+    title: str | None = None
+    url: str | None = None
+    source: str | None = None
+    published: str | None = None
+    author: str | None = None
+    language: str | None = None
+    tags: list[str] = Field(default_factory=list, max_length=64)
+    collection: str = "default"
+
+    def known(self) -> dict[str, Any]:
+        """Return the fields of Article that are given; what is left empty in a form is not."""
+        facts = self.model_dump(exclude={"collection"})
+        facts["tags"] = tuple(tag for tag in self.tags if tag)
+        return {name: value for name, value in facts.items() if value}
+
+
 class VerifyIn(Strict):
     """An answer given earlier: does it still stand in its source?"""
 

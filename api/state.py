@@ -1,10 +1,13 @@
 """What the routes of one application share."""
 
+import contextlib
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from fastapi import Request
 
+from api.jobs import Jobs
 from api.metrics import Metrics
 from api.problems import Problem, busy
 from api.settings import Settings
@@ -21,8 +24,10 @@ class State:
         settings: all settings.
         workers: where work is done.
         metrics: what is counted.
+        jobs: what works through long work.
         ready: set once models and library are loaded.
         stopping: set once the service was told to stop.
+        uploads: how many are being taken in.
         failure: why it cannot become ready, None while it can.
     """
 
@@ -30,9 +35,26 @@ class State:
     settings: Settings
     workers: Workers
     metrics: Metrics
+    jobs: Jobs
     ready: threading.Event = field(default_factory=threading.Event)
     stopping: threading.Event = field(default_factory=threading.Event)
+    uploads: int = 0
     failure: str | None = None
+
+    @contextlib.contextmanager
+    def upload(self) -> Iterator[None]:
+        """Hold a place for an upload; called in the event loop only.
+
+        Raises:
+            Problem: 503, too many are being taken in already.
+        """
+        if self.uploads >= self.settings.uploads_size:
+            raise busy(5, "too many uploads are being taken in: try again later")
+        self.uploads += 1
+        try:
+            yield
+        finally:
+            self.uploads -= 1
 
     def unready(self) -> Problem | None:
         """Return why no question is taken now, None where one would be."""

@@ -11,6 +11,7 @@ from api.problems import problem_of
 from api.workers import ASK, Cancelled, Job, Workers
 
 PING_SECONDS = 15.0
+HEADERS = {"X-Accel-Buffering": "no", "Cache-Control": "no-store"}
 Event = tuple[str, Any]
 
 
@@ -31,7 +32,7 @@ def stream(workers: Workers, steps: Callable[[Job], Iterator[Event]]) -> Streami
     return StreamingResponse(
         _events(workers, steps),
         media_type="text/event-stream",
-        headers={"X-Accel-Buffering": "no", "Cache-Control": "no-store"},
+        headers=HEADERS,
     )
 
 

@@ -24,8 +24,13 @@ _SHOWN_FROM = 0.05
 
 
 @contextmanager
-def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """Show a bar with rate and time left on a terminal, nothing elsewhere; yields what moves it."""
+def progress(what: str, count: Callable[[], int | None]) -> Iterator[Callable[[int], None]]:
+    """Show on a terminal how far something is and how fast it goes, nothing elsewhere; yields what moves it.
+
+    Args:
+        what: is being done.
+        count: says how much there is to do: then there is a bar and the time left; None where that is unknown.
+    """
     if not sys.stderr.isatty():
         yield lambda done: None
         return
@@ -34,21 +39,21 @@ def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
         BarColumn,
         MofNCompleteColumn,
         Progress,
+        ProgressColumn,
         TextColumn,
         TimeElapsedColumn,
         TimeRemainingColumn,
     )
 
-    columns = [
-        TextColumn(what),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    ]
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    total = count()
+    parts: list[ProgressColumn] = [TextColumn(what), TextColumn("{task.completed:,}")]
+    if total is not None:
+        parts = [TextColumn(what), BarColumn(), MofNCompleteColumn()]
+    parts += [TextColumn("{task.fields[rate]}"), TimeElapsedColumn()]
+    if total is not None:
+        parts += [TextColumn("left"), TimeRemainingColumn()]
+    # Results that go into a file or another program are not drawn on the terminal instead.
+    with Progress(*parts, console=Console(stderr=True), redirect_stdout=sys.stdout.isatty()) as bar:
         task = bar.add_task(what, total=total, rate="")
 
         def advance(done: int) -> None:

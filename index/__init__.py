@@ -12,6 +12,8 @@ from index.errors import (
     CitespanError,
     CollectionNotFound,
     InputError,
+    JobEnded,
+    JobNotFound,
     LibraryCorrupt,
     LibraryError,
     LibraryFormatError,
@@ -25,12 +27,14 @@ from index.errors import (
 )
 from index.fields import MAX_ARTICLE_CHARACTERS, check_collection_name
 from index.inference import Batcher, open_spans
+from index.jobs import Incoming, Jobs
+from index.ledger import MAX_FAILURES, Job, JobFailure
 from index.lexical import words as query_words
 from index.library import DEFAULT_COLLECTION, Library
 from index.models import LocalModel, Machine, ModelCard
 from index.passages import sentence_around, sentence_spans, split_passages
 from index.retriever import leave_out
-from index.sources import count_sources, open_source, read_bytes, read_html, read_text
+from index.sources import count_sources, make_id, open_source, read_bytes, read_html, read_text
 from index.syncing import Synced, sync_folder
 from index.text import decode_text
 from index.types import (
@@ -52,6 +56,7 @@ from index.types import (
 __all__ = [
     "DEFAULT_COLLECTION",
     "MAX_ARTICLE_CHARACTERS",
+    "MAX_FAILURES",
     "Added",
     "Article",
     "ArticleError",
@@ -66,7 +71,13 @@ __all__ = [
     "Encoder",
     "Failure",
     "Filters",
+    "Incoming",
     "InputError",
+    "Job",
+    "JobEnded",
+    "JobFailure",
+    "JobNotFound",
+    "Jobs",
     "Library",
     "LibraryCorrupt",
     "LibraryError",
@@ -95,6 +106,7 @@ __all__ = [
     "decode_text",
     "find_furniture",
     "leave_out",
+    "make_id",
     "metadata_from_text",
     "open_source",
     "open_spans",

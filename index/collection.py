@@ -16,6 +16,8 @@ import numpy.typing as npt
 from index.encoder import Encoder
 from index.errors import ArticleNotFound, CitespanError, QueryError, StorageError
 from index.ingest import batches, embedded_text, prepare
+from index.jobs import Jobs
+from index.ledger import Step
 from index.nearest import Nearest
 from index.retriever import retrieve
 from index.store import Store
@@ -57,6 +59,9 @@ class Collection:
         folder: its folder, which exists.
         encoder: texts → vectors.
         read_only: whether writing is refused.
+
+    Attributes:
+        jobs: its long work.
     """
 
     def __init__(self, name: str, folder: Path, encoder: Encoder, *, read_only: bool = False) -> None:
@@ -64,6 +69,7 @@ class Collection:
         self.folder = folder
         self._encoder = encoder
         self._store = Store(folder, read_only=read_only)
+        self.jobs = Jobs(folder, self._store, self._add_group)
         self._write_lock = threading.RLock()
         self._nearest = Nearest(name, folder, self._store, encoder, self._write_lock)
         self._to_forget = False
@@ -286,11 +292,18 @@ class Collection:
             problems.append(f"the vector index lacks {len(missing)} passages and has {len(extra)} that are gone")
         return problems
 
-    def _add_group(self, group: Articles, unusable: Callable[[Failure], None] | None = None) -> AddedAll:
+    def _add_group(
+        self,
+        group: Articles,
+        unusable: Callable[[Failure], None] | None = None,
+        step: Callable[[], Step] | None = None,
+    ) -> AddedAll:
         with self._store.read() as view:
             known = {article.id: view.fingerprint(article.id) for article in group}
         fresh = [article for article in group if (known[article.id] or ("",))[0] != article.fingerprint]
         if not fresh:
+            if step is not None:
+                self._store.write((), step())
             return [_unchanged(article, known[article.id]) for article in group]
         # The vectors that are there are taken over, once they are those of this encoder.
         self._nearest.load()
@@ -301,10 +314,11 @@ class Collection:
                 vectors.update(zip((embedded_text(title, text) for text in texts), rows, strict=True))
         ready = prepare(fresh, self._encoder, vectors, unusable)
         results: dict[str, Added] = {}
-        if ready:
+        if ready or step is not None:
             with self._write_lock:
-                written = self._store.write(ready)
-                self._nearest.apply(written, np.concatenate([item.vectors for item in ready]))
+                written = self._store.write(ready, step and step())
+                if ready:
+                    self._nearest.apply(written, np.concatenate([item.vectors for item in ready]))
             for item, created in zip(ready, written.created, strict=True):
                 article = item.article
                 results[article.id] = Added(article.id, article.title, len(item.passages), created, True, item.embedded)

@@ -17,6 +17,8 @@ Vectors = npt.NDArray[np.float32]
 MANIFEST = Path(__file__).parent / "weights" / "manifest.json"
 # Small: texts are sorted by length, and a large batch pads its short ones to the longest.
 _BATCH = 8
+# Texts that are queued together: another writer's come after them, and not after all of a book.
+_TURN = 256
 
 
 @runtime_checkable
@@ -132,8 +134,10 @@ class _Pooled:
 
     def embed(self, texts: Sequence[str], *, query: bool) -> Vectors:
         vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
-        for place, rows in self._batcher.run(self._tokenizer.encode_batch(list(texts)), urgent=query):
-            vectors[place] = rows.mean(axis=0)
+        for at in range(0, len(texts), _TURN):
+            sequences = self._tokenizer.encode_batch(list(texts[at : at + _TURN]))
+            for place, rows in self._batcher.run(sequences, urgent=query):
+                vectors[at + place] = rows.mean(axis=0)
         return vectors
 
 

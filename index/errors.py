@@ -10,7 +10,9 @@
     │   └── QueryError             a bad question, filter or limit
     ├── NotFound                   no such thing
     │   ├── ArticleNotFound
-    │   └── CollectionNotFound
+    │   ├── CollectionNotFound
+    │   └── JobNotFound
+    ├── JobEnded                   a job was cancelled while it was worked on
     ├── LibraryError               the library cannot be used as it is
     │   ├── LibraryLocked          another process writes to it
     │   ├── LibraryFormatError     made by a newer version, or not a library
@@ -64,6 +66,14 @@ class ArticleNotFound(NotFound):
 
 class CollectionNotFound(NotFound):
     """No collection has that name."""
+
+
+class JobNotFound(NotFound):
+    """No job has that id, or it ended so long ago that it is forgotten."""
+
+
+class JobEnded(CitespanError):
+    """A job was cancelled while it was worked on: nothing more is added by it."""
 
 
 class LibraryError(CitespanError):

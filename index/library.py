@@ -13,8 +13,16 @@ from typing import Self
 
 from index.collection import Collection
 from index.encoder import Encoder, SentenceEncoder
-from index.errors import CollectionNotFound, LibraryFormatError, LibraryLocked, StorageError
+from index.errors import (
+    CollectionNotFound,
+    JobNotFound,
+    LibraryFormatError,
+    LibraryLocked,
+    NotFound,
+    StorageError,
+)
 from index.fields import check_collection_name
+from index.ledger import Job
 from index.store import DATABASE, Store
 from index.types import CollectionInfo
 
@@ -138,6 +146,29 @@ class Library:
                 self._collections[name] = Collection(name, folder, self.encoder, read_only=self.read_only)
             return self._collections[name]
 
+    def jobs(self) -> list[tuple[Collection, Job]]:
+        """Return the jobs of all collections, each with its own, the newest first."""
+        found = [(collection, job) for collection in self._all() for job in collection.jobs.list()]
+        return sorted(found, key=lambda pair: pair[1].id, reverse=True)
+
+    def open_jobs(self) -> list[tuple[Collection, Job]]:
+        """Return the jobs of all collections that are not ended, each with its collection, the oldest first."""
+        found = [(collection, job) for collection in self._all() for job in collection.jobs.open()]
+        return sorted(found, key=lambda pair: pair[1].id)
+
+    def job(self, job_id: str) -> tuple[Collection, Job]:
+        """Return a job and the collection that it is of.
+
+        Raises:
+            JobNotFound: no such job.
+        """
+        for collection in self._all():
+            try:
+                return collection, collection.jobs.get(job_id)
+            except NotFound:
+                continue
+        raise JobNotFound(f"no job {job_id!r}")
+
     def remove_collection(self, name: str) -> None:
         """Remove a collection with all its articles; ``default`` comes back empty.
 
@@ -180,6 +211,13 @@ class Library:
             Store(folder).close()
         finally:
             os.close(lock)
+
+    def _all(self) -> Iterator[Collection]:
+        for name in sorted(self._names()):
+            try:
+                yield self.collection(name)
+            except CollectionNotFound:  # removed meanwhile
+                continue
 
     def _names(self) -> Iterator[str]:
         for path in self.folder.iterdir():

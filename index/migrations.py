@@ -89,18 +89,19 @@ def _sources_and_jobs(database: sqlite3.Connection) -> None:
             state TEXT NOT NULL,
             done INTEGER NOT NULL DEFAULT 0,
             failed INTEGER NOT NULL DEFAULT 0,
-            total INTEGER,
+            total INTEGER NOT NULL,
+            line INTEGER NOT NULL DEFAULT 0,
             position INTEGER NOT NULL DEFAULT 0,
+            attempts INTEGER NOT NULL DEFAULT 0,
             created TEXT NOT NULL,
             ended TEXT,
             error TEXT
         ) WITHOUT ROWID;
         CREATE TABLE job_failure (
             job TEXT NOT NULL REFERENCES job (id) ON DELETE CASCADE,
-            place INTEGER NOT NULL,
-            source TEXT NOT NULL,
+            line INTEGER NOT NULL,
             reason TEXT NOT NULL,
-            PRIMARY KEY (job, place)
+            PRIMARY KEY (job, line)
         ) WITHOUT ROWID;
         -- Feeds and sitemaps that are followed, and what is known of each page they named.
         CREATE TABLE subscription (

@@ -22,6 +22,7 @@ import numpy.typing as npt
 from index import families
 from index.errors import CollectionNotFound, LibraryCorrupt, LibraryError, StorageError
 from index.fields import instant_range
+from index.ledger import Ledger, Step
 from index.migrations import MIGRATIONS, check_version, migrate
 from index.types import Article, MaskedRange, Passage
 from index.view import Ids, Vectors, View
@@ -153,13 +154,20 @@ class Store:
                 else:
                     self._readers.put(connection)
 
-    def write(self, prepared: Sequence[Prepared]) -> Written:
+    def write(self, prepared: Sequence[Prepared], step: Step | None = None) -> Written:
         """Add articles or replace those with the same ids, all in one transaction.
+
+        Args:
+            prepared: what is to be written.
+            step: the stretch of a job that adds them, noted in the same transaction.
 
         Raises:
             StorageError: the disk refused; nothing was written.
+            JobEnded: the job was cancelled; nothing was written.
         """
         with self._transaction() as db:
+            if step is not None:
+                Ledger(db).advance(step)
             created: list[bool] = []
             removed: list[int] = []
             ids: list[int] = []
@@ -215,6 +223,17 @@ class Store:
                 db.executemany("UPDATE vector SET data = ? WHERE id = ?", rows)
             db.execute("INSERT OR REPLACE INTO meta VALUES ('encoder', ?)", (encoder,))
             _advance(db)
+
+    @contextlib.contextmanager
+    def ledger(self) -> Iterator[Ledger]:
+        """Give the collection's jobs, to be changed in one transaction.
+
+        Raises:
+            StorageError: the disk refused; nothing was changed.
+            CollectionNotFound: the collection has been removed meanwhile.
+        """
+        with self._transaction() as db:
+            yield Ledger(db)
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from index.errors import QueryError
 from index.fields import instant_range
+from index.ledger import Ledger
 from index.types import ArticleInfo, CollectionInfo, Filters, MaskedRange, Page, Passage, StoredArticle
 
 Ids = npt.NDArray[np.int64]
@@ -29,6 +30,11 @@ class View:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
+
+    @property
+    def ledger(self) -> Ledger:
+        """The collection's jobs, to read."""
+        return Ledger(self._db)
 
     def meta(self, name: str) -> str | None:
         """Return a stored setting."""

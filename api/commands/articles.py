@@ -43,7 +43,7 @@ def add(
 
         done = 0
         target = qa.library.collection(collection, create=True)
-        with progress("adding", count_sources(sources)) as advance:
+        with progress("adding", lambda: count_sources(sources)) as advance:
             for added in target.add(readable(), progress=lambda p: advance(p.done + len(failed)), unusable=fails):
                 done += 1
                 print_added(added, as_json=as_json)
@@ -73,7 +73,7 @@ def sync(
             elif item.changed:
                 print_added(item, as_json=as_json)
 
-        with progress("syncing", count_sources([folder])) as advance:
+        with progress("syncing", lambda: count_sources([folder])) as advance:
             target = qa.library.collection(collection, create=True)
             done = sync_folder(target, folder, allow_empty=allow_empty, progress=lambda p: advance(p.done), each=each)
     for article_id in done.removed:

@@ -87,7 +87,7 @@ def eval_(
     whole = evaluate_open if open_ else evaluate_retrieval if retrieval else evaluate_confidence if confidence else None
     with (
         opened(library, read_only=True) if whole else reader_only(library) as qa,
-        progress("asking", len(examples)) as advance,
+        progress("asking", lambda: len(examples)) as advance,
     ):
         if whole:
             report = whole(qa, examples, collection=collection, kept=outcomes, progress=advance)

@@ -1,21 +1,34 @@
 """/v1/articles: add, list, get, delete; /v1/verify."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
-from api.bodies import read_body, read_query
-from api.openapi import body_of, query_of
-from api.problems import Problem
-from api.replies import AddedOut, ArticleOut, ArticleRow, ArticlesOut, VerifyOut
-from api.requests import ArticleIn, Strict, VerifyIn
-from api.state import ready_state, state_of
+from api.bodies import content_type, read_body, read_query
+from api.openapi import body_of, body_or_files, query_of
+from api.problems import Problem, problem_of
+from api.replies import AddedOut, ArticleOut, ArticleRow, ArticlesOut, FailureOut, UploadOut, VerifyOut
+from api.requests import ArticleIn, Strict, UploadIn, VerifyIn
+from api.state import State, ready_state, state_of
+from api.uploads import MAX_ARTICLES, problem_of_failure, uploaded
 from api.workers import WRITE, Job
-from index import DEFAULT_COLLECTION, Added, ArticleNotFound, check_collection_name
+from index import (
+    DEFAULT_COLLECTION,
+    Added,
+    Article,
+    ArticleNotFound,
+    Failure,
+    StorageError,
+    check_collection_name,
+)
 
 router = APIRouter(tags=["articles"])
+# Articles of an upload that are written in one go.
+_TOGETHER = 16
 
 
 class ListQuery(Strict):
@@ -34,14 +47,19 @@ class WhichQuery(Strict):
 
 @router.post(
     "/v1/articles",
-    response_model=AddedOut,
+    response_model=AddedOut | UploadOut,
     status_code=201,
-    openapi_extra=body_of(ArticleIn),
+    openapi_extra=body_or_files(ArticleIn, UploadIn),
     operation_id="add_article",
 )
 async def add_article(request: Request, response: Response) -> Any:
-    """Add an article, or replace the one with the same id (200); once answered, it survives a crash."""
+    """Add an article, or replace the one with the same id (200); once answered, it survives a crash.
+
+    As multipart/form-data, files: one with one article is answered as that article is, others with what became of each.
+    """
     state = ready_state(request)
+    if content_type(request) == "multipart/form-data":
+        return await _add_files(request, response, state)
     given = await read_body(request, ArticleIn, state.settings.article_body_bytes)
     if (given.text is None) == (given.html is None):
         message = "give either text or html"
@@ -62,6 +80,69 @@ async def add_article(request: Request, response: Response) -> Any:
     added = await state.workers.run(WRITE, work)
     response.status_code = 201 if added.created else 200
     return AddedOut.from_added(added)
+
+
+async def _add_files(request: Request, response: Response, state: State) -> AddedOut | UploadOut:
+    with state.upload():
+        async with uploaded(request, state.settings) as (files, known):
+            check_collection_name(known.collection)
+            found: list[tuple[str, Article | Failure]] = []
+            for file in files:
+                items = await run_in_threadpool(file.articles, known)
+                found += [(file.name, item) for item in items]
+                if len(found) > MAX_ARTICLES:
+                    raise Problem(
+                        413, f"the files hold over {MAX_ARTICLES:,} articles: send them to /v1/articles/batch"
+                    )
+        outcome = await _add_found(state, known.collection, found)
+    if len(files) == len(found) == 1:
+        if outcome.failures:
+            raise problem_of_failure(outcome.failures[0])
+        response.status_code = 201 if outcome.added[0].created else 200
+        return AddedOut.from_added(outcome.added[0])
+    shown = [FailureOut(source=one.source, reason=str(one.error)) for one in outcome.failures]
+    if not outcome.added:
+        errors = [{"loc": ["body", "file"], "msg": f"{one.source}: {one.reason}"[:300]} for one in shown]
+        raise Problem(422, "none of the files could be used: errors says why of each", errors=errors)
+    return UploadOut(articles=[AddedOut.from_added(one) for one in outcome.added], failures=shown)
+
+
+@dataclass
+class _Outcome:
+    added: list[Added]
+    failures: list[Failure]
+
+
+async def _add_found(state: State, name: str, found: Sequence[tuple[str, Article | Failure]]) -> _Outcome:
+    """Add articles a few at a time, so that other writes get in between; what cannot be added becomes a failure.
+
+    Raises:
+        Problem: nothing could be added, for a reason that is none of the articles.
+        StorageError: the disk refused, and nothing was added.
+    """
+    outcome = _Outcome([], [item for _, item in found if isinstance(item, Failure)])
+    articles = [(source, item) for source, item in found if isinstance(item, Article)]
+    for at in range(0, len(articles), _TOGETHER):
+        group = articles[at : at + _TOGETHER]
+        names = {article.origin or article.id: source for source, article in group}
+
+        def work(job: Job, group: Sequence[tuple[str, Article]] = group) -> tuple[list[Added], list[Failure]]:
+            unusable: list[Failure] = []
+            collection = state.qa.library.collection(name, create=True)
+            return list(collection.add([article for _, article in group], unusable=unusable.append)), unusable
+
+        try:
+            added, unusable = await state.workers.run(WRITE, work)
+        except (Problem, StorageError) as error:
+            if not outcome.added:
+                raise
+            # What is in stays in, so the reply must say which that is.
+            reason = StorageError(problem_of(error).detail)
+            outcome.failures += [Failure(source, reason) for source, _ in articles[at:]]
+            break
+        outcome.added += added
+        outcome.failures += [Failure(names[one.source], one.error) for one in unusable]
+    return outcome
 
 
 @router.get("/v1/articles", response_model=ArticlesOut, openapi_extra=query_of(ListQuery), operation_id="list_articles")

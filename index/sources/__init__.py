@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 from index.errors import ArticleError, InputError
 from index.sources.files import read_file, walk
+from index.sources.formats.base import make_id
 from index.sources.formats.html import read_html
 from index.sources.formats.ndjson import article_from_json, read_ndjson
 from index.sources.formats.plain import read_text
@@ -17,6 +18,7 @@ from index.types import Article, Failure
 __all__ = [
     "article_from_json",
     "count_sources",
+    "make_id",
     "open_source",
     "read_bytes",
     "read_file",

@@ -4,8 +4,10 @@ import contextlib
 import json
 import os
 import pty
+import re
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -231,23 +233,48 @@ def test_what_is_printed_cannot_steer_a_terminal(tmp_path: Path) -> None:
         assert b"\x1b" not in printed and b"\x07" not in printed and "\u202e" not in printed.decode()
 
 
+def on_a_terminal(*arguments: str) -> tuple[str, bytes]:
+    """Run a command to its end with a terminal for its messages; return what that showed, and the results."""
+    ours, theirs = pty.openpty()
+    environment = clean_environment(TERM="xterm", COLUMNS="120")
+    with tempfile.TemporaryFile() as results:
+        process = subprocess.Popen([*COMMAND, *arguments], stdout=results, stderr=theirs, env=environment)
+        os.close(theirs)
+        seen = b""
+        # Read while it runs: a terminal that nobody reads from holds a few kilobytes and then blocks.
+        with contextlib.suppress(OSError):  # Linux's way of saying that the other side has closed
+            while part := os.read(ours, 65_536):
+                seen += part
+        os.close(ours)
+        assert process.wait(60) == 0
+        results.seek(0)
+        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.decode()), results.read()
+
+
+def test_long_work_shows_how_far_it_is_how_fast_it_goes_and_what_is_left(tmp_path: Path) -> None:
+    folder = tmp_path / "articles"
+    folder.mkdir()
+    for number in range(300):
+        (folder / f"{number}.txt").write_text(f"House number {number} in Park Lane was sold in {1990 + number}.\n")
+    shown, results = on_a_terminal("add", str(folder), "--json", "--library", str(tmp_path / "folder"))
+    assert "adding" in shown and "300/300" in shown and re.search(r"\d/s", shown) and "left" in shown
+    assert len([json.loads(line)["id"] for line in results.splitlines()]) == 300 and "passages" not in shown
+    # How many articles a file of lines holds, nobody knows beforehand.
+    lines = tmp_path / "a.ndjson"
+    lines.write_text("".join(json.dumps({"text": f"House {number} was sold."}) + "\n" for number in range(300)))
+    shown, results = on_a_terminal("add", str(lines), "--library", str(tmp_path / "lines"))
+    assert "adding 300" in " ".join(shown.split()) and re.search(r"\d/s", shown) and "left" not in shown
+    assert len(results.splitlines()) == 300
+
+
 def test_a_terminal_sees_a_progress_bar_and_a_pipe_does_not(tmp_path: Path) -> None:
     folder = tmp_path / "articles"
     folder.mkdir()
     for number in range(3):
         (folder / f"{number}.txt").write_text(f"House number {number} in Park Lane was sold in {1990 + number}.\n")
     assert citespan("add", str(folder), "--library", str(tmp_path / "piped")).stderr == b""
-    ours, theirs = pty.openpty()
-    command = [*COMMAND, "add", str(folder), "--library", str(tmp_path / "shown")]
-    # Read while it runs: a terminal that nobody reads from holds a few kilobytes and then blocks.
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=theirs, env=clean_environment(TERM="xterm"))
-    os.close(theirs)
-    seen = b""
-    with contextlib.suppress(OSError):  # Linux's way of saying that the other side has closed
-        while part := os.read(ours, 65_536):
-            seen += part
-    os.close(ours)
-    assert process.wait(60) == 0 and "3/3" in seen.decode() and "adding" in seen.decode()
+    shown, _ = on_a_terminal("add", str(folder), "--library", str(tmp_path / "shown"))
+    assert "3/3" in shown and "adding" in shown
 
 
 def test_help_names_every_command_from_any_folder(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import gzip
 import zlib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, BinaryIO, cast
 
@@ -17,6 +18,21 @@ MAX_LINE_BYTES = 16 * 1024**2
 _STRINGS = ("id", "title", "url", "source", "published", "author", "updated", "language")
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line that is not blank.
+
+    Attributes:
+        number: from 1.
+        end: bytes from where reading began to the line's end, its line break included.
+        item: what it holds.
+    """
+
+    number: int
+    end: int
+    item: Article | Failure
+
+
 def read_ndjson(lines: BinaryIO, name: str, known: Mapping[str, Any] | None = None) -> Iterator[Article | Failure]:
     """Yield an Article or a Failure for each line that is not blank.
 
@@ -25,25 +41,43 @@ def read_ndjson(lines: BinaryIO, name: str, known: Mapping[str, Any] | None = No
         name: what failures call it.
         known: fields of Article that hold for every line: they win.
     """
-    number = 0
+    for line in read_lines(lines, f"{name} line", known=known):
+        yield line.item
+
+
+def read_lines(lines: BinaryIO, name: str, *, after: int = 0, known: Mapping[str, Any] | None = None) -> Iterator[Line]:
+    """Yield the lines that are not blank, each with its number.
+
+    Args:
+        lines: read lazily, and not beyond the line that is yielded; no line over MAX_LINE_BYTES is held.
+        name: what failures call a line, before its number.
+        after: number of the line before the first one.
+        known: fields of Article that hold for every line: they win.
+    """
+    number, end = after, 0
     while line := lines.readline(MAX_LINE_BYTES + 1):
         number += 1
-        where = f"{name} line {number}"
+        end += len(line)
         if len(line) > MAX_LINE_BYTES:
             while line and not line.endswith(b"\n"):
                 line = lines.readline(MAX_LINE_BYTES)
-            yield Failure(where, TooLarge(f"over {MAX_LINE_BYTES // 1024**2} MiB: split the article"))
+                end += len(line)
+            error = TooLarge(f"over {MAX_LINE_BYTES // 1024**2} MiB: split the article")
+            yield Line(number, end, Failure(f"{name} {number}", error))
             continue
         if number == 1:
             line = line.removeprefix(b"\xef\xbb\xbf")
-        if not line.strip():
-            continue
-        try:
-            yield article_from_json(orjson.loads(line), known)
-        except orjson.JSONDecodeError as error:
-            yield Failure(where, InputError(f"not JSON ({error.msg} at column {error.colno}): one object a line"))
-        except CitespanError as error:
-            yield Failure(where, error)
+        if line.strip():
+            yield Line(number, end, _item(line, f"{name} {number}", known))
+
+
+def _item(line: bytes, where: str, known: Mapping[str, Any] | None) -> Article | Failure:
+    try:
+        return article_from_json(orjson.loads(line), known)
+    except orjson.JSONDecodeError as error:
+        return Failure(where, InputError(f"not JSON ({error.msg} at column {error.colno}): one object a line"))
+    except CitespanError as error:
+        return Failure(where, error)
 
 
 def article_from_json(facts: Any, known: Mapping[str, Any] | None = None) -> Article:

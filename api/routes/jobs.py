@@ -1,0 +1,206 @@
+"""/v1/articles/batch: many articles at once; /v1/jobs: how far that has come."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import Field
+from starlette.concurrency import run_in_threadpool
+
+from api.bodies import check_declared, check_encoding, content_type, pieces, read_query
+from api.job_replies import BatchOut, JobAndFailuresOut, JobOut, JobsOut
+from api.openapi import body_of_lines, query_of
+from api.problems import Problem
+from api.requests import Strict
+from api.state import State, ready_state, state_of
+from api.streaming import HEADERS, PING_SECONDS, event_text
+from index import (
+    DEFAULT_COLLECTION,
+    Collection,
+    Incoming,
+    Job,
+    NotFound,
+    QueryError,
+    check_collection_name,
+)
+
+router = APIRouter(tags=["jobs"])
+LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/jsonlines")
+# What came in is handed to the disk in pieces of this size.
+_PIECE = 1024**2
+# Events of one job come at most so often, and a service that stops is noticed within this time.
+_LEAST_SECONDS = 0.25
+_TICK_SECONDS = 1.0
+
+
+class BatchQuery(Strict):
+    """Where the articles go."""
+
+    collection: str = DEFAULT_COLLECTION
+
+
+class JobsQuery(Strict):
+    """What a listing of jobs takes."""
+
+    limit: int = Field(50, ge=1, le=1_000)
+    cursor: str | None = Field(None, max_length=100)
+
+
+class JobQuery(Strict):
+    """Which of a job's failures are wanted."""
+
+    limit: int = Field(50, ge=1, le=1_000, description="at most so many failures")
+    cursor: str | None = Field(None, max_length=100, description="next_cursor of the page of failures before")
+
+
+@router.post(
+    "/v1/articles/batch",
+    response_model=BatchOut,
+    status_code=202,
+    openapi_extra=body_of_lines(LINES) | query_of(BatchQuery),
+    operation_id="add_batch",
+)
+async def add_batch(request: Request, response: Response) -> Any:
+    """Take in a file of articles, one JSON object a line; a job works through it, and outlives a restart."""
+    state = ready_state(request)
+    if content_type(request) not in LINES:
+        raise Problem(415, f"send {LINES[0]} in the Content-Type header, and one JSON object a line in the body")
+    check_encoding(request)
+    name = read_query(request, BatchQuery).collection
+    check_collection_name(name)
+    limit = state.settings.batch_body_bytes
+    check_declared(request, limit)
+    with state.jobs.admitted():
+        collection = await run_in_threadpool(state.qa.library.collection, name, create=True)
+        incoming = await run_in_threadpool(collection.jobs.receive)
+        try:
+            await _receive(request, incoming, limit)
+            job = await run_in_threadpool(incoming.queue)
+        except BaseException:
+            await asyncio.shield(run_in_threadpool(incoming.discard))
+            raise
+    state.jobs.changed()
+    response.headers["Location"] = f"/v1/jobs/{job.id}"
+    return BatchOut(job=_shown(state, name, job))
+
+
+@router.get("/v1/jobs", response_model=JobsOut, openapi_extra=query_of(JobsQuery), operation_id="list_jobs")
+async def list_jobs(request: Request) -> Any:
+    """List the jobs of all collections, the newest first; those that ended are remembered for a while."""
+    state = state_of(request)
+    asked = read_query(request, JobsQuery, ("limit",))
+    found = await run_in_threadpool(state.qa.library.jobs)
+    if asked.cursor is not None:
+        if not asked.cursor.startswith("job_"):
+            raise QueryError("cursor is not one that a listing gave out: leave it out", field="cursor")
+        found = [(collection, job) for collection, job in found if job.id < asked.cursor]
+    shown = found[: asked.limit]
+    return JobsOut(
+        jobs=[_shown(state, collection.name, job) for collection, job in shown],
+        next_cursor=shown[-1][1].id if len(found) > len(shown) else None,
+    )
+
+
+@router.get(
+    "/v1/jobs/{job_id}", response_model=JobAndFailuresOut, openapi_extra=query_of(JobQuery), operation_id="get_job"
+)
+async def get_job(request: Request, job_id: str) -> Any:
+    """Say how far a job has come, and which lines could not be used, a page of them."""
+    state = state_of(request)
+    asked = read_query(request, JobQuery, ("limit",))
+
+    def look() -> JobAndFailuresOut:
+        collection, job = state.qa.library.job(job_id)
+        failures, more = collection.jobs.failures(job_id, limit=asked.limit, cursor=asked.cursor)
+        return JobAndFailuresOut.from_page(_shown(state, collection.name, job), failures, more)
+
+    return await run_in_threadpool(look)
+
+
+@router.delete("/v1/jobs/{job_id}", response_model=JobOut, operation_id="cancel_job")
+async def cancel_job(request: Request, job_id: str) -> Any:
+    """Cancel a job; what it has added stays.  One that has ended stays as it is."""
+    state = ready_state(request)
+
+    def cancel() -> tuple[Collection, Job]:
+        collection, _ = state.qa.library.job(job_id)
+        return collection, collection.jobs.cancel(job_id)
+
+    collection, job = await run_in_threadpool(cancel)
+    state.jobs.changed()
+    return _shown(state, collection.name, job)
+
+
+@router.get(
+    "/v1/jobs/{job_id}/events",
+    operation_id="follow_job",
+    responses={200: {"content": {"text/event-stream": {}}, "description": "progress ..., end"}},
+)
+async def follow_job(request: Request, job_id: str) -> Response:
+    """Follow a job: events progress (how it stands now, and again when that changes), then end."""
+    state = state_of(request)
+    collection, job = await run_in_threadpool(state.qa.library.job, job_id)
+    events = _events(state, collection, job)
+    first = await anext(events)  # too many followers are a problem, not an event
+    return StreamingResponse(_continued(first, events), media_type="text/event-stream", headers=HEADERS)
+
+
+async def _continued(first: bytes, rest: AsyncGenerator[bytes]) -> AsyncIterator[bytes]:
+    async with aclosing(rest):
+        yield first
+        async for event in rest:
+            yield event
+
+
+async def _events(state: State, collection: Collection, job: Job) -> AsyncGenerator[bytes]:
+    with state.jobs.followed() as changed:
+        shown: JobOut | None = None
+        silent = 0.0
+        while True:
+            changed.clear()
+            try:
+                job = await run_in_threadpool(collection.jobs.get, job.id)
+            except NotFound:
+                job = replace(job, state="cancelled")  # with its collection
+            now = _shown(state, collection.name, job)
+            if not job.open:
+                yield event_text("end", now.model_dump())
+                return
+            if now != shown:
+                yield event_text("progress", now.model_dump())
+                shown, silent = now, 0.0
+            await asyncio.sleep(_LEAST_SECONDS)
+            while not changed.is_set():
+                if state.stopping.is_set():
+                    return
+                try:
+                    await asyncio.wait_for(changed.wait(), _TICK_SECONDS)
+                except TimeoutError:
+                    silent += _TICK_SECONDS
+                    if silent >= PING_SECONDS:
+                        yield b": still at it\n\n"
+                        silent = 0.0
+
+
+async def _receive(request: Request, incoming: Incoming, limit: int) -> None:
+    """Spool a body.
+
+    Raises:
+        Problem: 400 cut short, 413 too large.
+        StorageError: the disk refused.
+    """
+    held = bytearray()
+    async for part in pieces(request, limit):
+        held += part
+        if len(held) >= _PIECE:
+            await run_in_threadpool(incoming.write, bytes(held))
+            held.clear()
+    await run_in_threadpool(incoming.write, bytes(held))
+
+
+def _shown(state: State, collection: str, job: Job) -> JobOut:
+    return JobOut.from_job(job, collection, rate=state.jobs.rate(job), waits=state.jobs.waits(job))

@@ -1,0 +1,309 @@
+"""Long work of a collection: files of articles that are taken in, kept, and worked through batch by batch.
+
+What is queued survives a kill at any moment: the file is durable before its job is written down, each batch commits
+together with how far the job has come, and the file is removed after its job has ended.
+"""
+
+import logging
+import secrets
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from index.errors import ArticleError, CitespanError, InputError, JobEnded, JobNotFound, QueryError, StorageError
+from index.ledger import Job, JobFailure, Ledger, Step
+from index.sources.formats.ndjson import Line, read_lines
+from index.spool import Spool, remove
+from index.store import Store, now
+from index.types import Added, Article, Failure
+from index.view import decode_cursor, encode_cursor
+
+# A batch ends with whichever comes first: it is what a kill loses, and how long a cancelling waits.
+BATCH_ARTICLES = 64
+BATCH_CHARACTERS = 100_000
+BATCH_LINES = 5_000
+BATCH_SECONDS = 1.0
+# A job during which the process ends so often without getting any further would end it for ever.
+MAX_ATTEMPTS = 10
+MAX_FAILURES_LISTED = 1_000
+_FOLDER = "jobs"
+
+# Inside the class, list is the method of that name.
+AllJobs = list[Job]
+Failures = list[JobFailure]
+_log = logging.getLogger(__name__)
+
+
+class Jobs:
+    """The jobs of one collection.  Safe for use from several threads; one of them at a time runs a job.
+
+    Made by Collection; not to be built directly.
+
+    Args:
+        folder: the collection's folder.
+        store: its database.
+        add: adds a batch without an id twice, calls back with each article that cannot be searched, and commits the
+            others with the step that is made then.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        store: Store,
+        add: Callable[[list[Article], Callable[[Failure], None], Callable[[], Step]], Sequence[Added]],
+    ) -> None:
+        self._folder = folder / _FOLDER
+        self._store = store
+        self._add = add
+        if not store.read_only:
+            self._recover()
+
+    def receive(self) -> "Incoming":
+        """Begin to take in a file of articles, one JSON object a line.
+
+        Raises:
+            StorageError: the disk refused.
+            CollectionNotFound: the collection has been removed meanwhile.
+        """
+        job_id = f"job_{time.time_ns():016x}{secrets.token_hex(6)}"
+        return Incoming(self._path(job_id), job_id, self._begin)
+
+    def get(self, job_id: str) -> Job:
+        """Return a job.
+
+        Raises:
+            JobNotFound: no such job.
+        """
+        with self._store.read() as view:
+            job = view.ledger.job(job_id)
+        if job is None:
+            raise JobNotFound(f"no job {job_id!r}")
+        return job
+
+    def list(self) -> AllJobs:
+        """Return all jobs, the newest first; those that ended are remembered for a while only."""
+        with self._store.read() as view:
+            return view.ledger.jobs()
+
+    def open(self) -> AllJobs:
+        """Return the jobs that are not ended, the oldest first."""
+        with self._store.read() as view:
+            return view.ledger.open_jobs()
+
+    def failures(self, job_id: str, *, limit: int = 50, cursor: str | None = None) -> tuple[Failures, str | None]:
+        """Return lines of a job that could not be used, in order, and the cursor of the next page.
+
+        Args:
+            job_id: a job.
+            limit: 1 to MAX_FAILURES_LISTED.
+            cursor: of the page before.
+
+        Raises:
+            QueryError: limit out of range, or not a cursor.
+        """
+        if not 1 <= limit <= MAX_FAILURES_LISTED:
+            raise QueryError(f"limit must be 1 to {MAX_FAILURES_LISTED:,}, not {limit}", field="limit")
+        with self._store.read() as view:
+            found = view.ledger.failures(job_id, limit + 1, decode_cursor(cursor))
+        more = encode_cursor(found[limit - 1].line) if len(found) > limit else None
+        return found[:limit], more
+
+    def cancel(self, job_id: str) -> Job:
+        """End a job that is open, and return it; what it has added stays, a batch under way is undone.
+
+        Raises:
+            JobNotFound: no such job.
+            StorageError: the disk refused; the job goes on.
+        """
+        return self._end(job_id, lambda ledger: ledger.end(job_id, "cancelled"))
+
+    def fail(self, job_id: str, reason: str) -> Job:
+        """End a job that cannot go on, and return it; what it has added stays.
+
+        Raises:
+            JobNotFound: no such job.
+            StorageError: the disk refused.
+        """
+        return self._end(job_id, lambda ledger: ledger.end(job_id, "failed", error=reason))
+
+    def run(
+        self,
+        job_id: str,
+        *,
+        stop: Callable[[], bool] = lambda: False,
+        progress: Callable[[Job], None] = lambda job: None,
+    ) -> Job:
+        """Work a job through from where it stands; returns it as it is then.
+
+        Args:
+            job_id: a job; one that has ended is left alone.
+            stop: asked between batches; once True, the job is left for another time.
+            progress: called after each batch that is durable.
+
+        Raises:
+            JobNotFound: no such job.
+            StorageError: the disk refused; what was done is kept, and the job can be run again.
+            CollectionNotFound: the collection has been removed meanwhile.
+        """
+        job = self.get(job_id)
+        if not job.open:
+            return job
+        if job.attempts >= MAX_ATTEMPTS:
+            return self.fail(
+                job_id, f"the service ended {job.attempts} times while it worked on what follows this line"
+            )
+        with self._store.ledger() as ledger:
+            ledger.start(job_id)
+        progress(self.get(job_id))
+        try:
+            with self._path(job_id).open("rb") as file:
+                file.seek(job.position)
+                for batch in _batches(read_lines(file, "line", after=job.line)):
+                    if stop():
+                        return self._pause(job_id)
+                    self._add_lines(job, batch)
+                    progress(self.get(job_id))
+        except JobEnded:
+            return self.get(job_id)
+        except FileNotFoundError:
+            # Also where the collection has been removed: then the database says so.
+            return self.fail(job_id, "the file with its articles is gone: send it again")
+        except StorageError:
+            self._pause(job_id)
+            raise
+        except OSError as error:
+            raise StorageError(f"the file of a job cannot be read ({error.strerror}): check the disk") from error
+        if stop():
+            return self._pause(job_id)
+        return self._end(job_id, lambda ledger: ledger.end(job_id, "done"))
+
+    def _add_lines(self, job: Job, lines: Sequence[Line]) -> None:
+        """Add what lines hold and note them as done or failed, all in one transaction.
+
+        Args:
+            job: as it was when its file was opened.
+            lines: some of it.
+        """
+        articles = [line.item for line in lines if isinstance(line.item, Article)]
+        unusable: list[Failure] = []
+
+        def step() -> Step:
+            failures = tuple(_failures(lines, unusable))
+            return Step(job.id, len(lines) - len(failures), failures, lines[-1].number, job.position + lines[-1].end)
+
+        try:
+            self._add(articles, unusable.append, step)
+        except CitespanError:
+            raise
+        except Exception as error:  # a fault that one article brings out must not take the others with it
+            if not articles:
+                raise
+            _log.exception("a batch of a job")
+            for line in lines:
+                if len(lines) == 1:
+                    fault = InputError(f"this article brings out a fault ({type(error).__name__}): please report it")
+                    line = replace(line, item=Failure(f"line {line.number}", fault))
+                self._add_lines(job, [line])
+
+    def _begin(self, job_id: str, lines: int) -> Job:
+        job = Job(job_id, "articles", "queued", 0, 0, lines, 0, 0, 0, now())
+        with self._store.ledger() as ledger:
+            ledger.begin(job)
+        return job
+
+    def _pause(self, job_id: str) -> Job:
+        with self._store.ledger() as ledger:
+            ledger.pause(job_id)
+        return self.get(job_id)
+
+    def _end(self, job_id: str, change: Callable[[Ledger], None]) -> Job:
+        with self._store.ledger() as ledger:
+            change(ledger)
+        job = self.get(job_id)
+        remove(self._path(job_id))
+        return job
+
+    def _recover(self) -> None:
+        """Put what was being worked on back in the queue, and sweep the files of no open job."""
+        with self._store.read() as view:
+            waiting = view.ledger.open_jobs()
+        if any(job.state == "running" for job in waiting):
+            with self._store.ledger() as ledger:
+                ledger.requeue()
+        if self._folder.is_dir():
+            kept = {self._path(job.id) for job in waiting}
+            for path in self._folder.iterdir():
+                if path not in kept:
+                    remove(path)
+
+    def _path(self, job_id: str) -> Path:
+        return self._folder / f"{job_id}.ndjson"
+
+
+class Incoming(Spool):
+    """A file of articles on its way in; leaving its ``with`` before queue() leaves nothing behind.
+
+    Made by Jobs.receive; not to be built directly.
+
+    Args:
+        path: where it will lie.
+        job_id: of the job that will work through it.
+        begin: writes down a job of so many lines.
+    """
+
+    def __init__(self, path: Path, job_id: str, begin: Callable[[str, int], Job]) -> None:
+        super().__init__(path)
+        self._job_id = job_id
+        self._begin = begin
+
+    def queue(self) -> Job:
+        """Return the job that will work through what came in, once both are durable.
+
+        Raises:
+            ArticleError: nothing but white space came in.
+            StorageError: the disk refused; there is no job.
+            CollectionNotFound: the collection has been removed meanwhile.
+        """
+        if not self.lines:
+            raise ArticleError("there is no article in it: send one JSON object a line")
+        self.keep()
+        try:
+            return self._begin(self._job_id, self.lines)
+        except BaseException:
+            self.discard()
+            raise
+
+
+def _batches(lines: Iterable[Line]) -> Iterator[list[Line]]:
+    """Group lines for one transaction: bounded in number, text and the time it takes to read them, no id twice."""
+    batch: list[Line] = []
+    ids: set[str] = set()
+    characters = 0
+    begun = time.monotonic()
+    for line in lines:
+        article = line.item if isinstance(line.item, Article) else None
+        if batch and (
+            (article is not None and article.id in ids)
+            or len(ids) >= BATCH_ARTICLES
+            or characters >= BATCH_CHARACTERS
+            or len(batch) >= BATCH_LINES
+            or time.monotonic() - begun > BATCH_SECONDS
+        ):
+            yield batch
+            batch, ids, characters, begun = [], set(), 0, time.monotonic()
+        batch.append(line)
+        if article is not None:
+            ids.add(article.id)
+            characters += len(article.text)
+    if batch:
+        yield batch
+
+
+def _failures(lines: Iterable[Line], unusable: Iterable[Failure]) -> Iterator[JobFailure]:
+    reasons = {failure.source: failure.error for failure in unusable}
+    for line in lines:
+        if isinstance(line.item, Failure):
+            yield JobFailure(line.number, str(line.item.error))
+        elif (name := line.item.origin or line.item.id) in reasons:
+            yield JobFailure(line.number, str(reasons[name]))

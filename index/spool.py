@@ -1,0 +1,123 @@
+"""A file of lines that comes in piece by piece: whole and durable under its name, or not there at all."""
+
+import errno
+import os
+import re
+from pathlib import Path
+from typing import BinaryIO, Self
+
+from index.errors import CollectionNotFound, StorageError
+
+_LINE = re.compile(rb"\S[^\n]*")
+_BEGINNING = b"\xef\xbb\xbf"
+PARTIAL = ".tmp"
+
+
+class Spool:
+    """Written beside its name, counted on the way, synced and renamed at the end.
+
+    Not safe for use from several threads at once.  Leaving its ``with`` before keep() removes what there is.
+
+    Attributes:
+        lines: lines so far that hold more than white space.
+        size: bytes so far.
+
+    Args:
+        path: where it lies once it is whole; the folder is made where there is none.
+
+    Raises:
+        StorageError: the disk refused.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.size = 0
+        self.lines = 0
+        self._begun = False  # whether the line that is coming in is counted already
+        self._kept = False
+        self._partial = path.with_name(path.name + PARTIAL)
+        try:
+            if not path.parent.is_dir():
+                path.parent.mkdir()
+                sync_folder(path.parent.parent)
+            self._file: BinaryIO = self._partial.open("xb")
+        except OSError as error:
+            raise _refused(error) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self._kept:
+            self.discard()
+
+    def write(self, data: bytes) -> None:
+        """Add a piece.
+
+        Raises:
+            StorageError: the disk refused.
+        """
+        seen = data.removeprefix(_BEGINNING) if self.size == 0 else data
+        first, ends, _ = seen.partition(b"\n")
+        self.lines += sum(1 for _ in _LINE.finditer(seen)) - (self._begun and _holds(first))
+        self._begun = _holds(seen.rpartition(b"\n")[2]) or (self._begun and not ends)
+        self.size += len(data)
+        try:
+            self._file.write(data)
+        except OSError as error:
+            raise _refused(error) from error
+
+    def keep(self) -> None:
+        """Make what came in durable under its name.
+
+        Raises:
+            StorageError: the disk refused.
+            CollectionNotFound: the folder has been removed meanwhile.
+        """
+        try:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+            self._partial.rename(self.path)
+            sync_folder(self.path.parent)
+        except OSError as error:
+            raise _refused(error) from error
+        self._kept = True
+
+    def discard(self) -> None:
+        """Remove it; nothing is raised."""
+        for path in (self._partial, self.path):
+            remove(path)
+        try:
+            self._file.close()  # flushes: on a full disk that may fail once more
+        except OSError:
+            return
+
+
+def remove(path: Path) -> None:
+    """Remove a file if it is there; one that cannot be removed is swept at the next opening."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:
+        return
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _holds(piece: bytes) -> bool:
+    return bool(piece) and not piece.isspace()
+
+
+def _refused(error: OSError) -> StorageError | CollectionNotFound:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StorageError("the disk is full: free space and try again", disk_full=True)
+    if error.errno == errno.ENOENT:
+        return CollectionNotFound("the collection has been removed")
+    return StorageError(f"what comes in cannot be kept ({error.strerror}): check the library's folder and its disk")
