@@ -15,7 +15,7 @@ from qa import QuestionAnswering
 from tests.helpers import Server
 
 KILLS = 10
-LINES = 3_000
+LINES = 1_200
 SEED = 20_261_126
 
 
