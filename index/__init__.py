@@ -27,6 +27,7 @@ from index.fields import MAX_ARTICLE_CHARACTERS, check_collection_name
 from index.inference import Batcher, open_spans
 from index.lexical import words as query_words
 from index.library import DEFAULT_COLLECTION, Library
+from index.lines import Repetition
 from index.models import LocalModel, Machine, ModelCard
 from index.passages import sentence_around, sentence_spans, split_passages
 from index.retriever import leave_out
@@ -83,6 +84,7 @@ __all__ = [
     "Progress",
     "QueryError",
     "Removed",
+    "Repetition",
     "SentenceEncoder",
     "StorageError",
     "StoredArticle",
