@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from itertools import islice
 
-from index.furniture_rules import SENTENCE_END, breadcrumb, dateline, hint_of, in_menu, opens_list, rule_of
+from index.furniture_rules import SENTENCE_END, breadcrumb, dateline, hint_of, in_menu, opens_contents, opens_list, rule_of
 from index.lines import LONGEST_LINE, Line, Repetition, lines_of
 from index.types import MaskedRange
 
@@ -21,7 +21,8 @@ _INNER_SHARE, _INNER_WORDS = 0.5, 5
 _LONGEST_REPEATED = 240
 # After one of these behind the last sentence nothing but furniture follows.
 _ENDS = frozenset({"comments", "newsletter", "copyright", "read_more", "see_also"})
-_HEADLINES = 8
+# So many headlines of others may follow "Related posts", and so many sentences on cookies are a notice.
+_HEADLINES, _COOKIE_NOTES = 8, 3
 
 
 class _Lines:
@@ -65,15 +66,18 @@ def find_furniture(text: str, repeated: Repetition | None = None) -> tuple[Maske
     for place in range(len(lines)):
         if lines.open(place) and (name := rule_of(lines.all[place].text)):
             lines.found[place] = name
+    _about_cookies(lines)
     _headlines(lines)
     alike = _alike(lines, repeated) if repeated is not None and repeated.articles >= _ARTICLES else {}
     first, last = _body(lines, alike)
+    title = _title(lines, first)
+    alike.pop(title, None)
     for place, share in alike.items():
         words = len(lines.all[place].text.split())
         if not first <= place <= last or (share >= _INNER_SHARE and words >= _INNER_WORDS):
             lines.found[place] = "repeated"
     _menu_on_top(lines, first)
-    _wedged(lines, first)
+    _wedged(lines, first, title)
     _end(lines, last)
     if len(lines.found) == len(lines):
         return ()
@@ -118,24 +122,38 @@ def _body(lines: _Lines, alike: dict[int, float]) -> tuple[int, int]:
     return -1, len(lines)
 
 
+def _about_cookies(lines: _Lines) -> None:
+    """Leave the sentences on cookies where there are many of them: then the text is about cookies."""
+    places = [place for place, name in lines.found.items() if name == "cookies" and _is_sentence(lines.all[place], 5)]
+    if len(places) > _COOKIE_NOTES:
+        for place in places:
+            del lines.found[place]
+
+
 def _headlines(lines: _Lines) -> None:
     """Headlines of other articles under "Read more", up to the next paragraph."""
     for place in range(len(lines)):
-        if place not in lines.found or not opens_list(lines.all[place].text):
+        if place not in lines.found:
+            continue
+        numbered = opens_contents(lines.all[place].text)
+        if not numbered and not opens_list(lines.all[place].text):
             continue
         for below in range(place + 1, min(place + 1 + _HEADLINES, len(lines))):
             line = lines.all[below]
             if below in lines.found:
                 continue
-            if not lines.open(below) or (lines.apart[below] and below > place + 1) or not _is_headline_below(line):
+            if not lines.open(below) or (lines.apart[below] and below > place + 1) or not _is_headline_below(line, numbered):
                 break
             lines.found[below] = "related_list"
 
 
-def _is_headline_below(line: Line) -> bool:
-    words = len(line.text.split())
-    long = line.end - line.start > 140
-    return not long and (line.listed or words >= 3) and SENTENCE_END.search(line.text) is None and line.text[-1] not in ",;:"
+def _is_headline_below(line: Line, numbered: bool) -> bool:
+    if line.end - line.start > 140 or line.text[-1] in ",;:":
+        return False
+    if numbered:
+        return line.listed or re.match(r"\d+(?:\.\d+)*\.? ", line.text) is not None
+    asks = line.text.endswith("?") and line.text[0].isupper()
+    return (line.listed or len(line.text.split()) >= 3) and (asks or SENTENCE_END.search(line.text) is None)
 
 
 def _menu_on_top(lines: _Lines, first: int) -> None:
@@ -160,17 +178,27 @@ def _is_entry(lines: _Lines, place: int) -> bool:
     return lines.open(place) and len(line.split()) <= 3 and not re.match(r"\d", line) and line[-1] not in "!?…,;:\"”"
 
 
-def _wedged(lines: _Lines, first: int) -> None:
+def _title(lines: _Lines, first: int) -> int:
+    """The headline: the longest line above the text that nothing is known of; -1 where there is none."""
+    above = [place for place in range(first) if lines.open(place) and not lines.all[place].text.endswith(".")]
+    unknown = [place for place in above if hint_of(lines.all[place].text) is None]
+    return max(unknown, key=lambda place: (len(lines.all[place].text), place), default=-1)
+
+
+def _wedged(lines: _Lines, first: int, title: int) -> None:
     """Lines that are furniture among furniture, and short ones between two of them, such as the site's name."""
-    above = [place for place in range(max(first, 0)) if place not in lines.found]
-    title = next((place for place in reversed(above) if hint_of(lines.all[place].text) is None), -1)
+    if any(place in lines.found for place in range(title)):
+        for place in range(title):
+            if lines.open(place) and _is_scrap(lines.all[place].text, 4):
+                lines.found[place] = "between"
     for order in (range(len(lines)), range(len(lines) - 1, -1, -1)):
         for place in order:
             if not lines.open(place) or place == title:
                 continue
             line = lines.all[place].text
             name = hint_of(line)
-            if name is not None and (place < first or lines.beside(place, both=line.isnumeric())):
+            near = place - 1 in lines.found if line.isnumeric() else lines.beside(place, both=False)
+            if name is not None and (place < first or near):
                 lines.found[place] = name
             elif lines.beside(place, both=True) and _is_scrap(line, 4 if place < first else 2):
                 lines.found[place] = "between"

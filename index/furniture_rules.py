@@ -140,7 +140,7 @@ def _share(line: str) -> bool:
 
 _labels = re.compile(rf"\b(?:{_LABEL})(?!\w)", re.IGNORECASE)
 _dates = re.compile(rf"(?<!\w){DATE}|{_TIME}|\b(?:{_DAY})\b", re.IGNORECASE)
-_date_filler = re.compile(rf"\b(?:{_FILLER})\b|[\W_]+", re.IGNORECASE)
+_date_filler = re.compile(rf"#\d+\b|\b(?:{_FILLER})\b|[^\w#]+|_", re.IGNORECASE)
 
 
 def _nothing_but_dates(line: str) -> tuple[bool, bool]:
@@ -152,9 +152,25 @@ def _nothing_but_dates(line: str) -> tuple[bool, bool]:
     return bare != line and not _date_filler.sub("", bare), rest != line
 
 
+_labelled = re.compile(rf"(?:{_LABEL})(?!\w):?(?: (?:{_FILLER}))?:? (?:(?:{_DAY}),? )?{DATE}", re.IGNORECASE)
+
+
 def dateline(line: str) -> bool:
     """ "Published: 14 March 2024": dates and times with a label."""
-    return _nothing_but_dates(line) == (True, True)
+    if _nothing_but_dates(line) == (True, True):
+        return True
+    return _labelled.match(line) is not None and len(line) <= 100 and not SENTENCE_END.search(line)
+
+
+_about_article = re.compile(
+    r"(?:by|von|par|por) [^\W\d_][\w.'’ -]{1,40}|(?:\d+|no) (?:comments?|kommentare?|commentaires?|comentarios?|views)", re.I
+)
+
+
+def _line_about_article(line: str) -> bool:
+    """ "November 5, 2022 / 14 comments / by Marek": date, author and the like between strokes."""
+    parts = re.split(r"\s+[/|·•–—-]\s+|\t", line)
+    return 2 <= len(parts) <= 6 and all(_about_article.fullmatch(part) or _nothing_but_dates(part)[0] for part in parts)
 
 
 _teasers = re.compile(rf"(?P<words>{_TEASER})(?!\w)\s*(?P<mark>[:»>|–—→-]+)?\s*(?P<rest>.*)$", re.IGNORECASE)
@@ -180,8 +196,9 @@ def opens_list(line: str) -> bool:
     return (match is not None and match["rest"].strip(" :") == "") or _more_of(line)
 
 
+opens_contents = _whole(r"(?:table of )?contents(?: \[hide\])?|inhalt(?:sverzeichnis)?|sommaire|índice")
 _more_of = _pattern(
-    r"^(?i:more|mehr|plus|más)(?: \w+)? (?i:in|on|from|aus|de|sur|sobre|coverage)(?: (?:[A-ZÀ-Þ0-9][\w.'’&-]*|the|of|and|The)){0,5}$",
+    r"^(?i:(?:read )?more|mehr|plus|más)(?: \w+)? (?i:in|on|from|aus|de|sur|sobre|coverage)(?: (?:[A-ZÀ-Þ0-9][\w.'’&-]*|the|of|and|The)){0,5}$",
     re.NOFLAG,
 )
 
@@ -193,20 +210,30 @@ _RULES: tuple[tuple[str, Test], ...] = (
     ("see_also", lambda line: bool(re.match(r"(?:see also|also see|see more|watch)\b", line, re.I)) and teaser(line)),
     ("read_more", lambda line: teaser(line) or _more_of(line)),
     ("dateline", dateline),
+    ("byline", _line_about_article),
+    (
+        "byline",
+        _pattern(
+            rf"^(?i:words|text|story|interview|photographs|photos|pictures) by {_NAME}(?: {_NAME}){{1,3}}"
+            rf"(?:,? (?i:words|text|photographs|photos|pictures|illustrations?) by {_NAME}(?: {_NAME}){{1,3}})+$",
+            re.NOFLAG,
+        ),
+    ),
     (
         "byline",
         _pattern(
             rf"^(?:[Bb][Yy]|BY|Von|VON|Par|PAR|Por|POR|Words by|Text by|Text:|Written by|Reported by|Story by|Texte :?) {_NAME}(?: {_NAME}){{1,4}}"
-            rf"(?:(?:,| and| und| et| y| &| \||\t|,? aktualisiert am) [\w ,'’|&.:-]{{1,80}}| ?[·|–-] .{{1,80}})?$",
+            rf"(?:(?:,| and| und| et| y| &| \||,? aktualisiert am) [\w ,'’|&.:-]{{1,80}}(?<!\.)| ?[·|–-] .{{1,80}})?$",
             re.NOFLAG,
         ),
     ),
     ("byline", _pattern(rf"^[Bb]y {_NAME} (?:[·|–-] .{{1,120}})$", re.NOFLAG)),
+    ("author", _pattern(rf"^{_NAME}(?: {_NAME}){{1,3}} reported from [A-Z].{{1,60}}\.$", re.NOFLAG)),
     (
         "author",
         _pattern(
             r"\bcan be reached (?:at|on)\b.{0,60}@|^.{3,40} (?:is|are) an? (?:staff|senior|freelance|contributing) (?:reporter|writer|editor|correspondent)s? (?:at|for|with)\b.{0,80}$"
-            rf"|^{_NAME}(?: {_NAME}){{1,3}} reported from [A-Z][^.]{{1,40}}\.$|^(?:about the author|about me|more about me)\b.{{0,3}}$"
+            r"|^(?:about the author|about me|more about me)\b.{{0,3}}$"
         ),
     ),
     (
@@ -278,7 +305,7 @@ kommentare?(?: \(\d+\))?|\d+ kommentare?|jetzt kommentieren|kommentar (?:schreib
     (
         "copyright",
         _pattern(
-            r"^(?:©|\(c\)|copyright\b).{0,200}$|^.{0,120}\b(?:all rights reserved|alle rechte vorbehalten|tous droits réservés|todos los derechos reservados)\b.{0,120}$"
+            r"^(?:©|\(c\) ?(?:copyright )?(?:19|20)\d\d\b|copyright\b).{0,200}$|^.{0,120}\b(?:all rights reserved|alle rechte vorbehalten|tous droits réservés|todos los derechos reservados)\b.{0,120}$"
             r"|^.{0,80}© ?(?:copyright )?(?:19|20)\d\d.{0,120}$"
             r"|^(?:proudly )?(?:powered by|built with|theme by|hosted by|community platform by)\b.{1,120}$|^(?:text|all content|content) is available under\b.{1,160}$"
         ),
@@ -294,7 +321,7 @@ kommentare?(?: \(\d+\))?|\d+ kommentare?|jetzt kommentieren|kommentar (?:schreib
         "credit",
         _pattern(
             r"^\W?(?:(?:photos?|images?|pictures?|file photo|photographs?|fotos?|bild|bilder|illustrations?|getty images|crédits?(?: photos?)?|image source|fotografía)(?: credits?| courtesy(?: of)?| by| source)?\s*[:/©,]"
-            r"|(?:photos?|images?|photographs?) (?:by|courtesy of)\b)[^.!?]{1,120}\.?\W?$|^.{0,140}\bcredit\.\.\..{1,80}$|^(?:media caption|image caption|toggle caption|hide caption|enlarge this image)\b.{0,120}$"
+            r"|(?:photos?|images?|photographs?) (?:by|courtesy of) (?-i:[A-ZÀ-Þ]))[^.!?]{1,120}\.?\W?$|^.{0,140}\bcredit\.\.\..{1,80}$|^(?:media caption|image caption|toggle caption|hide caption|enlarge this image)\b.{0,120}$"
         ),
     ),
     (
@@ -316,10 +343,10 @@ kommentare?(?: \(\d+\))?|\d+ kommentare?|jetzt kommentieren|kommentar (?:schreib
         "forum",
         _pattern(
             r"^(?:posts?|messages?|reputation|reactions(?: score)?|likes)[: ]+[\d,.]+$|^joined[: ].{4,40}$|^(?:re: .{1,80} )?post(?:ed)? by .{1,40}(?:»|on) .{4,60}$|^like(?: ?[|·])? reply(?: ?[|·])?(?: report)?$"
-            r"|^(?:like|reply|report(?: abuse)?|quote|upvote|downvote|report post|top|flag)$|^(?:reactions|thread starter|start date)\b:? .{1,80}$|^(?:\d+ posts?|page \d+) ?[•|·] ?page.{0,20}$|^page \d+ of \d+$"
+            r"|^(?:like|reply|report(?: abuse)?|quote|upvote|downvote|report post|top|flag)$|^(?:reactions:|thread starter|start date) .{1,80}$|^(?:\d+ posts?|page \d+) ?[•|·] ?page.{0,20}$|^page \d+ of \d+$"
             r"|^(?:asked|answered|edited|modified|viewed)\b[^.!?]{0,30}(?:\bago|\d{1,2}:\d{2}|times)$|^(?:asked|answered) by .{1,60}\bago$|^.{1,30} answered .{1,20} ago$|^(?:\d+ )?(?:answers?|best answer|accepted answer|your answer|post answer|post reply)$"
             r"|^sort(?:ed)? by\b.{0,60}$|^[\d,.]+k? (?:views|votes|upvotes)$|^.{1,30}\b\d+ (?:gold|silver|bronze) badges?.{0,40}$|^return to [“\"].{1,60}$|^users browsing\b.{1,80}$|^who is online$|^display posts\b.{1,100}$"
-            r"|^it is currently .{6,40}$|^.{1,40} said:? ?(?:↑|click to expand.*)$|^[\d,.]+ posts? •.{1,30}$|^(?:add a comment|ask question|sign in to ask)\W*$|^share improve this (?:question|answer).{0,20}$"
+            r"|^it is currently .{3,30}\d\d:?\d\d.{0,6}$|^.{1,40} said:? ?(?:↑|click to expand.*)$|^[\d,.]+ posts? •.{1,30}$|^(?:add a comment|ask question|sign in to ask)\W*$|^share improve this (?:question|answer).{0,20}$"
         ),
     ),
     (
@@ -339,6 +366,7 @@ order reprints.{0,60}|a version of this article appears in print\b.{0,260}|this 
 edited by .{3,60}|live reporting(?: by .{1,60})?|live(?: updates)?|breaking(?: news)?|image|play video|print this page|e-?mail this page(?:\s+print this page)?|text size.{0,20}|font size.{0,20}|start now|download pdf|pdf version
 zum inhalt(?: springen)?|zum rezept springen|nach oben|zur startseite|aller au contenu|haut de page|retour en haut|ir al contenido|volver arriba|video\s?: .{1,100}|vídeo\s?: .{1,100}
 loading|like loading|please (?:wait|enable javascript).{0,60}|javascript is disabled.{0,80}|this article needs additional citations.{0,160}|from \w+pedia.{0,60}|temas relacionados
+this (?:interview|conversation|transcript) (?:has been|was) .{0,40}(?:edited|condensed).{0,60}|inhalt|inhaltsverzeichnis|sommaire
 (?:copy|share|about) this link|about this (?:story|article)|save for later|site information|quote|reservé|connexion|se connecter|merkliste|buy me a coffee.{0,20}"""
         ),
     ),
@@ -347,9 +375,10 @@ loading|like loading|please (?:wait|enable javascript).{0,60}|javascript is disa
 _HINTS: tuple[tuple[str, Test], ...] = (
     ("dateline", lambda line: _nothing_but_dates(line)[0]),
     ("menu", lambda line: in_menu(line)),
+    ("byline", _pattern(r"^(?:from our .{4,60}|from the section .{2,30})$")),
     ("byline", _pattern(r"^(?:from )?(?:[\w'’-]+ ){0,4}(?:reporter|writer|correspondent|editor|journalist|redaktion|redacción|rédaction|contributor|admin)$")),
     ("navigation", _pattern(r"^[«‹←<] ?[^»]{1,100}[^.!?,»]$|^[^«.!?]{1,100}[^.!?,] ?[»›→>]$")),
-    ("forum", _pattern(r"^(?:[\d,.]+k?|location: .{1,40}|(?:senior |junior |new |well-known |active )?member|site admin|moderator)$")),
+    ("forum", _pattern(r"^(?:\d[\d,]*(?:\.\d)?k?|location: .{1,40}|(?:senior |junior |new |well-known |active )?member|site admin|moderator)$")),
     ("contact", _pattern(r"^\+?[\d\s()-]{7,20}$|^[^.!?]{0,60}\S+@\S+$|^(?:www\.|https?://)\S+$")),
 )
 
