@@ -15,7 +15,10 @@ from index.lines import LONGEST_LINE, Line, Repetition, lines_of
 from index.types import MaskedRange
 
 # A line repeats if so many articles of its site have it, and such a share of them or so many anyway.
-_ARTICLES, _SHARE, _MANY = 3, 0.3, 20
+LEAST_ARTICLES = 3
+_SHARE, _MANY = 0.3, 20
+# A sentence may be told again in every article on one matter, so more is asked of it.
+_SENTENCE_ARTICLES, _SENTENCE_SHARE, _SENTENCE_WORDS = 5, 0.5, 7
 # Between paragraphs, where a heading may stand in every article ("Ingredients"), more is asked.
 _INNER_SHARE, _INNER_WORDS = 0.5, 5
 _LONGEST_REPEATED = 240
@@ -68,14 +71,11 @@ def find_furniture(text: str, repeated: Repetition | None = None) -> tuple[Maske
             lines.found[place] = name
     _about_cookies(lines)
     _headlines(lines)
-    alike = _alike(lines, repeated) if repeated is not None and repeated.articles >= _ARTICLES else {}
+    alike = _alike(lines, repeated) if repeated is not None and repeated.articles >= LEAST_ARTICLES else {}
     first, last = _body(lines, alike)
     title = _title(lines, first)
     alike.pop(title, None)
-    for place, share in alike.items():
-        words = len(lines.all[place].text.split())
-        if not first <= place <= last or (share >= _INNER_SHARE and words >= _INNER_WORDS):
-            lines.found[place] = "repeated"
+    _repeated(lines, alike, first, last)
     _menu_on_top(lines, first)
     _wedged(lines, first, title)
     _end(lines, last)
@@ -94,18 +94,43 @@ def _is_sentence(line: Line, words: int) -> bool:
 def _alike(lines: _Lines, repeated: Repetition) -> dict[int, float]:
     """Lines that repeat, each with the share of the site's articles that have it."""
     found = {}
+    told_again = sentences = 0
     for place, line in enumerate(lines.all):
-        if not lines.open(place) or line.end - line.start > _LONGEST_REPEATED or _says_something(line.text):
+        if not lines.open(place) or line.end - line.start > _LONGEST_REPEATED:
             continue
         count = repeated.count(line.text)
         share = count / repeated.articles
-        if count >= _ARTICLES and (share >= _SHARE or count >= _MANY):
+        least = (LEAST_ARTICLES, _SHARE)
+        if _is_sentence(line, _SENTENCE_WORDS):
+            sentences += 1
+            told_again += count >= LEAST_ARTICLES
+            least = (_SENTENCE_ARTICLES, _SENTENCE_SHARE)
+        if count >= least[0] and (share >= least[1] or count >= _MANY) and not _says_something(line.text):
             found[place] = share
-    return found
+    # An article that came several times repeats itself, not what stands around it.
+    return {} if told_again > sentences / 2 else found
+
+
+def _repeated(lines: _Lines, alike: dict[int, float], first: int, last: int) -> None:
+    """Lines that repeat: around the text all, sentences only beyond other furniture, between paragraphs hardly any."""
+    known = sorted({*lines.found, *(place for place in alike if not _is_sentence(lines.all[place], _SENTENCE_WORDS))})
+    above = max((place for place in known if place < first), default=-1)
+    below = min((place for place in known if place > last), default=len(lines))
+    for place, share in alike.items():
+        if _is_sentence(lines.all[place], _SENTENCE_WORDS):
+            furniture = place < above or place > below
+        elif first <= place <= last:
+            furniture = share >= _INNER_SHARE and len(lines.all[place].text.split()) >= _INNER_WORDS
+        else:
+            furniture = True
+        if furniture:
+            lines.found[place] = "repeated"
 
 
 def _says_something(line: str) -> bool:
     """Whether a line tells a fact although others have it too: "2 eggs", "Country: France", a table's row."""
+    if SENTENCE_END.search(line) and re.search(r"\d", line):
+        return True
     return bool(re.match(r"\d", line) or (len(line) <= 60 and re.search(r"\w\s?:\s?\w", line))) or line.count("\t") in (1, 2)
 
 
