@@ -10,7 +10,16 @@ import re
 from dataclasses import dataclass
 from itertools import islice
 
-from index.furniture_rules import SENTENCE_END, breadcrumb, dateline, hint_of, in_menu, opens_contents, opens_list, rule_of
+from index.furniture_rules import (
+    SENTENCE_END,
+    breadcrumb,
+    dateline,
+    hint_of,
+    in_menu,
+    opens_contents,
+    opens_list,
+    rule_of,
+)
 from index.lines import LONGEST_LINE, Line, Repetition, lines_of
 from index.types import MaskedRange
 
@@ -131,7 +140,10 @@ def _says_something(line: str) -> bool:
     """Whether a line tells a fact although others have it too: "2 eggs", "Country: France", a table's row."""
     if SENTENCE_END.search(line) and re.search(r"\d", line):
         return True
-    return bool(re.match(r"\d", line) or (len(line) <= 60 and re.search(r"\w\s?:\s?\w", line))) or line.count("\t") in (1, 2)
+    return bool(re.match(r"\d", line) or (len(line) <= 60 and re.search(r"\w\s?:\s?\w", line))) or line.count("\t") in (
+        1,
+        2,
+    )
 
 
 def _body(lines: _Lines, alike: dict[int, float]) -> tuple[int, int]:
@@ -167,7 +179,11 @@ def _headlines(lines: _Lines) -> None:
             line = lines.all[below]
             if below in lines.found:
                 continue
-            if not lines.open(below) or (lines.apart[below] and below > place + 1) or not _is_headline_below(line, numbered):
+            if (
+                not lines.open(below)
+                or (lines.apart[below] and below > place + 1)
+                or not _is_headline_below(line, numbered)
+            ):
                 break
             lines.found[below] = "related_list"
 
@@ -200,7 +216,7 @@ def _is_entry(lines: _Lines, place: int) -> bool:
     line = lines.all[place].text
     if place in lines.found:
         return True
-    return lines.open(place) and len(line.split()) <= 3 and not re.match(r"\d", line) and line[-1] not in "!?…,;:\"”"
+    return lines.open(place) and len(line.split()) <= 3 and not re.match(r"\d", line) and line[-1] not in '!?…,;:"”'
 
 
 def _title(lines: _Lines, first: int) -> int:
@@ -235,7 +251,8 @@ def _is_scrap(line: str, words: int) -> bool:
 
 def _end(lines: _Lines, last: int) -> None:
     """All that follows the comments' or the newsletter's heading, behind the last sentence."""
-    last = max((place for place in range(last, len(lines)) if place not in lines.found and _is_sentence(lines.all[place], 3)), default=last)  # fmt: skip
+    behind = (place for place in range(last, len(lines)) if place not in lines.found)
+    last = max((place for place in behind if _is_sentence(lines.all[place], 3)), default=last)
     begin = next((place for place in range(last + 1, len(lines)) if lines.found.get(place) in _ENDS), len(lines))
     rest = range(begin, len(lines))
     if 4 * sum(place in lines.found for place in rest) < len(rest):

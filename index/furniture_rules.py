@@ -6,6 +6,7 @@ only, such as a date that stands alone.  Where a line stands is for index.cleani
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 SENTENCE_END = re.compile(r"[.!?…。！？][\"”’»)\]]*\s*$")
 _MONTH = (
@@ -62,8 +63,13 @@ _MENU = (
     r"|accueil|politique(?: de confidentialité)?|économie|culture|sports|s['’]abonner|je m['’]abonne|abonnez-vous|connexion|mentions légales|cgu|cgv|gérer les cookies|gestion des cookies|nous contacter|contact|plan du site"
     r"|inicio|portada|local|economía|deportes|opinión|cultura|suscríbete|iniciar sesión|aviso legal|política de (?:privacidad|cookies)|contacto|publicidad|quiénes somos"
 )
-_HOME = r"home(?:page)?|startseite|accueil|inicio|portada|board index|docs|forums?|you are here|sie sind hier|vous êtes ici"
+_HOME = (
+    r"home(?:page)?|startseite|accueil|inicio|portada|board index|docs|forums?|you are here|sie sind hier|vous êtes ici"
+)
 _NAME = r"[^\W\d_a-zß-öø-ÿ][\w.'’-]*(?: (?:de|von|van|der|la|le|du|del|den|bin|al|el|di|da)\b)*"
+
+# A site's lines come again with each of its articles.
+_REMEMBERED = 4_096
 
 Test = Callable[[str], bool]
 
@@ -122,7 +128,8 @@ def breadcrumb(line: str) -> bool:
 _share_word = re.compile(rf"\b(?:{_NETWORK}|{_SHARING})(?!\w)", re.IGNORECASE)
 _share_filler = re.compile(rf"\b(?:{_SHARE_FILLER})(?!\w)|[\W_]+", re.IGNORECASE)
 _share_alone = re.compile(
-    rf"(?:\d+ )?(?:{_SHARING}|facebook|twitter|linkedin|whats ?app|e-?mail|tweet|pinterest|reddit|instagram|youtube)", re.I
+    rf"(?:\d+ )?(?:{_SHARING}|facebook|twitter|linkedin|whats ?app|e-?mail|tweet|pinterest|reddit|instagram|youtube)",
+    re.I,
 )
 
 
@@ -163,7 +170,8 @@ def dateline(line: str) -> bool:
 
 
 _about_article = re.compile(
-    r"(?:by|von|par|por) [^\W\d_][\w.'’ -]{1,40}|(?:\d+|no) (?:comments?|kommentare?|commentaires?|comentarios?|views)", re.I
+    r"(?:by|von|par|por) [^\W\d_][\w.'’ -]{1,40}|(?:\d+|no) (?:comments?|kommentare?|commentaires?|comentarios?|views)",
+    re.I,
 )
 
 
@@ -376,13 +384,24 @@ _HINTS: tuple[tuple[str, Test], ...] = (
     ("dateline", lambda line: _nothing_but_dates(line)[0]),
     ("menu", lambda line: in_menu(line)),
     ("byline", _pattern(r"^(?:from our .{4,60}|from the section .{2,30})$")),
-    ("byline", _pattern(r"^(?:from )?(?:[\w'’-]+ ){0,4}(?:reporter|writer|correspondent|editor|journalist|redaktion|redacción|rédaction|contributor|admin)$")),
+    (
+        "byline",
+        _pattern(
+            r"^(?:from )?(?:[\w'’-]+ ){0,4}(?:reporter|writer|correspondent|editor|journalist|redaktion|redacción|rédaction|contributor|admin)$"
+        ),
+    ),
     ("navigation", _pattern(r"^[«‹←<] ?[^»]{1,100}[^.!?,»]$|^[^«.!?]{1,100}[^.!?,] ?[»›→>]$")),
-    ("forum", _pattern(r"^(?:\d[\d,]*(?:\.\d)?k?|location: .{1,40}|(?:senior |junior |new |well-known |active )?member|site admin|moderator)$")),
+    (
+        "forum",
+        _pattern(
+            r"^(?:\d[\d,]*(?:\.\d)?k?|location: .{1,40}|(?:senior |junior |new |well-known |active )?member|site admin|moderator)$"
+        ),
+    ),
     ("contact", _pattern(r"^\+?[\d\s()-]{7,20}$|^[^.!?]{0,60}\S+@\S+$|^(?:www\.|https?://)\S+$")),
 )
 
 
+@lru_cache(_REMEMBERED)
 def rule_of(line: str) -> str | None:
     """Return the name of the rule that finds a line to be furniture wherever it stands, None where none does."""
     # Wide gaps, tabs here, are what a menu is told by; to all others they are spaces.
@@ -390,6 +409,7 @@ def rule_of(line: str) -> str | None:
     return next((name for name, test in _RULES if test(line if name == "menu" else plain)), None)
 
 
+@lru_cache(_REMEMBERED)
 def hint_of(line: str) -> str | None:
     """Return the name of the rule that finds a line to be furniture among furniture, None where none does."""
     plain = line.replace("\t", " ")

@@ -68,8 +68,8 @@ class View:
     def article_lines(self, article_id: str) -> tuple[str | None, list[int]]:
         """Return the site that an article's lines are counted for, None where they are not, and their hashes."""
         row = self._db.execute(
-            "SELECT s.name, l.hashes FROM article a JOIN article_line l ON l.article = a.key JOIN site s ON s.key = l.site"
-            " WHERE a.id = ?",
+            "SELECT s.name, l.hashes FROM article a JOIN article_line l ON l.article = a.key"
+            " JOIN site s ON s.key = l.site WHERE a.id = ?",
             (article_id,),
         ).fetchone()
         return (None, []) if row is None else (str(row[0]), np.frombuffer(row[1], dtype="<i8").tolist())
