@@ -8,66 +8,22 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
-SENTENCE_END = re.compile(r"[.!?…。！？][\"”’»)\]]*\s*$")
-_MONTH = (
-    r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mär|mai|okt|dez|janv|févr|mars|avr|juin|juil|août|déc|ene|abr|ago|dic)"
-    r"[a-zéäû]{0,7}\.?"
+from index.furniture_words import (
+    DATE,
+    DAY,
+    FILLER,
+    HOME,
+    LABEL,
+    MENU,
+    NAME,
+    NETWORK,
+    SHARE_FILLER,
+    SHARING,
+    TEASER,
+    TIME,
 )
-DATE = (
-    r"(?:\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}\S*)?|\d{1,2}[./]\d{1,2}[./]\d{2,4}"
-    rf"|{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?,? \d{{4}}|\d{{1,2}}\.? (?:de )?{_MONTH},? (?:de )?\d{{4}}"
-    rf"|{_MONTH} \d{{4}}|{_MONTH} \d{{1,2}}\b|\d{{1,2}}\.? {_MONTH}(?!\w))"
-)
-_TIME = r"\b\d{1,2}(?:[:.]\d{2}(?::\d{2})?|\s?h\s?\d{2})\s?(?:[ap]\.?m\b\.?|uhr\b|h\b|[A-Z]{2,4}\b)?|\b\d{1,2} ?[ap]\.?m\b\.?"
-_DAY = (
-    r"(?:mon|tues?|wednes|thurs?|fri|satur|sun)(?:day)?|(?:wed|thu|sat)|montag|dienstag|mittwoch|donnerstag|freitag|samstag"
-    r"|sonntag|lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche|lunes|martes|miércoles|jueves|viernes|sábado|domingo"
-)
-# What surrounds a date that is no sentence.
-_LABEL = (
-    r"(?:first |last )?(?:published|posted|updated|modified|reviewed|edited|created)|date|stand|aktualisiert|veröffentlicht|erstellt"
-    r"|publiée?|mise? à jour|modifiée?|actualizad[oa]|publicad[oa]|\d+ ?(?:min\.?|minutes?|minuten|mins?)(?: (?:read|lesezeit))?"
-    r"|lesezeit|temps de lecture|tiempo de lectura|(?:\d+|an|a) (?:second|minute|hour|day|week|month|year)s? ago"
-)
-_FILLER = r"on|at|am|um|le|à|el|a las|las|de|du|uhr|h|ist|by|in"
-_NETWORK = (
-    r"facebook|twitter|tweet|x|linkedin|whats ?app|telegram|reddit|pinterest|pin(?: it)?|e-?mail|messenger|instagram|youtube"
-    r"|threads|bluesky|mastodon|tiktok|vk|pocket|flipboard|sms|rss|nextdoor|tumblr|xing|signal|yum|yummly|hacker news"
-)
-_SHARING = (
-    r"share(?: full)?|shares|print(?:er)?(?: friendly)?|drucken|imprimer|imprimir|copy|copy link|link|save|bookmark|merken|teilen|speichern"
-    r"|partager|enregistrer|compartir|guardar|copiar enlace|enviar por correo|envoyer|correo|per mail|click to|opens in(?: a)? new window"
-    r"|listen|gift|give|like|favou?rite|tweet this|jump to recipe|print recipe"
-)
-_SHARE_FILLER = r"this|article|artikel|story|page|post|release|image|recipe|full|on|via|to|with|by|in|and|or|für|auf|sur|par|en|por|et|y|\d+|more|mehr|plus|más|for later|cet|este|artículo"
-# A headline follows these, after a colon or at once.
-_TEASER = (
-    r"see also|also see|see more(?: on)?|watch also|watch|read also|also read|read more(?: about| on)?|read(?= ?:)|more on this(?: story)?"
-    r"|related(?: (?:story|stories|articles?|news|posts?|coverage|reading|links?|content|topics?|press releases))?"
-    r"|recommended(?: for you| reading| stories)?|don['’]t miss|up next|read next|you (?:may|might) also (?:like|enjoy|be interested in)"
-    r"|trending(?: now| in [^.:]{2,30})?|most (?:read|popular|viewed|shared)|editors?['’]?s?['’]? (?:picks?|choice)|(?:next|previous) (?:article|post|story)"
-    r"|keep reading|continue reading|hot network questions|similar (?:threads|questions|articles|stories)|elsewhere on the site|around the (?:site|web)"
-    r"|top stories|more stories|more news|latest (?:news|stories|posts|articles)|recent (?:posts|articles|comments)|popular (?:posts|now|articles)"
-    r"|lesen sie (?:auch|dazu|hier|mehr)(?: auch)?(?: hier)?|lies auch|mehr (?:dazu|zum thema)|auch interessant|das könnte (?:sie|dich|ihnen|dir) auch (?:interessieren|gefallen|schmecken)"
-    r"|weitere (?:artikel|themen|meldungen|nachrichten)|meistgelesen|die meistgelesenen|beliebt|passend dazu"
-    r"|(?:à )?lire (?:aussi|également|la suite)|à voir aussi|voir aussi|sur le même (?:sujet|thème)|les plus lus|plus d['’]articles|articles (?:liés|similaires)"
-    r"|lee(?:r)? (?:también|más)|te puede interesar|le puede interesar|(?:noticias|artículos) relacionad[ao]s|lo más (?:leído|visto)|más (?:noticias|información)|ver también|también te puede interesar"
-)
-# Menus are made of these.
-_MENU = (
-    r"home(?:page)?|news|world|u\.?s\.?|uk|sports?|business|opinion|arts?|culture|life|politics|weather|video|videos|contact(?: us)?|about(?: us)?"
-    r"|log ?in|sign ?in|sign ?up|register|subscribe|menu|search|faq|help|help ?centre|terms(?: of (?:use|service)| and conditions|)|terms & conditions"
-    r"|privacy(?: policy| notice)?|cookies?(?: policy| preferences| settings)?|accessibility(?: help| statement)?|advertise(?: with us)?|careers|jobs|archive|rss|site ?map|newsroom|donate|shop"
-    r"|podcasts?|magazine|games|fixtures(?: & results)?|disclaimers?|guidelines|modern slavery statement|live|forums|members|tags|questions|users"
-    r"|startseite|politik|wirtschaft|sport|kultur|lokales|abo|anmelden|registrieren|impressum|datenschutz(?:erklärung)?|agb|kontakt|mediadaten|suche|rezepte|hilfe"
-    r"|accueil|politique(?: de confidentialité)?|économie|culture|sports|s['’]abonner|je m['’]abonne|abonnez-vous|connexion|mentions légales|cgu|cgv|gérer les cookies|gestion des cookies|nous contacter|contact|plan du site"
-    r"|inicio|portada|local|economía|deportes|opinión|cultura|suscríbete|iniciar sesión|aviso legal|política de (?:privacidad|cookies)|contacto|publicidad|quiénes somos"
-)
-_HOME = (
-    r"home(?:page)?|startseite|accueil|inicio|portada|board index|docs|forums?|you are here|sie sind hier|vous êtes ici"
-)
-_NAME = r"[^\W\d_a-zß-öø-ÿ][\w.'’-]*(?: (?:de|von|van|der|la|le|du|del|den|bin|al|el|di|da)\b)*"
 
+SENTENCE_END = re.compile(r"[.!?…。！？][\"”’»)\]]*\s*$")
 # A site's lines come again with each of its articles.
 _REMEMBERED = 4_096
 
@@ -90,7 +46,10 @@ def parts_of(line: str) -> list[str]:
     return [part for part in re.split(r"\s*[|•·\t]\s*", line.strip("|•· \t")) if part]
 
 
-_in_menu = re.compile(rf"(?:{_MENU})", re.IGNORECASE)
+_in_menu = re.compile(rf"(?:{MENU})", re.IGNORECASE)
+
+
+_menu_word = re.compile(rf"\b(?:{MENU})(?!\w)|[\s,.|·•-]+", re.IGNORECASE)
 
 
 def in_menu(words: str) -> bool:
@@ -103,7 +62,7 @@ def _menu(line: str) -> bool:
     parts = parts_of(line)
     if len(parts) < 3:
         # Menus whose entries have but one space between them are a menu's words throughout.
-        return len(line.split()) >= 3 and not re.sub(rf"\b(?:{_MENU})(?!\w)|[\s,.|·•-]+", "", line, flags=re.IGNORECASE)
+        return len(line.split()) >= 3 and _in_menu.match(line) is not None and not _menu_word.sub("", line)
     if SENTENCE_END.search(line) and not re.search(r"u\.s\.$", line, re.IGNORECASE):
         return False
     if any(len(part.split()) > 5 or re.search(r"\d", part) for part in parts):
@@ -115,7 +74,7 @@ def breadcrumb(line: str) -> bool:
     """ "Home » World » Asia", "date 2023-06-23 Home » Title – Site": begins at Home and goes down."""
     plain = line.replace("\t", " ")
     if re.match(
-        rf"(?:(?:date|published|posted|updated)?:?\s*{DATE}\s+)?(?:you are here:?\s*)?(?:{_HOME})\s*(?:»|›|‹|>|→|::|/ |[|] \w+ [|] )\s*\S",
+        rf"(?:(?:date|published|posted|updated)?:?\s*{DATE}\s+)?(?:you are here:?\s*)?(?:{HOME})\s*(?:»|›|‹|>|→|::|/ |[|] \w+ [|] )\s*\S",
         plain,
         re.IGNORECASE,
     ):
@@ -125,10 +84,10 @@ def breadcrumb(line: str) -> bool:
     return len(steps) >= 3 and short and not SENTENCE_END.search(plain)
 
 
-_share_word = re.compile(rf"\b(?:{_NETWORK}|{_SHARING})(?!\w)", re.IGNORECASE)
-_share_filler = re.compile(rf"\b(?:{_SHARE_FILLER})(?!\w)|[\W_]+", re.IGNORECASE)
+_share_word = re.compile(rf"\b(?:{NETWORK}|{SHARING})(?!\w)", re.IGNORECASE)
+_share_filler = re.compile(rf"\b(?:{SHARE_FILLER})(?!\w)|[\W_]+", re.IGNORECASE)
 _share_alone = re.compile(
-    rf"(?:\d+ )?(?:{_SHARING}|facebook|twitter|linkedin|whats ?app|e-?mail|tweet|pinterest|reddit|instagram|youtube)",
+    rf"(?:\d+ )?(?:{SHARING}|facebook|twitter|linkedin|whats ?app|e-?mail|tweet|pinterest|reddit|instagram|youtube)",
     re.I,
 )
 
@@ -145,21 +104,22 @@ def _share(line: str) -> bool:
     return bool(_share_alone.match(words)) and (len(found) > 1 or len(words.split()) <= 4)
 
 
-_labels = re.compile(rf"\b(?:{_LABEL})(?!\w)", re.IGNORECASE)
-_dates = re.compile(rf"(?<!\w){DATE}|{_TIME}|\b(?:{_DAY})\b", re.IGNORECASE)
-_date_filler = re.compile(rf"#\d+\b|\b(?:{_FILLER})\b|[^\w#]+|_", re.IGNORECASE)
+_labels = re.compile(rf"\b(?:{LABEL})(?!\w)", re.IGNORECASE)
+_dates = re.compile(rf"(?<!\w){DATE}|{TIME}|\b(?:{DAY})\b", re.IGNORECASE)
+_date_start = re.compile(rf"\W*(?:{LABEL}|{DATE}|{TIME}|{DAY}|{FILLER})", re.IGNORECASE)
+_date_filler = re.compile(rf"#\d+\b|\b(?:{FILLER})\b|[^\w#]+|_", re.IGNORECASE)
 
 
 def _nothing_but_dates(line: str) -> tuple[bool, bool]:
     """Whether a line is made of dates, times and what labels them; and whether it has such a label."""
-    if len(line) > 160:
+    if len(line) > 160 or not _date_start.match(line):
         return False, False
     rest = _labels.sub(" ", line)
     bare = _dates.sub(" ", rest)
     return bare != line and not _date_filler.sub("", bare), rest != line
 
 
-_labelled = re.compile(rf"(?:{_LABEL})(?!\w):?(?: (?:{_FILLER}))?:? (?:(?:{_DAY}),? )?{DATE}", re.IGNORECASE)
+_labelled = re.compile(rf"(?:{LABEL})(?!\w):?(?: (?:{FILLER}))?:? (?:(?:{DAY}),? )?{DATE}", re.IGNORECASE)
 
 
 def dateline(line: str) -> bool:
@@ -181,7 +141,7 @@ def _line_about_article(line: str) -> bool:
     return 2 <= len(parts) <= 6 and all(_about_article.fullmatch(part) or _nothing_but_dates(part)[0] for part in parts)
 
 
-_teasers = re.compile(rf"(?P<words>{_TEASER})(?!\w)\s*(?P<mark>[:»>|–—→-]+)?\s*(?P<rest>.*)$", re.IGNORECASE)
+_teasers = re.compile(rf"(?P<words>{TEASER})(?!\w)\s*(?P<mark>[:»>|–—→-]+)?\s*(?P<rest>.*)$", re.IGNORECASE)
 
 
 def teaser(line: str) -> bool:
@@ -222,21 +182,21 @@ _RULES: tuple[tuple[str, Test], ...] = (
     (
         "byline",
         _pattern(
-            rf"^(?i:words|text|story|interview|photographs|photos|pictures) by {_NAME}(?: {_NAME}){{1,3}}"
-            rf"(?:,? (?i:words|text|photographs|photos|pictures|illustrations?) by {_NAME}(?: {_NAME}){{1,3}})+$",
+            rf"^(?i:words|text|story|interview|photographs|photos|pictures) by {NAME}(?: {NAME}){{1,3}}"
+            rf"(?:,? (?i:words|text|photographs|photos|pictures|illustrations?) by {NAME}(?: {NAME}){{1,3}})+$",
             re.NOFLAG,
         ),
     ),
     (
         "byline",
         _pattern(
-            rf"^(?:[Bb][Yy]|BY|Von|VON|Par|PAR|Por|POR|Words by|Text by|Text:|Written by|Reported by|Story by|Texte :?) {_NAME}(?: {_NAME}){{1,4}}"
+            rf"^(?:[Bb][Yy]|BY|Von|VON|Par|PAR|Por|POR|Words by|Text by|Text:|Written by|Reported by|Story by|Texte :?) {NAME}(?: {NAME}){{1,4}}"
             rf"(?:(?:,| and| und| et| y| &| \||,? aktualisiert am) [\w ,'’|&.:-]{{1,80}}(?<!\.)| ?[·|–-] .{{1,80}})?$",
             re.NOFLAG,
         ),
     ),
-    ("byline", _pattern(rf"^[Bb]y {_NAME} (?:[·|–-] .{{1,120}})$", re.NOFLAG)),
-    ("author", _pattern(rf"^{_NAME}(?: {_NAME}){{1,3}} reported from [A-Z].{{1,60}}\.$", re.NOFLAG)),
+    ("byline", _pattern(rf"^[Bb]y {NAME} (?:[·|–-] .{{1,120}})$", re.NOFLAG)),
+    ("author", _pattern(rf"^{NAME}(?: {NAME}){{1,3}} reported from [A-Z].{{1,60}}\.$", re.NOFLAG)),
     (
         "author",
         _pattern(
@@ -321,7 +281,7 @@ kommentare?(?: \(\d+\))?|\d+ kommentare?|jetzt kommentieren|kommentar (?:schreib
     (
         "follow",
         _pattern(
-            rf"^(?:follow|like|find|join) (?:us|me|@?\w+) (?:on|at) (?:{_NETWORK}|google news|social media)\b.{{0,80}}$"
+            rf"^(?:follow|like|find|join) (?:us|me|@?\w+) (?:on|at) (?:{NETWORK}|google news|social media)\b.{{0,80}}$"
             rf"|^(?:folgen? sie uns|folge uns|suivez-nous|síguenos)\b.{{0,80}}$|^(?:follow|find) us(?: here| on)?:?$|^tag @\w+ on.{{1,80}}$"
         ),
     ),
