@@ -139,7 +139,9 @@ def rows(name: str, pages: Sequence[Page], errors: bool) -> list[dict[str, Any]]
         both = [result(page, texts[page.name], find_furniture(texts[page.name], repeated[page.site])) for page in own]
         table.append(row(name, kind, "no cleaning", plain))
         if kind == "html":
-            table.append(row(name, kind, "trafilatura alone", alone))
+            stock = [result(page, as_it_comes(page), ()) for page in own]
+            table.append(row(name, kind, "trafilatura as it comes", stock))
+            table.append(row(name, kind, "trafilatura as we ask it", alone))
         before = "trafilatura, " if kind == "html" else ""
         table.append(row(name, kind, f"{before}rules", rules))
         table.append(row(name, kind, f"{before}rules and what repeats", both))
@@ -147,6 +149,13 @@ def rows(name: str, pages: Sequence[Page], errors: bool) -> list[dict[str, Any]]
             for page in own:
                 explain(page, texts[page.name], find_furniture(texts[page.name], repeated[page.site]))
     return table
+
+
+def as_it_comes(page: Page) -> str:
+    """Return what trafilatura makes of a page where nothing is asked of it."""
+    import trafilatura
+
+    return trafilatura.extract(page.text, include_comments=False) or ""
 
 
 def explain(page: Page, text: str, masked: Sequence[MaskedRange]) -> None:
