@@ -23,10 +23,10 @@ from training.lines import read_lines
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def arguments(about: str | None) -> argparse.ArgumentParser:
-    """Return a parser of what every benchmark is told."""
+def arguments(about: str | None, *, data: bool = True) -> argparse.ArgumentParser:
+    """Return a parser of what every benchmark is told; data says whether this one needs the development sets."""
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder of the development sets")
+    parser.add_argument("--data", type=Path, required=data, help="folder of the development sets")
     parser.add_argument("--work", type=Path, default=ROOT / "runs" / "development")
     parser.add_argument("--json", type=Path, help="where the figures are kept too")
     return parser

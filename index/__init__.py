@@ -31,6 +31,7 @@ from index.jobs import Incoming, Jobs
 from index.ledger import MAX_FAILURES, Job, JobFailure
 from index.lexical import words as query_words
 from index.library import DEFAULT_COLLECTION, Library
+from index.lines import Repetition
 from index.models import LocalModel, Machine, ModelCard
 from index.passages import sentence_around, sentence_spans, split_passages
 from index.retriever import leave_out
@@ -94,6 +95,7 @@ __all__ = [
     "Progress",
     "QueryError",
     "Removed",
+    "Repetition",
     "SentenceEncoder",
     "StorageError",
     "StoredArticle",

@@ -19,6 +19,8 @@ from index.ingest import batches, embedded_text, prepare
 from index.jobs import Jobs
 from index.ledger import Step
 from index.nearest import Nearest
+from index.remasking import mask_anew, outgrown_sites
+from index.repeats import repetitions
 from index.retriever import retrieve
 from index.store import Store
 from index.types import (
@@ -312,13 +314,16 @@ class Collection:
             for article in fresh:
                 title, texts, rows = view.article_vectors(article.id)
                 vectors.update(zip((embedded_text(title, text) for text in texts), rows, strict=True))
-        ready = prepare(fresh, self._encoder, vectors, unusable)
+            repeated = repetitions(fresh, view)
+        ready = prepare(fresh, self._encoder, vectors, repeated, unusable)
         results: dict[str, Added] = {}
         if ready or step is not None:
             with self._write_lock:
                 written = self._store.write(ready, step and step())
                 if ready:
                     self._nearest.apply(written, np.concatenate([item.vectors for item in ready]))
+                    for site in outgrown_sites(self._store, fresh):
+                        mask_anew(site, self._store, self._nearest, self._encoder)
             for item, created in zip(ready, written.created, strict=True):
                 article = item.article
                 results[article.id] = Added(article.id, article.title, len(item.passages), created, True, item.embedded)

@@ -8,6 +8,7 @@ from index.cleaning import find_furniture
 from index.copies import bands, shingles
 from index.encoder import Encoder
 from index.errors import ArticleError
+from index.lines import Repetition, line_hashes, site_of
 from index.passages import split_passages
 from index.store import Prepared
 from index.types import Article, Failure, MaskedRange, Passage
@@ -39,6 +40,7 @@ def prepare(
     articles: Sequence[Article],
     encoder: Encoder,
     known: Mapping[str, Vectors],
+    repeated: Mapping[str, Repetition],
     unusable: Callable[[Failure], None] | None = None,
 ) -> list[Prepared]:
     """Clean, split and embed articles.
@@ -47,6 +49,7 @@ def prepare(
         articles: what is added.
         encoder: texts → vectors.
         known: vectors, float32 (dimension,), of embedded texts (see embedded_text) that need not be embedded again.
+        repeated: how often the lines of each site's articles occur in all of them, by site.
         unusable: called with each article that holds no text that could be searched; None has it raised.
 
     Raises:
@@ -54,7 +57,7 @@ def prepare(
     """
     parts: list[tuple[Article, tuple[MaskedRange, ...], tuple[Passage, ...]]] = []
     for article in articles:
-        masked = find_furniture(article.text)
+        masked = find_furniture(article.text, repeated.get(site_of(article) or ""))
         passages = split_passages(article.id, article.text, masked)
         if not passages:
             if unusable is None:
@@ -70,7 +73,8 @@ def prepare(
         found = shingles(article.text, masked)
         rows = np.stack([made[text] if text in made else known[text] for text in group])
         embedded = sum(text in made for text in group)
-        ready.append(Prepared(article, masked, passages, rows, bands(found), found, embedded))
+        remembered = site_of(article), line_hashes(article.text)
+        ready.append(Prepared(article, masked, passages, rows, bands(found), found, embedded, *remembered))
     return ready
 
 

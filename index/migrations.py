@@ -82,6 +82,26 @@ def _sources_and_jobs(database: sqlite3.Connection) -> None:
             PRIMARY KEY (band, hash, article)
         ) WITHOUT ROWID;
         CREATE INDEX band_article ON band (article);
+        -- Lines that a site's articles share are page furniture.  Of lines only hashes are kept; what an article
+        -- added to the counts is kept with it, so that just that is taken back when it goes.
+        CREATE TABLE site (
+            key INTEGER PRIMARY KEY,
+            name TEXT NOT NULL UNIQUE,
+            articles INTEGER NOT NULL,
+            looked INTEGER NOT NULL DEFAULT 0
+        );
+        CREATE TABLE line (
+            site INTEGER NOT NULL,
+            hash INTEGER NOT NULL,
+            articles INTEGER NOT NULL,
+            PRIMARY KEY (site, hash)
+        ) WITHOUT ROWID;
+        CREATE TABLE article_line (
+            article INTEGER PRIMARY KEY REFERENCES article (key) ON DELETE CASCADE,
+            site INTEGER NOT NULL,
+            hashes BLOB NOT NULL
+        );
+        CREATE INDEX article_line_site ON article_line (site);
         -- Long work: how far it has come is committed with what it adds, so that it goes on where it stopped.
         CREATE TABLE job (
             id TEXT PRIMARY KEY,

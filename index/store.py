@@ -19,7 +19,7 @@ from urllib.parse import quote
 import numpy as np
 import numpy.typing as npt
 
-from index import families
+from index import families, repeats
 from index.errors import CollectionNotFound, LibraryCorrupt, LibraryError, StorageError
 from index.fields import instant_range
 from index.ledger import Ledger, Step
@@ -42,6 +42,8 @@ class Prepared:
         bands: what near-copies are looked up by.
         shingles: what near-copies are told by.
         embedded: number of passages that were embedded for this.
+        site: whose furniture the article has, None where unknown.
+        lines: hashes of its short lines, which tell what the site's articles share.
     """
 
     article: Article
@@ -51,6 +53,8 @@ class Prepared:
     bands: tuple[int, ...]
     shingles: frozenset[str]
     embedded: int
+    site: str | None = None
+    lines: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +183,30 @@ class Store:
             generation = _advance(db)
         return Written(tuple(created), np.array(ids, np.int64), np.array(removed, np.int64), generation)
 
+    def remask(self, prepared: Sequence[Prepared], site: str) -> Written:
+        """Replace masked ranges and passages of articles that stay as they are otherwise, all in one transaction.
+
+        Args:
+            prepared: articles whose text and title are those of the collection.
+            site: whose articles they are; it is noted that they have been looked at.
+
+        Raises:
+            StorageError: the disk refused; nothing was changed.
+        """
+        ids: list[int] = []
+        removed: list[int] = []
+        with self._transaction() as db:
+            for item in prepared:
+                key = db.execute("SELECT key FROM article WHERE id = ?", (item.article.id,)).fetchone()[0]
+                families.leave(db, key)
+                removed.extend(_delete_passages(db, key, item.article.title).passages)
+                db.execute("UPDATE article SET masked = ? WHERE key = ?", (_ranges(item.masked), key))
+                families.join(db, key, item.bands, item.shingles)
+                ids.extend(_insert_passages(db, key, item))
+            db.execute("UPDATE site SET looked = articles WHERE name = ?", (site,))
+            generation = _advance(db)
+        return Written((), np.array(ids, np.int64), np.array(removed, np.int64), generation)
+
     def remove(self, article_id: str) -> Written | None:
         """Remove an article and all that was made of it; None where there is none.
 
@@ -286,7 +314,7 @@ def _insert(db: sqlite3.Connection, item: Prepared) -> list[int]:
             len(article.text),
             article.sha256,
             article.fingerprint,
-            json.dumps([(m.start, m.end, m.rule) for m in item.masked]),
+            _ranges(item.masked),
             now(),
             article.author,
             article.updated,
@@ -298,6 +326,15 @@ def _insert(db: sqlite3.Connection, item: Prepared) -> list[int]:
     ).lastrowid
     db.executemany("INSERT INTO article_tag VALUES (?, ?)", [(tag, key) for tag in article.tags])
     families.join(db, int(key or 0), item.bands, item.shingles)
+    repeats.join(db, int(key or 0), item.site, item.lines)
+    return _insert_passages(db, int(key or 0), item)
+
+
+def _ranges(masked: Sequence[MaskedRange]) -> str:
+    return json.dumps([(m.start, m.end, m.rule) for m in masked])
+
+
+def _insert_passages(db: sqlite3.Connection, key: int, item: Prepared) -> list[int]:
     ids = []
     for passage, vector in zip(item.passages, item.vectors, strict=True):
         row = db.execute(
@@ -306,7 +343,9 @@ def _insert(db: sqlite3.Connection, item: Prepared) -> list[int]:
         )
         ids.append(int(row.lastrowid or 0))
         db.execute("INSERT INTO vector VALUES (?, ?)", (ids[-1], _blob(vector)))
-        db.execute("INSERT INTO words (rowid, title, body) VALUES (?, ?, ?)", (ids[-1], article.title, passage.text))
+        db.execute(
+            "INSERT INTO words (rowid, title, body) VALUES (?, ?, ?)", (ids[-1], item.article.title, passage.text)
+        )
     return ids
 
 
@@ -325,6 +364,13 @@ def _delete(db: sqlite3.Connection, article_id: str) -> _Gone | None:
         return None
     key, title = found
     families.leave(db, key)
+    repeats.leave(db, key)
+    gone = _delete_passages(db, key, title)
+    db.execute("DELETE FROM article WHERE key = ?", (key,))
+    return gone
+
+
+def _delete_passages(db: sqlite3.Connection, key: int, title: str) -> _Gone:
     rows = db.execute("SELECT id, text FROM passage WHERE article = ?", (key,)).fetchall()
     words = vectors = 0
     for row, text in rows:
@@ -333,7 +379,6 @@ def _delete(db: sqlite3.Connection, article_id: str) -> _Gone | None:
         ).rowcount
         vectors += db.execute("DELETE FROM vector WHERE id = ?", (row,)).rowcount
     db.execute("DELETE FROM passage WHERE article = ?", (key,))
-    db.execute("DELETE FROM article WHERE key = ?", (key,))
     return _Gone([row for row, _ in rows], words, vectors)
 
 

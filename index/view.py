@@ -71,6 +71,38 @@ class View:
         ).fetchall()
         return rows[0][0] if rows else "", [row[1] for row in rows], _vectors([row[2:] for row in rows])[1]
 
+    def article_lines(self, article_id: str) -> tuple[str | None, list[int]]:
+        """Return the site that an article's lines are counted for, None where they are not, and their hashes."""
+        row = self._db.execute(
+            "SELECT s.name, l.hashes FROM article a JOIN article_line l ON l.article = a.key"
+            " JOIN site s ON s.key = l.site WHERE a.id = ?",
+            (article_id,),
+        ).fetchone()
+        return (None, []) if row is None else (str(row[0]), np.frombuffer(row[1], dtype="<i8").tolist())
+
+    def lines(self, site: str, hashes: Sequence[int]) -> tuple[int, dict[int, int]]:
+        """Return how many articles a site has, and how many of them have each of some lines; absent where none."""
+        rows = self._db.execute(
+            "SELECT l.hash, l.articles FROM line l JOIN site s ON s.key = l.site"
+            " WHERE s.name = ? AND l.hash IN (SELECT value FROM json_each(?))",
+            (site, json.dumps(list(hashes))),
+        )
+        return self.site(site)[0], dict(rows.fetchall())
+
+    def site(self, name: str) -> tuple[int, int]:
+        """Return how many articles a site has, and how many it had when they were masked anew."""
+        row = self._db.execute("SELECT articles, looked FROM site WHERE name = ?", (name,)).fetchone()
+        return (0, 0) if row is None else (int(row[0]), int(row[1]))
+
+    def newest(self, site: str, limit: int) -> list[str]:
+        """Return the ids of a site's articles that came last, newest first."""
+        rows = self._db.execute(
+            "SELECT a.id FROM article_line l JOIN site s ON s.key = l.site JOIN article a ON a.key = l.article"
+            " WHERE s.name = ? ORDER BY l.article DESC LIMIT ?",
+            (site, limit),
+        )
+        return [row[0] for row in rows]
+
     def origins(self, folder: str) -> dict[str, list[str]]:
         """Return the ids of the articles that came from files in a folder, by origin."""
         rows = self._db.execute(
@@ -178,6 +210,10 @@ class View:
             "passages without a vector": "SELECT count(*) FROM passage WHERE id NOT IN (SELECT id FROM vector)",
             "vectors without a passage": "SELECT count(*) FROM vector WHERE id NOT IN (SELECT id FROM passage)",
             "passages without words": "SELECT count(*) FROM passage WHERE id NOT IN (SELECT rowid FROM words)",
+            "articles whose lines are not counted": "SELECT count(*) FROM article_line WHERE site NOT IN "
+            "(SELECT key FROM site)",
+            "sites with a wrong number of articles": "SELECT count(*) FROM site WHERE articles <> "
+            "(SELECT count(*) FROM article_line WHERE site = key)",
             "words without a passage": "SELECT count(*) FROM words WHERE rowid NOT IN (SELECT id FROM passage)",
         }
         for what, statement in counts.items():

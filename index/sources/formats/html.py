@@ -87,7 +87,10 @@ def extract(data: bytes) -> dict[str, Any]:
     from trafilatura.settings import Extractor
 
     page = data.decode("utf-8", "surrogatepass")
-    options = Extractor(output_format="python", comments=False, tables=True, with_metadata=True, dedup=False)
+    # What surrounds the text is masked later by its own rules; what is left out here nobody can bring back.
+    options = Extractor(
+        output_format="python", comments=False, tables=True, with_metadata=True, dedup=False, recall=True
+    )
     # A date from the page's address or a stray number is a guess: only what the page says counts.
     options.date_params = {"original_date": True, "extensive_search": False}
     document = trafilatura.bare_extraction(page, options=options)

@@ -1,0 +1,64 @@
+"""Articles that came before their site's furniture was known: masked anew once more is known of the site.
+
+When a site's articles have doubled since the last time, the newest hundred of them are looked at; so each article costs
+a bounded number of looks however many there are.  Only passages that changed are embedded.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from index.cleaning import LEAST_ARTICLES, find_furniture
+from index.encoder import Encoder
+from index.ingest import embedded_text, prepare
+from index.lines import site_of
+from index.nearest import Nearest
+from index.repeats import repetitions
+from index.store import Store
+from index.types import Article, Failure
+from index.view import Vectors
+
+LOOKED_AT = 100
+
+
+def outgrown_sites(store: Store, articles: Iterable[Article]) -> list[str]:
+    """Return the sites of some articles that have twice the articles they had when they were looked at."""
+    sites = sorted({site for article in articles if (site := site_of(article)) is not None})
+    with store.read() as view:
+        sizes = {site: view.site(site) for site in sites}
+    return [site for site, (size, looked) in sizes.items() if size >= max(LEAST_ARTICLES, 2 * looked)]
+
+
+def mask_anew(site: str, store: Store, nearest: Nearest, encoder: Encoder) -> int:
+    """Mask what a site's newest articles turn out to have in common; returns how many articles that changed.
+
+    The caller keeps other writers out.
+
+    Raises:
+        StorageError: the disk refused; the articles stay as they were.
+    """
+    vectors: dict[str, Vectors] = {}
+    with store.read() as view:
+        stored = [view.article(article_id) for article_id in view.newest(site, LOOKED_AT)]
+        held = {
+            one.info.id: Article(
+                one.text, id=one.info.id, title=one.info.title, url=one.info.url, source=one.info.source
+            )
+            for one in stored
+            if one is not None
+        }
+        repeated = repetitions(list(held.values()), view)
+        changed = [
+            held[one.info.id]
+            for one in stored
+            if one is not None and find_furniture(one.text, repeated.get(site)) != one.masked
+        ]
+        for article in changed:
+            title, texts, rows = view.article_vectors(article.id)
+            vectors.update(zip((embedded_text(title, text) for text in texts), rows, strict=True))
+    left_alone: list[Failure] = []
+    ready = prepare(changed, encoder, vectors, repeated, left_alone.append)
+    written = store.remask(ready, site)
+    if ready:
+        nearest.apply(written, np.concatenate([item.vectors for item in ready]))
+    return len(ready)
