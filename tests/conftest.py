@@ -6,10 +6,15 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from hypothesis import settings
 
 from index import Library
 from qa import QuestionAnswering
 from tests.helpers import ROOT, SAMPLES, Server
+
+# How long an example takes depends on what else the machine does: time is what benchmarks/ measures.
+settings.register_profile("citespan", deadline=None)
+settings.load_profile("citespan")
 
 
 @pytest.fixture(scope="session")
