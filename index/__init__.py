@@ -28,8 +28,9 @@ from index.inference import Batcher, open_spans
 from index.lexical import words as query_words
 from index.library import DEFAULT_COLLECTION, Library
 from index.models import LocalModel, Machine, ModelCard
-from index.passages import sentence_around, sentence_spans, split_passages
+from index.passages import split_passages
 from index.retriever import leave_out
+from index.sentences import sentence_around, sentence_spans
 from index.sources import count_sources, open_source, read_bytes, read_html, read_text
 from index.syncing import Synced, sync_folder
 from index.text import decode_text

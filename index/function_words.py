@@ -1,12 +1,16 @@
 """The small words of languages: they say which language a text is in, and nothing of what it is about.
 
-Not every small word is here: those that two of the languages share, or that English has with another meaning, would
-count for both sides.  Words are in lower case, as a text has them.
+They also say what a query is not about: with OR they would only make every passage a match.  English's are those that
+ranking and confidence were fitted with.  Words are in lower case, as a text has them.
 """
 
 FUNCTION_WORDS: dict[str, frozenset[str]] = {
     language: frozenset(listed.split())
     for language, listed in {
+        "en": """a about an and any are as at be been being by can could did do does doing for from had has have having he
+        her hers him his how i if in into is it its me my of on or our s she should so some such t than that the their
+        theirs them then there these they this those to was we were what when where which while who whom whose why will
+        with would you your""",
         "de": """aber als am an auch auf aus bei beim bin bis dadurch damit dann das dass dem den denn der des die dies
         diese diesem diesen dieser dieses doch dort durch ein eine einem einen einer eines er es etwa für gab gibt hat
         hatte hatten haben ihr ihre ihrem ihren ihrer im in ins ist ja kann kein keine können man mehr mit muss nach
