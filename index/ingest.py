@@ -8,6 +8,7 @@ from index.cleaning import find_furniture
 from index.copies import bands, shingles
 from index.encoder import Encoder
 from index.errors import ArticleError
+from index.languages import detect_language
 from index.passages import split_passages
 from index.store import Prepared
 from index.types import Article, Failure, MaskedRange, Passage
@@ -70,7 +71,8 @@ def prepare(
         found = shingles(article.text, masked)
         rows = np.stack([made[text] if text in made else known[text] for text in group])
         embedded = sum(text in made for text in group)
-        ready.append(Prepared(article, masked, passages, rows, bands(found), found, embedded))
+        language = article.language or detect_language(article.text)
+        ready.append(Prepared(article, masked, passages, rows, bands(found), found, embedded, language))
     return ready
 
 

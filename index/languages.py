@@ -31,8 +31,8 @@ _OTHERS = frozenset(word for word, languages in _VOTES.items() if "en" not in la
 _ASKING = {
     word: language
     for language, listed in {
-        "de": "wer wem wen wessen wann warum weshalb wieso welche welcher welches welchem welchen wie wieviel woher wohin "
-        "womit wofür wodurch worüber woran",
+        "de": "wer wem wen wessen wann warum weshalb wieso welche welcher welches welchem welchen wie wieviel woher "
+        "wohin womit wofür wodurch worüber woran",
         "fr": "quel quelle quelles quels pourquoi combien où lequel laquelle",
         "es": "quién quiénes cuál cuáles cuándo cuánto cuánta cuántos cuántas dónde adónde qué",
         "it": "quale quali perché quanti quante",
@@ -43,10 +43,21 @@ _ASKING = {
 _OF_SCRIPT = {"kana": "ja", "han": "zh", "hangul": "ko", "greek": "el", "hebrew": "he", "thai": "th"}
 _UKRAINIAN = re.compile("[іїєґІЇЄҐ]")
 _RUSSIAN = re.compile("[ыэёЫЭЁ]")
+_DEVANAGARI_WORD = re.compile(r"[\u0900-\u0963\u0971-\u097f-]+")
 _URDU = re.compile("[ٹڈڑںےہھ]")
 _PERSIAN = re.compile("[پچژگکی]")
 # Of the model's languages, those that are written the same.
-_SAME = {"wuu": "zh", "yue": "zh", "arz": "ar", "ary": "ar", "apc": "ar", "ars": "ar", "acm": "ar", "nb": "no", "nn": "no"}
+_SAME = {
+    "wuu": "zh",
+    "yue": "zh",
+    "arz": "ar",
+    "ary": "ar",
+    "apc": "ar",
+    "ars": "ar",
+    "acm": "ar",
+    "nb": "no",
+    "nn": "no",
+}
 UNKNOWN = "und"
 
 
@@ -148,7 +159,11 @@ def _of_script(text: str, written: str, *, short: bool = False) -> str | None:
             return "ur"
         return "fa" if len(_PERSIAN.findall(text)) * 50 > len(text) else "ar"
     if written == "devanagari":
-        return "hi" if any(word in FUNCTION_WORDS["hi"] for word in re.split(r"[^\u0900-\u0963\u0971-\u097f-]+", text)) else None
+        return (
+            "hi"
+            if any(word in FUNCTION_WORDS["hi"] for word in re.split(r"[^\u0900-\u0963\u0971-\u097f-]+", text))
+            else None
+        )
     return _OF_SCRIPT.get(written)
 
 

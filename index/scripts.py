@@ -9,6 +9,7 @@ on its nouns: its words become pairs too.  English text stays as it is.
 
 import re
 import unicodedata
+from itertools import pairwise
 
 # Marks of the scripts from Hebrew to Mongolian; those of Latin, Greek and Cyrillic are unicode61's own business.
 _MARKS = "".join(chr(code) for code in range(0x0591, 0x1800) if unicodedata.category(chr(code)) in ("Mn", "Mc"))
@@ -67,17 +68,19 @@ def script(text: str) -> str:
     others = "".join(_NOT_LATIN.findall(text))
     if not others:
         return "latin"
-    weights = {name: len(letters.findall(others)) * _WEIGHT.get(name, 1) for name, letters in _NAMED.items()}
+    counts = {name: len(letters.findall(others)) for name, letters in _NAMED.items()}
+    named = sum(counts.values())
+    weights = {name: count * _WEIGHT.get(name, 1) for name, count in counts.items()}
     # Japanese is written in Chinese characters as well.
     if weights["kana"] * 10 > weights["han"]:
         weights["kana"] += weights.pop("han")
     weights["latin"] = sum(character.isalpha() for character in text) - len(others)
-    weights["other"] = len(others) - sum(weight // _WEIGHT.get(name, 1) for name, weight in weights.items() if name != "latin")
+    weights["other"] = len(others) - named
     return max(weights, key=lambda name: weights[name])
 
 
 def spaced(text: str) -> str:
-    """Return a text as the word search has it: pairs where a script has no spaces; the same where nothing need change."""
+    """Return a text as the word search has it: in pairs where a script has no spaces; else most often as it is."""
     if text.isascii():
         return text
     text = _FULL_WIDTH.sub(lambda match: unicodedata.normalize("NFKC", match.group()), text)
@@ -93,4 +96,4 @@ def _pairs(run: re.Match[str]) -> str:
     units = _UNITS.findall(unicodedata.normalize("NFKC", run.group()))
     if len(units) < 2:
         return f" {''.join(units)} "
-    return f" {' '.join(first + second for first, second in zip(units, units[1:], strict=False))} "
+    return f" {' '.join(first + second for first, second in pairwise(units))} "

@@ -26,13 +26,17 @@ _UNSPACED = frozenset("。！？｡．")
 _BEFORE = re.compile(r"[^\s(\[«„“\"/，、；：。！？（「『《]+\Z")
 _NEXT_WORD = re.compile(r"[\"'“‘„«‹»(\[¿¡—–-]*\s*([^\W_]+)")
 # A quotation that goes on as a part of its sentence: と言った, という, 라고 ...
-_GOES_ON = re.compile(r"(?:と|って|は|が|を|に|も|の|で|や|へ|から|など|、|，|,|라고|라는|하고|고 |이라|란 |은 |는 |을 |를 |도 |的)")
-_BRACKETS = re.compile("[「『（《〈【」』）》〉】]")
-_PAIRS = {"」": "「", "』": "『", "）": "（", "》": "《", "〉": "〈", "】": "【"}
-# What is in brackets of Chinese and Japanese is kept in one piece up to this length.
+_GOES_ON = re.compile(
+    r"(?:と|って|は|が|を|に|も|の|で|や|へ|から|など|、|，|,|라고|라는| ?하고 |고 |이라|란 |은 |는 |을 |를 |도 |的)"
+)
+_BRACKETS = re.compile("[「『（(《〈【」』）)》〉】]")
+_PAIRS = {"」": "「", "』": "『", "）": "（", ")": "(", "》": "《", "〉": "〈", "】": "【"}
+# What is in brackets is kept in one piece up to this length.
 _KEPT = 80
 # A word before a full stop is looked for in so many characters.
 _REACH = 24
+# "z.B", "a.C", "EE.UU"
+_DOTTED = re.compile(r"(?:[^\s.\d]{1,4}\.-?)+[^\s.\d]{1,4}")
 _ROMAN = re.compile("[IVXLC]+|[ІХ]+")
 
 
@@ -141,10 +145,10 @@ def _abbreviated(block: str, stop: int, following: str, language: str) -> bool:
     if word.isdigit():
         return _in_a_row(word, earlier, following, language)
     if len(word) == 1:
-        return word.isalpha() and language not in ("zh", "ja", "ko") or word.isascii()
+        return word.isalpha() and (word.isascii() or language not in ("zh", "ja", "ko"))
     if language == "de" and lower.endswith("str"):
         return True  # Bahnhofstr. 12
-    return "." in word.strip(".") or lower in ABBREVIATIONS.get(language, ())
+    return _DOTTED.fullmatch(word) is not None or lower in ABBREVIATIONS.get(language, ())
 
 
 def _ends_row(earlier: list[str], last: str) -> bool:
@@ -160,7 +164,7 @@ def _in_a_row(number: str, earlier: list[str], following: str, language: str) ->
         return len(number) <= 4
     if language != "de" or len(number) > 2:
         return False
-    return following.lower() in AFTER_ORDINAL or earlier[-1].lower() in BEFORE_ORDINAL
+    return following.isdigit() or following.lower() in AFTER_ORDINAL or earlier[-1].lower() in BEFORE_ORDINAL
 
 
 def _kept(block: str) -> list[tuple[int, int]]:
