@@ -25,11 +25,13 @@ from index.errors import (
 )
 from index.fields import MAX_ARTICLE_CHARACTERS, check_collection_name
 from index.inference import Batcher, open_spans
+from index.languages import detect_language, question_language
 from index.lexical import words as query_words
 from index.library import DEFAULT_COLLECTION, Library
 from index.models import LocalModel, Machine, ModelCard
 from index.passages import split_passages
 from index.retriever import leave_out
+from index.scripts import MOVED_MARKS, spaced
 from index.sentences import sentence_around, sentence_spans
 from index.sources import count_sources, open_source, read_bytes, read_html, read_text
 from index.syncing import Synced, sync_folder
@@ -53,6 +55,7 @@ from index.types import (
 __all__ = [
     "DEFAULT_COLLECTION",
     "MAX_ARTICLE_CHARACTERS",
+    "MOVED_MARKS",
     "Added",
     "Article",
     "ArticleError",
@@ -94,17 +97,20 @@ __all__ = [
     "check_collection_name",
     "count_sources",
     "decode_text",
+    "detect_language",
     "find_furniture",
     "leave_out",
     "metadata_from_text",
     "open_source",
     "open_spans",
     "query_words",
+    "question_language",
     "read_bytes",
     "read_html",
     "read_text",
     "sentence_around",
     "sentence_spans",
+    "spaced",
     "split_passages",
     "sync_folder",
 ]

@@ -26,6 +26,8 @@ MOVED_MARKS = "\ue591-\uf7ff"
 _UNIT = f"[{_LETTERS_OF_PAIRS}][{MOVED_MARKS}\u3099\u309a]*"
 _UNITS = re.compile(_UNIT)
 _RUN = re.compile(f"(?:{_UNIT})+")
+# Without a character of these nothing changes.
+_CHANGED = re.compile("[\u0591-\u1dff\u3000-\udfff\uf900-\U0003ffff]")
 _FULL_WIDTH = re.compile("[\uff01-\uff5e]+")
 
 # Arabic: short vowels and the line that stretches a word come and go; these letters are written one for another.
@@ -81,7 +83,7 @@ def script(text: str) -> str:
 
 def spaced(text: str) -> str:
     """Return a text as the word search has it: in pairs where a script has no spaces; else most often as it is."""
-    if text.isascii():
+    if _CHANGED.search(text) is None:
         return text
     text = _FULL_WIDTH.sub(lambda match: unicodedata.normalize("NFKC", match.group()), text)
     return _RUN.sub(_pairs, text.translate(_FORM))
