@@ -154,6 +154,13 @@ class AnswerOut(BaseModel):
         )
 
 
+class HintOut(BaseModel):
+    """What whoever asked should know beside the answer."""
+
+    code: Literal["language"]
+    message: str
+
+
 class AskOut(BaseModel):
     """The reply to a question."""
 
@@ -167,6 +174,7 @@ class AskOut(BaseModel):
     answers: list[AnswerOut]
     passages: list[CandidateOut]
     timings_ms: dict[str, float]
+    hints: list[HintOut]
 
     @classmethod
     def from_answer(cls, answer: Answer, *, passages: bool = False, answer_id: str | None = None) -> "AskOut":
@@ -195,6 +203,7 @@ class AskOut(BaseModel):
                 "read": round(timings.read, 1),
                 "total": round(timings.total, 1),
             },
+            hints=[HintOut(code=hint.code, message=hint.message) for hint in answer.hints],
         )
 
 

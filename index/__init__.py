@@ -28,13 +28,16 @@ from index.errors import (
 from index.fields import MAX_ARTICLE_CHARACTERS, check_collection_name
 from index.inference import Batcher, open_spans
 from index.jobs import Incoming, Jobs
+from index.languages import detect_language, question_language
 from index.ledger import MAX_FAILURES, Job, JobFailure
 from index.lexical import words as query_words
 from index.library import DEFAULT_COLLECTION, Library
 from index.lines import Repetition
 from index.models import LocalModel, Machine, ModelCard
-from index.passages import sentence_around, sentence_spans, split_passages
+from index.passages import split_passages
 from index.retriever import leave_out
+from index.scripts import MOVED_MARKS, spaced
+from index.sentences import sentence_around, sentence_spans
 from index.sources import count_sources, make_id, open_source, read_bytes, read_html, read_text
 from index.syncing import Synced, sync_folder
 from index.text import decode_text
@@ -58,6 +61,7 @@ __all__ = [
     "DEFAULT_COLLECTION",
     "MAX_ARTICLE_CHARACTERS",
     "MAX_FAILURES",
+    "MOVED_MARKS",
     "Added",
     "Article",
     "ArticleError",
@@ -106,6 +110,7 @@ __all__ = [
     "check_collection_name",
     "count_sources",
     "decode_text",
+    "detect_language",
     "find_furniture",
     "leave_out",
     "make_id",
@@ -113,11 +118,13 @@ __all__ = [
     "open_source",
     "open_spans",
     "query_words",
+    "question_language",
     "read_bytes",
     "read_html",
     "read_text",
     "sentence_around",
     "sentence_spans",
+    "spaced",
     "split_passages",
     "sync_folder",
 ]

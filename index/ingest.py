@@ -8,6 +8,7 @@ from index.cleaning import find_furniture
 from index.copies import bands, shingles
 from index.encoder import Encoder
 from index.errors import ArticleError
+from index.languages import detect_language
 from index.lines import Repetition, line_hashes, site_of
 from index.passages import split_passages
 from index.store import Prepared
@@ -73,8 +74,9 @@ def prepare(
         found = shingles(article.text, masked)
         rows = np.stack([made[text] if text in made else known[text] for text in group])
         embedded = sum(text in made for text in group)
+        language = article.language or detect_language(article.text)
         remembered = site_of(article), line_hashes(article.text)
-        ready.append(Prepared(article, masked, passages, rows, bands(found), found, embedded, *remembered))
+        ready.append(Prepared(article, masked, passages, rows, bands(found), found, embedded, language, *remembered))
     return ready
 
 

@@ -1,22 +1,39 @@
-"""A query's words → an FTS5 match expression.  Pure; the store runs it.
+"""Words of texts and of queries → what FTS5 is given: the form of the word index, and match expressions.  Pure.
 
 FTS5 has a query language of its own, in which most questions are syntax errors.  So every word is
 quoted and the words are joined with OR; BM25 then ranks by how many and how rare they are.
 """
 
 import re
+import unicodedata
+
+from index import stems
+from index.function_words import FUNCTION_WORDS
+from index.languages import question_language
+from index.scripts import MOVED_MARKS, WORD, single, spaced
 
 MAX_WORDS = 64
+# Raised whenever the same text would get another form.
+_FORM = 1
 
-_TOKEN = re.compile(r"[^\W_]+")
+_TOKEN = re.compile(f"(?:[^\\W_]|[{MOVED_MARKS}])+")
 
-# Words that say nothing about which passage is meant.  With OR they would only make every passage
-# a match and the ranking slow.
-_STOP_WORDS = """a about an and any are as at be been being by can could did do does doing for from had has have
-having he her hers him his how i if in into is it its me my of on or our s she should so some such t than that the
-their theirs them then there these they this those to was we were what when where which while who whom whose why will
-with would you your"""
-STOP_WORDS = frozenset(_STOP_WORDS.split())
+
+def form() -> str:
+    """Return what the form of texts depends on: an index made with another has to be made anew."""
+    return f"{_FORM} stems {stems.version()} characters {unicodedata.unidata_version}"
+
+
+def indexed(text: str, language: str | None) -> str:
+    """Return a text in the form in which the word index has it; English stays as it is.
+
+    Args:
+        text: a title or a passage.
+        language: ISO 639 code of its article's language, None where unknown.
+    """
+    if language is None or language not in stems.STEMMED:
+        return spaced(text)
+    return WORD.sub(lambda match: stems.stem(match.group(), language), text)
 
 
 def words(query: str) -> list[str]:
@@ -24,12 +41,29 @@ def words(query: str) -> list[str]:
 
     Where there are only stop words, they are all there is, and are kept.
     """
-    found = list(dict.fromkeys(match.group().lower() for match in _TOKEN.finditer(query)))
-    telling = [word for word in found if word not in STOP_WORDS]
-    return (telling or found)[:MAX_WORDS]
+    found = [match.group() for match in _TOKEN.finditer(spaced(query.lower()))]
+    return _telling(found, question_language(query) or "en")
 
 
-def match_expression(query: str) -> str | None:
-    """Return an FTS5 expression that matches passages with any of the query's words, or None if it has none."""
-    quoted = [f'"{word}"' for word in words(query)]
+def match_expression(query: str, languages: set[str] | None = None) -> str | None:
+    """Return an FTS5 expression that matches passages with any of the query's words, or None if it has none.
+
+    Args:
+        query: words or a question.
+        languages: ISO 639 codes of the languages that the articles are in.
+    """
+    quoted = [f'"{word}"*' if single(word) else f'"{word}"' for word in words(query)]
+    asked_in = question_language(query) or "en"
+    for language in stems.plausible(languages or set(), query):
+        telling = _telling([match.group().lower() for match in WORD.finditer(query)], asked_in, language)
+        # Words that have no stem of their own are among those above.
+        marked = (stems.stem(word, language) for word in telling)
+        quoted += [f'"{word}"' for word in dict.fromkeys(marked) if stems.marked(word)]
     return " OR ".join(quoted) if quoted else None
+
+
+def _telling(found: list[str], *languages: str) -> list[str]:
+    """Return distinct words that are no small words of some languages; all of them where nothing else is left."""
+    distinct = list(dict.fromkeys(found))
+    small = frozenset[str]().union(*(FUNCTION_WORDS.get(language, ()) for language in languages))
+    return ([word for word in distinct if word not in small] or distinct)[:MAX_WORDS]

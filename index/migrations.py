@@ -73,6 +73,8 @@ def _sources_and_jobs(database: sqlite3.Connection) -> None:
         ALTER TABLE article ADD COLUMN family INTEGER;
         ALTER TABLE article ADD COLUMN vanished TEXT;
         CREATE INDEX article_origin ON article (origin);
+        -- Which languages there are is asked for with each question.
+        CREATE INDEX article_language ON article (language);
         CREATE INDEX article_family ON article (family) WHERE family IS NOT NULL;
         -- MinHash bands: articles that share one may be near-copies.
         CREATE TABLE band (

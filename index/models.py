@@ -29,6 +29,7 @@ class ModelCard:
         sha256: hexadecimal SHA-256 of the weights file; of several, of their digests in the order of their names.
         parameters: number of parameters, 0 where unknown.
         path: the folder.
+        language: ISO 639 code of the one language that it reads; None where it reads several or does not say.
     """
 
     role: str
@@ -38,6 +39,7 @@ class ModelCard:
     sha256: str
     parameters: int
     path: str
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,7 @@ class LocalModel:
             ),
             parameters=facts["parameters"],
             path=str(folder),
+            language=facts.get("language"),
         )
         return cls(folder, card)
 

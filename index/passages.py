@@ -7,6 +7,8 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 
+from index.languages import guess_language
+from index.sentences import sentences, trimmed
 from index.types import MaskedRange, Passage
 
 # In estimated word pieces.  The encoder reads 256 and the reader 384 with the question, so a
@@ -15,11 +17,7 @@ PASSAGE_PIECES = 200
 # A sentence longer than this share of a passage is not repeated at the start of the next one.
 OVERLAP_SHARE = 0.4
 
-_BLANK_LINE = re.compile(r"\n[ \t\r\f\v\xa0]*\n|\r[ \t]*\r")
 _WORD = re.compile(r"[^\W_]+|[^\w\s]|_")
-# nupunkt knows the full stop, the question and the exclamation mark; these scripts end otherwise.
-_OTHER_SENTENCE_END = re.compile(r"[。！？｡।॥؟]+[”’」』）)\"']*")
-_WRAPPED_LINE = 100
 
 
 def split_passages(
@@ -41,29 +39,10 @@ def split_passages(
         The passages in order; empty only where everything is masked or white space.
     """
     ranges: list[tuple[int, int]] = []
+    language = guess_language(text)
     for start, end in _unmasked(text, masked):
-        ranges.extend(_pack(text, _units(text, start, end, pieces), pieces))
+        ranges.extend(_pack(text, _units(text, start, end, pieces, language), pieces))
     return tuple(Passage(article_id, number, start, end, text[start:end]) for number, (start, end) in enumerate(ranges))
-
-
-def sentence_spans(text: str) -> list[tuple[int, int]]:
-    """Return the sentences of a text as offsets without surrounding white space.
-
-    A blank line ends a sentence always; a single line break does unless the lines look wrapped at a
-    fixed width.
-    """
-    return list(_sentences(text, 0, len(text)))
-
-
-def sentence_around(text: str, start: int, end: int) -> str:
-    """Return the sentence of a text that holds the range start..end, verbatim.
-
-    Where the range reaches over several sentences, all of them from the first to the last.
-    """
-    spans = [(a, b) for a, b in sentence_spans(text) if a < end and start < b]
-    if not spans:
-        return text[start:end]
-    return text[min(spans[0][0], start) : max(spans[-1][1], end)]
 
 
 def estimate_pieces(text: str) -> int:
@@ -95,9 +74,9 @@ def _unmasked(text: str, masked: Sequence[MaskedRange]) -> Iterator[tuple[int, i
         yield position, len(text)
 
 
-def _units(text: str, start: int, end: int, pieces: int) -> Iterator[tuple[int, int, int]]:
+def _units(text: str, start: int, end: int, pieces: int, language: str) -> Iterator[tuple[int, int, int]]:
     """Sentences of text[start:end] as (start, end, estimated pieces), none over the limit."""
-    for first, last in _sentences(text, start, end):
+    for first, last in sentences(text, start, end, language):
         size = estimate_pieces(text[first:last])
         if size <= pieces and last - first <= pieces * 12:
             yield first, last, size
@@ -122,53 +101,6 @@ def _pack(text: str, units: Iterator[tuple[int, int, int]], pieces: int) -> Iter
         yield current[0][0], current[-1][1]
 
 
-def _sentences(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    # Imported late: it loads a model, which a command that only lists articles need not pay for.
-    from nupunkt import sent_spans
-
-    for first, last in _blocks(text, start, end):
-        block = text[first:last]
-        for a, b in sent_spans(block):
-            position = a
-            for match in _OTHER_SENTENCE_END.finditer(block, a, b):
-                yield from _trimmed(text, first + position, first + match.end())
-                position = match.end()
-            yield from _trimmed(text, first + position, first + b)
-
-
-def _blocks(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Paragraphs, and the lines of paragraphs that are not wrapped at a fixed width."""
-    position = start
-    for match in _BLANK_LINE.finditer(text, start, end):
-        yield from _lines(text, position, match.start())
-        position = match.end()
-    yield from _lines(text, position, end)
-
-
-def _lines(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    lines: list[tuple[int, int]] = []
-    position = start
-    for line in re.split(r"(?<=\n)", text[start:end]):
-        if line.strip():
-            lines.append((position, position + len(line)))
-        position += len(line)
-    if not lines:
-        return
-    widths = [last - first for first, last in lines]
-    if len(lines) >= 3 and max(widths) <= _WRAPPED_LINE and min(widths[:-1]) >= 0.6 * max(widths):
-        yield lines[0][0], lines[-1][1]
-    else:
-        yield from lines
-
-
-def _trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    piece = text[start:end]
-    inner = piece.strip()
-    if inner:
-        first = start + len(piece) - len(piece.lstrip())
-        yield first, first + len(inner)
-
-
 def _cut(text: str, start: int, end: int, pieces: int) -> Iterator[tuple[int, int]]:
     """Cut one overlong sentence between words, an overlong word where it must be, in linear time."""
     longest = pieces * 5
@@ -179,10 +111,10 @@ def _cut(text: str, start: int, end: int, pieces: int) -> Iterator[tuple[int, in
         # A combining mark belongs to the character before it: never begin with one.
         mark = unicodedata.category(text[first]).startswith("M")
         if first > position and not mark and (size + grows > pieces or last - position > longest):
-            yield from _trimmed(text, position, first)
+            yield from trimmed(text, position, first)
             position, size = first, 0
         while last - position > longest and not mark:
-            yield from _trimmed(text, position, position + longest)
+            yield from trimmed(text, position, position + longest)
             position, size = position + longest, 0
         size += grows
-    yield from _trimmed(text, position, end)
+    yield from trimmed(text, position, end)

@@ -42,7 +42,13 @@ def mask_anew(site: str, store: Store, nearest: Nearest, encoder: Encoder) -> in
         stored = [view.article(article_id) for article_id in view.newest(site, LOOKED_AT)]
         held = {
             one.info.id: Article(
-                one.text, id=one.info.id, title=one.info.title, url=one.info.url, source=one.info.source
+                one.text,
+                id=one.info.id,
+                title=one.info.title,
+                url=one.info.url,
+                source=one.info.source,
+                # Decides in which form its words are indexed, and so in which they are taken out.
+                language=one.info.language,
             )
             for one in stored
             if one is not None

@@ -53,8 +53,8 @@ def retrieve(
         filters: which articles may be searched.
     """
     depth = max(DEPTH, 2 * limit)
-    expression = match_expression(query)
     with store.read() as view:
+        expression = match_expression(query, view.languages())
         allowed = view.allowed(filters)
         dense = [int(key) for key in vectors.search(vector, depth, allowed)[0]]
         lexical = view.lexical(expression, depth, filters) if expression else []

@@ -7,6 +7,7 @@ checkpoint.  ``synchronous=FULL``: a commit that returned is on the disk.
 
 import contextlib
 import json
+import logging
 import queue
 import sqlite3
 import threading
@@ -19,7 +20,7 @@ from urllib.parse import quote
 import numpy as np
 import numpy.typing as npt
 
-from index import families, repeats
+from index import families, repeats, wordindex
 from index.errors import CollectionNotFound, LibraryCorrupt, LibraryError, StorageError
 from index.fields import instant_range
 from index.ledger import Ledger, Step
@@ -28,6 +29,8 @@ from index.types import Article, MaskedRange, Passage
 from index.view import Ids, Vectors, View
 
 DATABASE = "articles.db"
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ class Prepared:
         bands: what near-copies are looked up by.
         shingles: what near-copies are told by.
         embedded: number of passages that were embedded for this.
+        language: of the article, as its source names it or as it was detected; None where neither tells.
         site: whose furniture the article has, None where unknown.
         lines: hashes of its short lines, which tell what the site's articles share.
     """
@@ -53,8 +57,15 @@ class Prepared:
     bands: tuple[int, ...]
     shingles: frozenset[str]
     embedded: int
+    language: str | None
     site: str | None = None
     lines: tuple[int, ...] = ()
+
+    @property
+    def found_in(self) -> tuple[tuple[str, str], ...]:
+        """Where what is known of the article was found."""
+        detected = self.language is not None and self.article.language is None
+        return (*self.article.found_in, *((("language", "detected"),) if detected else ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +99,7 @@ class Store:
         read_only: open without the right to write; the database must exist.
 
     Attributes:
-        outdated: whether the format is an older one, which only a writer brings up to date.
+        outdated: whether the format, or that of its words, is an older one, which only a writer brings up to date.
 
     Raises:
         LibraryFormatError: another program's database, or a newer format.
@@ -107,7 +118,7 @@ class Store:
         with _translated():
             if read_only:
                 with contextlib.closing(self._connect(reader=True)) as connection:
-                    self.outdated = check_version(connection) < len(MIGRATIONS)
+                    self.outdated = check_version(connection) < len(MIGRATIONS) or wordindex.outdated(connection)
             else:
                 self._writer = self._connect(reader=False)
                 self._writer.execute("PRAGMA journal_mode = WAL")
@@ -116,6 +127,7 @@ class Store:
                 # What is deleted is overwritten with zeros.
                 self._writer.execute("PRAGMA secure_delete = ON")
                 migrate(self._writer)
+                self._match_words()
 
     def close(self) -> None:
         """Close all connections; readers still at work close theirs when they are done."""
@@ -199,7 +211,7 @@ class Store:
             for item in prepared:
                 key = db.execute("SELECT key FROM article WHERE id = ?", (item.article.id,)).fetchone()[0]
                 families.leave(db, key)
-                removed.extend(_delete_passages(db, key, item.article.title).passages)
+                removed.extend(_delete_passages(db, key).passages)
                 db.execute("UPDATE article SET masked = ? WHERE key = ?", (_ranges(item.masked), key))
                 families.join(db, key, item.bands, item.shingles)
                 ids.extend(_insert_passages(db, key, item))
@@ -251,6 +263,14 @@ class Store:
                 db.executemany("UPDATE vector SET data = ? WHERE id = ?", rows)
             db.execute("INSERT OR REPLACE INTO meta VALUES ('encoder', ?)", (encoder,))
             _advance(db)
+
+    def _match_words(self) -> None:
+        """Make the table of words anew if another version wrote it."""
+        if self._writer is not None and wordindex.outdated(self._writer):
+            with self._transaction() as db:
+                count = wordindex.rebuild(db)
+            if count:
+                _log.info("the words of %d passages in %s were indexed anew", count, self.path.parent.name)
 
     @contextlib.contextmanager
     def ledger(self) -> Iterator[Ledger]:
@@ -318,10 +338,10 @@ def _insert(db: sqlite3.Connection, item: Prepared) -> list[int]:
             now(),
             article.author,
             article.updated,
-            article.language,
+            item.language,
             json.dumps(article.pages),
             article.origin,
-            json.dumps(article.found_in),
+            json.dumps(item.found_in),
         ),
     ).lastrowid
     db.executemany("INSERT INTO article_tag VALUES (?, ?)", [(tag, key) for tag in article.tags])
@@ -343,9 +363,8 @@ def _insert_passages(db: sqlite3.Connection, key: int, item: Prepared) -> list[i
         )
         ids.append(int(row.lastrowid or 0))
         db.execute("INSERT INTO vector VALUES (?, ?)", (ids[-1], _blob(vector)))
-        db.execute(
-            "INSERT INTO words (rowid, title, body) VALUES (?, ?, ?)", (ids[-1], item.article.title, passage.text)
-        )
+    texts = [passage.text for passage in item.passages]
+    wordindex.put(db, list(zip(ids, texts, strict=True)), item.article.title, item.language)
     return ids
 
 
@@ -359,24 +378,23 @@ class _Gone:
 
 
 def _delete(db: sqlite3.Connection, article_id: str) -> _Gone | None:
-    found = db.execute("SELECT key, title FROM article WHERE id = ?", (article_id,)).fetchone()
+    found = db.execute("SELECT key FROM article WHERE id = ?", (article_id,)).fetchone()
     if found is None:
         return None
-    key, title = found
+    key = found[0]
     families.leave(db, key)
     repeats.leave(db, key)
-    gone = _delete_passages(db, key, title)
+    gone = _delete_passages(db, key)
     db.execute("DELETE FROM article WHERE key = ?", (key,))
     return gone
 
 
-def _delete_passages(db: sqlite3.Connection, key: int, title: str) -> _Gone:
+def _delete_passages(db: sqlite3.Connection, key: int) -> _Gone:
+    title, language = db.execute("SELECT title, language FROM article WHERE key = ?", (key,)).fetchone()
     rows = db.execute("SELECT id, text FROM passage WHERE article = ?", (key,)).fetchall()
-    words = vectors = 0
-    for row, text in rows:
-        words += db.execute(
-            "INSERT INTO words (words, rowid, title, body) VALUES ('delete', ?, ?, ?)", (row, title, text)
-        ).rowcount
+    words = wordindex.take_out(db, rows, title, language)
+    vectors = 0
+    for row, _ in rows:
         vectors += db.execute("DELETE FROM vector WHERE id = ?", (row,)).rowcount
     db.execute("DELETE FROM passage WHERE article = ?", (key,))
     return _Gone([row for row, _ in rows], words, vectors)

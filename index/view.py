@@ -149,6 +149,16 @@ class View:
         )
         return np.fromiter((row[0] for row in rows), dtype=np.int64)
 
+    def languages(self) -> set[str]:
+        """Return the languages, ISO 639 codes, that articles are in."""
+        # From one language to the next along the index, not over all articles.
+        rows = self._db.execute(
+            "WITH RECURSIVE found (code) AS (SELECT min(language) FROM article UNION ALL"
+            " SELECT (SELECT min(language) FROM article WHERE language > code) FROM found WHERE code IS NOT NULL)"
+            " SELECT code FROM found WHERE code IS NOT NULL"
+        )
+        return {row[0] for row in rows}
+
     def lexical(self, expression: str, limit: int, filters: Filters) -> list[int]:
         """Return the ids of the passages that match best by BM25, best first."""
         clause, values = _where(filters)

@@ -21,6 +21,7 @@ from qa.pipeline import (
 from qa.types import (
     Answer,
     Evidence,
+    Hint,
     Item,
     Level,
     RankedAnswer,
@@ -37,6 +38,7 @@ __all__ = [
     "Answer",
     "Evidence",
     "Example",
+    "Hint",
     "Improved",
     "Item",
     "Level",

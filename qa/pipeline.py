@@ -27,6 +27,7 @@ from index import (
 )
 from qa import calibration
 from qa.decoding import N_BEST, ScoredSpan, decode
+from qa.hints import hints
 from qa.lists import LIST_N_BEST, asks_for_several
 from qa.merging import best_members
 from qa.plan import Part, Plan, given
@@ -139,8 +140,8 @@ class QuestionAnswering:
 
     def models(self) -> list[ModelCard]:
         """Return where the models in use come from."""
-        encoder = self.library.encoder
-        return [*([encoder.card] if isinstance(encoder, SentenceEncoder) else []), self.reader.card]
+        used = (self.library.encoder, self.reader)
+        return [model.card for model in used if isinstance(model, SentenceEncoder | Reader)]
 
     def add(
         self, source: str | Path | Article | Iterable[Article], *, collection: str = DEFAULT_COLLECTION
@@ -236,6 +237,8 @@ class QuestionAnswering:
         for step in self._read_on(question, candidates, limit, min_confidence, clock, check, improving):
             if isinstance(step, Answer) and not candidates and not searched.info().articles:
                 step = replace(step, reason="empty_collection")
+            if isinstance(step, Answer):
+                step = replace(step, hints=hints(question, self.models()))
             yield step
 
     def ask_of(

@@ -14,6 +14,19 @@ Reason = Literal["empty_collection", "nothing_relevant", "no_answer_in_passages"
 
 
 @dataclass(frozen=True, slots=True)
+class Hint:
+    """What whoever asked should know, beside the answer.
+
+    Attributes:
+        code: what it is about, for programs: ``language``.
+        message: one or two sentences for people: what is so, and what to do.
+    """
+
+    code: Literal["language"]
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Span:
     """A stretch of a passage that the reader proposes as an answer.
 
@@ -169,6 +182,7 @@ class Answer:
         level: ``high``, ``medium`` or ``low``; ``none`` where not answered.
         candidates: the passages that were read, best first.
         timings: where the time went.
+        hints: what whoever asked should know beside it; most often nothing.
     """
 
     question: str
@@ -178,6 +192,7 @@ class Answer:
     level: Level
     candidates: tuple[Candidate, ...]
     timings: Timings = field(default=Timings(), compare=False)
+    hints: tuple[Hint, ...] = ()
 
     def __post_init__(self) -> None:
         if self.answered == (self.reason is not None) or (self.answered and not self.answers):

@@ -2,15 +2,15 @@
 
 import re
 
-from index import query_words
+from index import MOVED_MARKS, query_words, spaced
 
-_WORD = re.compile(r"\w+")
+_WORD = re.compile(f"[\\w{MOVED_MARKS}]+")
 _BEGINNING = 6
 
 
 def beginnings(text: str) -> set[str]:
-    """Return the beginnings of a text's words, in lower case."""
-    return {word[:_BEGINNING] for word in _WORD.findall(text.lower())}
+    """Return the beginnings of a text's words, in lower case; pairs of characters where there are no spaces."""
+    return {word[:_BEGINNING] for word in _WORD.findall(spaced(text.lower()))}
 
 
 def coverage(question: str, text: str) -> float:

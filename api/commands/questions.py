@@ -8,7 +8,7 @@ import typer
 
 from api.commands import AsJson, Collection, Library, Stop, app
 from api.opening import opened, reader_only
-from api.terminal import out, print_answer, print_candidate, print_figures, progress
+from api.terminal import out, plain, print_answer, print_candidate, print_figures, progress, say
 
 
 @app.command()
@@ -22,6 +22,8 @@ def ask(
     """Answer a question from the articles."""
     with opened(library, read_only=True) as qa:
         answer = qa.ask(question, collection=collection, limit=limit)
+        for hint in answer.hints:
+            say(plain(hint.message))
         if as_json:
             from api.replies import AskOut
 
@@ -112,5 +114,5 @@ def models(library: Library = None, as_json: AsJson = False) -> None:
         return
     for card in cards:
         out(f"{card['role']}: {card['name']}")
-        for name in ("origin", "licence", "parameters", "sha256", "path"):
-            out(f"  {name:<10} {card[name]}")
+        for name in ("origin", "licence", "language", "parameters", "sha256", "path"):
+            out(f"  {name:<10} {card[name] or 'unknown'}")

@@ -17,6 +17,7 @@ export function showReply(turn, reply, openArticle) {
   turn.replaceChildren(element("h2", {}, isolated(reply.question)));
   if (reply.answered) showAnswer(turn, reply, openArticle);
   else showNothing(turn, reply, openArticle);
+  for (const hint of reply.hints ?? []) turn.append(element("p", { class: "beside" }, isolated(hint.message)));
   for (const one of turn.querySelectorAll("details")) one.open = open.get(one.dataset.key) ?? one.open;
   if (place === null) return;
   const same = [...turn.querySelectorAll("a, button, summary")].find((one) => nameOf(one) === place);

@@ -283,3 +283,11 @@ def test_help_names_every_command_from_any_folder(tmp_path: Path) -> None:
     for name in ("serve", "add", "ask", "search", "list", "show", "remove", "eval", "models"):
         assert f" {name} " in done.stdout.decode()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_question_in_another_language_gets_a_hint_beside_the_result(sample_library: Path) -> None:
+    ran = citespan("ask", "Wer war 1956 der Präsident von Ägypten?", "--library", str(sample_library))
+    assert b"seems to be in German" in ran.stderr and b"CITESPAN_ENCODER" in ran.stderr
+    assert b"seems to be" not in ran.stdout
+    ran = citespan("ask", "Who was the president of Egypt in 1956?", "--library", str(sample_library))
+    assert (ran.returncode, ran.stderr) == (0, b"")

@@ -47,7 +47,7 @@ def test_ask_has_the_shape_of_the_contract(client: httpx2.Client) -> None:
     facts = reply.json()
     assert set(facts) == {
         "id", "question", "answered", "reason", "answer", "confidence", "confidence_level", "answers", "passages",
-        "timings_ms",
+        "timings_ms", "hints",
     }  # fmt: skip
     assert facts["id"].startswith("ans_") and len(facts["id"]) == 30 and facts["question"] == QUESTION
     assert facts["answered"] and facts["reason"] is None and "Nasser" in facts["answer"]
@@ -58,6 +58,14 @@ def test_ask_has_the_shape_of_the_contract(client: httpx2.Client) -> None:
     assert check_verbatim(client, facts)
     by_get = client.get("/v1/ask", params={"question": QUESTION, "limit": 3}).json()
     assert by_get["answers"] == facts["answers"] and by_get["passages"] == []
+
+
+def test_a_question_in_another_language_is_answered_with_a_hint(client: httpx2.Client) -> None:
+    body = {"question": "Wer war 1956 der Präsident von Ägypten?"}
+    (hint,) = client.post("/v1/ask", json=body).json()["hints"]
+    assert hint["code"] == "language" and "German" in hint["message"] and "CITESPAN_READER" in hint["message"]
+    assert events(client.post("/v1/ask/stream", json=body).text)[-1][1]["hints"] == [hint]
+    assert client.post("/v1/ask", json={"question": QUESTION}).json()["hints"] == []
 
 
 def test_no_answer_comes_with_the_closest_passages(client: httpx2.Client) -> None:

@@ -51,6 +51,12 @@ def test_an_answer_with_its_sentence_source_and_date(page: Page) -> None:
     expect(page.get_by_role("status")).to_contain_text(ANSWER)
 
 
+def test_a_question_in_another_language_has_a_quiet_line_that_says_so(page: Page) -> None:
+    turn = ask(page, "Wann traf Kim Putin zum ersten Mal?")
+    expect(turn.locator(".beside")).to_contain_text("seems to be in German")
+    expect(ask(page, QUESTION).locator(".beside")).to_have_count(0)
+
+
 def test_the_article_opens_at_the_place(page: Page) -> None:
     turn = ask(page, QUESTION)
     opener = turn.get_by_role("button", name="Open the article here").first
