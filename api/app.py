@@ -10,17 +10,20 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from api import problems
+from api.following import Follower
 from api.jobs import Jobs
 from api.metrics import Metrics
 from api.middleware import Gate
 from api.openapi import describe
-from api.routes import articles, ask, collections, jobs, page, search, service
+from api.routes import articles, ask, collections, jobs, page, search, service, subscriptions
 from api.settings import Settings
 from api.state import State
 from api.workers import Workers
 from index import CitespanError
 from qa import QuestionAnswering
 
+# It looks between two pages whether it must stop; a page that is being fetched then is fetched again the next time.
+_FOLLOWER_SECONDS = 2.0
 _log = structlog.get_logger("citespan")
 
 
@@ -37,7 +40,8 @@ def create_app(qa: QuestionAnswering, settings: Settings | None = None) -> FastA
     chosen = settings or Settings.read()
     metrics = Metrics()
     workers = Workers(chosen.queue_size, chosen.concurrency, chosen.ask_seconds)
-    state = State(qa, chosen, workers, metrics, Jobs(qa.library, chosen.jobs_size))
+    state = State(qa, chosen, workers, metrics, Jobs(qa.library, chosen.jobs_size), chosen.policy())
+    follower = Follower(state)
     metrics.gauge("citespan_queue_waiting", "Questions waiting", lambda: state.workers.questions.waiting)
     metrics.gauge("citespan_writes_waiting", "Writes waiting", lambda: state.workers.writes.waiting)
     metrics.gauge("citespan_jobs_running", "Jobs being worked on", lambda: float(state.jobs.running))
@@ -48,10 +52,13 @@ def create_app(qa: QuestionAnswering, settings: Settings | None = None) -> FastA
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         threading.Thread(target=_warm_up, args=(state,), name="citespan-warm-up", daemon=True).start()
+        follower.start()
         yield
         state.stopping.set()
+        state.wake.set()
         await run_in_threadpool(state.jobs.close, chosen.shutdown_seconds)
         await run_in_threadpool(state.workers.close, chosen.shutdown_seconds)
+        await run_in_threadpool(follower.join, _FOLLOWER_SECONDS)
         await run_in_threadpool(qa.close)
 
     app = FastAPI(
@@ -65,7 +72,7 @@ def create_app(qa: QuestionAnswering, settings: Settings | None = None) -> FastA
     )
     app.state.citespan = state
     problems.install(app)
-    for module in (ask, search, jobs, articles, collections, service, page):
+    for module in (ask, search, jobs, articles, collections, subscriptions, service, page):
         app.include_router(module.router)
     describe(app)
     app.add_middleware(Gate, settings=chosen, metrics=metrics)
@@ -84,6 +91,7 @@ def _warm_up(state: State) -> None:
     else:
         state.ready.set()
         state.jobs.start()
+        state.wake.set()
         _log.info("ready")
 
 

@@ -6,9 +6,9 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from api.requests import ArticleIn, AskIn, FiltersIn, SearchIn, VerifyIn
+from api.requests import ArticleIn, AskIn, FiltersIn, SearchIn, SubscriptionIn, VerifyIn
 
-_BODIES: tuple[type[BaseModel], ...] = (ArticleIn, AskIn, SearchIn, VerifyIn, FiltersIn)
+_BODIES: tuple[type[BaseModel], ...] = (ArticleIn, AskIn, SearchIn, SubscriptionIn, VerifyIn, FiltersIn)
 _PROBLEM = {
     "type": "object",
     "required": ["type", "title", "status", "detail"],

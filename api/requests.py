@@ -5,10 +5,16 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from index import (
+    DEFAULT_EVERY,
+    MAX_EVERY,
+    MIN_EVERY,
     Article,
+    FetchPolicy,
     Filters,
+    fetch_article,
     read_html,
     read_text,
+    shared_fetcher,
 )
 from qa import MAX_LIMIT, MAX_PASSAGES, MAX_QUESTION_CHARACTERS
 
@@ -87,7 +93,7 @@ class SearchIn(Strict):
 
 
 class ArticleIn(Strict):
-    """An article to add: either text or html."""
+    """An article to add: text, or html, or only the url of a page that is fetched."""
 
     text: str | None = None
     html: str | None = None
@@ -105,14 +111,34 @@ class ArticleIn(Strict):
         Raises:
             InputError: a field cannot be used.
         """
-        known = {"title": self.title, "url": self.url, "source": self.source, "published": self.published}
-        fields: dict[str, Any] = {name: value for name, value in known.items() if value is not None}
-        if self.id is not None:
-            fields["id"] = self.id
-        fields["tags"] = tuple(self.tags)
         if self.html is not None:
-            return read_html(self.html, **fields)
-        return read_text(self.text or "", **fields)
+            return read_html(self.html, **self._known())
+        return read_text(self.text or "", **self._known())
+
+    def fetched(self, policy: FetchPolicy) -> Article:
+        """Fetch the page at the url and return its article; what is given beside it wins over what the page says.
+
+        Raises:
+            FetchError: it cannot be fetched.
+            InputError: it holds no article, or a field cannot be used.
+        """
+        known = self._known()
+        return fetch_article(known.pop("url"), shared_fetcher(policy), **known)
+
+    def _known(self) -> dict[str, Any]:
+        known = {"id": self.id, "title": self.title, "url": self.url, "source": self.source}
+        fields: dict[str, Any] = {**known, "published": self.published, "tags": tuple(self.tags)}
+        return {name: value for name, value in fields.items() if value is not None}
+
+
+class SubscriptionIn(Strict):
+    """A feed or sitemap to follow."""
+
+    url: str = Field(min_length=1, max_length=2_000, description="its address, http or https")
+    every_seconds: int = Field(
+        DEFAULT_EVERY, ge=MIN_EVERY, le=MAX_EVERY, description="time between two rounds in seconds"
+    )
+    collection: str = "default"
 
 
 class UploadIn(Strict):

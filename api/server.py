@@ -33,6 +33,7 @@ def run(settings: Settings) -> int:
             f"{settings.host} can be reached by other machines, and there are no keys yet: "
             "listen on 127.0.0.1, or give --insecure behind a proxy that checks who asks"
         )
+    settings.policy()  # a network that is none is found before anything is opened
     configure_log(settings.log_level)
     qa = QuestionAnswering.open(settings.library, options=settings.options())
     try:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal, Self
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from index import InputError
+from index import FetchPolicy, InputError
 
 if TYPE_CHECKING:
     from qa import Options
@@ -40,6 +40,16 @@ class Settings(BaseSettings):
     thorough: bool = Field(
         False, description="read every passage asked for, also where no better answer is likely among the rest"
     )
+    allowed_networks: list[str] = Field(
+        [],
+        description='private networks that pages may be fetched from, as JSON in CIDR form: ["10.1.0.0/16"]; loopback '
+        "must be listed by itself, and where clouds hand out credentials stays closed",
+    )
+    allowed_ports: list[int] = Field([80, 443], description="ports that pages may be fetched from, as JSON")
+    fetch_seconds: float = Field(20, gt=0, description="time in which a page must be fetched, with its redirects")
+    fetch_bytes: int = Field(10 * MIB, ge=1_024, description="largest page that is fetched, after decompression")
+    fetch_pause_seconds: float = Field(1, ge=0, description="time between two requests to one host, at least")
+    fetch_pages: int = Field(1_000, ge=1, le=50_000, description="pages that one feed or sitemap may bring at a time")
     ask_body_bytes: int = Field(64 * 1024, ge=1_024, description="largest body of a question or search")
     article_body_bytes: int = Field(16 * MIB, ge=1_024, description="largest body of one article")
     batch_body_bytes: int = Field(256 * MIB, ge=1_024, description="largest body of /v1/articles/batch")
@@ -91,6 +101,24 @@ class Settings(BaseSettings):
             threshold=self.threshold,
             thorough=self.thorough,
         )
+
+    def policy(self) -> FetchPolicy:
+        """Return what these settings say about fetching.
+
+        Raises:
+            InputError: a network or port is none; the message names the variable.
+        """
+        try:
+            return FetchPolicy(
+                allowed_networks=tuple(self.allowed_networks),
+                allowed_ports=tuple(self.allowed_ports),
+                seconds=self.fetch_seconds,
+                max_bytes=self.fetch_bytes,
+                pause_seconds=self.fetch_pause_seconds,
+                max_pages=self.fetch_pages,
+            )
+        except InputError as error:
+            raise InputError(f"CITESPAN_{error.field.upper()}{str(error).removeprefix(error.field)}") from None
 
     @property
     def hosts(self) -> frozenset[str]:

@@ -12,6 +12,7 @@ from api.metrics import Metrics
 from api.problems import Problem, busy
 from api.settings import Settings
 from api.workers import Workers
+from index import FetchPolicy
 from qa import QuestionAnswering
 
 
@@ -25,6 +26,8 @@ class State:
         workers: where work is done.
         metrics: what is counted.
         jobs: what works through long work.
+        policy: where fetching may go and how far.
+        wake: set when something that is followed may be due.
         ready: set once models and library are loaded.
         stopping: set once the service was told to stop.
         uploads: how many are being taken in.
@@ -36,6 +39,8 @@ class State:
     workers: Workers
     metrics: Metrics
     jobs: Jobs
+    policy: FetchPolicy = field(default_factory=FetchPolicy)
+    wake: threading.Event = field(default_factory=threading.Event)
     ready: threading.Event = field(default_factory=threading.Event)
     stopping: threading.Event = field(default_factory=threading.Event)
     uploads: int = 0

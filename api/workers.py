@@ -1,4 +1,4 @@
-"""Work that takes time, off the event loop: a bounded queue and threads for questions, one thread for writes.
+"""Work that takes time, off the event loop: bounded queues with threads for questions, writes (one) and fetching.
 
 Questions have several threads so that they share the networks' batches, and that one is tokenised or looked up while
 another is read.  A full queue refuses at once instead of letting everyone wait; what expired in the queue or whose
@@ -16,7 +16,9 @@ from typing import Any
 
 from api.problems import Problem, busy
 
-ASK, SEARCH, WRITE = 0, 1, 2
+ASK, SEARCH, WRITE, FETCH = 0, 1, 2, 3
+# Pages fetched at a time: they wait for other people's servers, not for this machine.
+_FETCHES = 4
 # What a job that has run out of time may take to notice.
 _LAST_SECONDS = 2.0
 
@@ -159,6 +161,7 @@ class Workers:
     def __init__(self, size: int, threads: int, seconds: float) -> None:
         self.questions = Lane("citespan-questions", size, threads)
         self.writes = Lane("citespan-writes", size)
+        self.fetches = Lane("citespan-fetches", size, _FETCHES)
         self._seconds = seconds
 
     async def run(
@@ -172,7 +175,7 @@ class Workers:
         """Do a piece of work in its lane and return its result.
 
         Args:
-            priority: ASK, SEARCH or WRITE.
+            priority: ASK, SEARCH, WRITE or FETCH.
             work: called with its Job in the lane's thread.
             gone: an awaitable function that returns once the client has gone; None if nobody looks.
             started: called with the Job once it is queued.
@@ -181,9 +184,10 @@ class Workers:
             Problem: 503, full or out of time; and whatever the work raises.
             Cancelled: the client has gone.
         """
-        lane = self.writes if priority == WRITE else self.questions
-        # A write that was begun is finished: it is durable whether or not its client waits.
-        job = lane.submit(priority, work, None if priority == WRITE else self._seconds)
+        lane = {WRITE: self.writes, FETCH: self.fetches}.get(priority, self.questions)
+        # A write that was begun is finished: it is durable whether or not its client waits. Fetching has limits of its
+        # own.
+        job = lane.submit(priority, work, None if priority in (WRITE, FETCH) else self._seconds)
         if started is not None:
             started(job)
         done = asyncio.wrap_future(job.future)
@@ -208,7 +212,8 @@ class Workers:
         """Finish what is queued, for at most so long."""
         until = time.monotonic() + seconds
         self.questions.close(seconds)
+        self.fetches.close(max(0.0, until - time.monotonic()))
         self.writes.close(max(0.0, until - time.monotonic()))
 
 
-__all__ = ["ASK", "SEARCH", "WRITE", "Cancelled", "Job", "Lane", "Problem", "Workers"]
+__all__ = ["ASK", "FETCH", "SEARCH", "WRITE", "Cancelled", "Job", "Lane", "Problem", "Workers"]

@@ -11,6 +11,7 @@ from index.errors import (
     ArticleNotFound,
     CitespanError,
     CollectionNotFound,
+    FetchError,
     InputError,
     JobEnded,
     JobNotFound,
@@ -22,10 +23,12 @@ from index.errors import (
     NotFound,
     QueryError,
     StorageError,
+    SubscriptionNotFound,
     TooLarge,
     UnsupportedFormat,
 )
 from index.fields import MAX_ARTICLE_CHARACTERS, check_collection_name
+from index.following import DEFAULT_EVERY, MAX_EVERY, MIN_EVERY, Following, Round
 from index.inference import Batcher, open_spans
 from index.jobs import Incoming, Jobs
 from index.languages import detect_language, question_language
@@ -38,7 +41,11 @@ from index.passages import split_passages
 from index.retriever import leave_out
 from index.scripts import MOVED_MARKS, spaced
 from index.sentences import sentence_around, sentence_spans
-from index.sources import count_sources, make_id, open_source, read_bytes, read_html, read_text
+from index.sources import count_sources, is_url, make_id, open_source, read_bytes, read_html, read_text
+from index.sources.fetch import Fetched, fetch, shared_fetcher
+from index.sources.policy import FetchPolicy
+from index.sources.web import fetch_article
+from index.subscriptions import FollowedPage, Subscription
 from index.syncing import Synced, sync_folder
 from index.text import decode_text
 from index.types import (
@@ -59,8 +66,11 @@ from index.types import (
 
 __all__ = [
     "DEFAULT_COLLECTION",
+    "DEFAULT_EVERY",
     "MAX_ARTICLE_CHARACTERS",
+    "MAX_EVERY",
     "MAX_FAILURES",
+    "MIN_EVERY",
     "MOVED_MARKS",
     "Added",
     "Article",
@@ -75,7 +85,12 @@ __all__ = [
     "CollectionNotFound",
     "Encoder",
     "Failure",
+    "FetchError",
+    "FetchPolicy",
+    "Fetched",
     "Filters",
+    "FollowedPage",
+    "Following",
     "Incoming",
     "InputError",
     "Job",
@@ -100,9 +115,12 @@ __all__ = [
     "QueryError",
     "Removed",
     "Repetition",
+    "Round",
     "SentenceEncoder",
     "StorageError",
     "StoredArticle",
+    "Subscription",
+    "SubscriptionNotFound",
     "Synced",
     "TextMetadata",
     "TooLarge",
@@ -111,7 +129,10 @@ __all__ = [
     "count_sources",
     "decode_text",
     "detect_language",
+    "fetch",
+    "fetch_article",
     "find_furniture",
+    "is_url",
     "leave_out",
     "make_id",
     "metadata_from_text",
@@ -124,6 +145,7 @@ __all__ = [
     "read_text",
     "sentence_around",
     "sentence_spans",
+    "shared_fetcher",
     "spaced",
     "split_passages",
     "sync_folder",

@@ -77,6 +77,11 @@ class Collection:
         self._to_forget = False
         self._forgetting: threading.Thread | None = None
 
+    @property
+    def store(self) -> Store:
+        """The database, for what is kept beside the articles."""
+        return self._store
+
     def info(self) -> CollectionInfo:
         """Return the collection's name and size."""
         with self._store.read() as view:

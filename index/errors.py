@@ -7,11 +7,13 @@
     │   ├── ArticleError           an article with a bad field, or without text
     │   ├── UnsupportedFormat      a file or body in a format nothing here reads
     │   ├── TooLarge               over one of the limits
+    │   ├── FetchError             a web address that could not be fetched
     │   └── QueryError             a bad question, filter or limit
     ├── NotFound                   no such thing
     │   ├── ArticleNotFound
     │   ├── CollectionNotFound
-    │   └── JobNotFound
+    │   ├── JobNotFound
+    │   └── SubscriptionNotFound
     ├── JobEnded                   a job was cancelled while it was worked on
     ├── LibraryError               the library cannot be used as it is
     │   ├── LibraryLocked          another process writes to it
@@ -52,6 +54,25 @@ class TooLarge(InputError):
     """Input over one of the limits."""
 
 
+class FetchError(InputError):
+    """A web address that could not be fetched.
+
+    Attributes:
+        status: HTTP status with which the server refused, None where it was not the server that did.
+        retry_after: seconds after which to come again, None where nothing was said.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None, retry_after: float | None = None) -> None:
+        super().__init__(message, field="url")
+        self.status = status
+        self.retry_after = retry_after
+
+    @property
+    def gone(self) -> bool:
+        """Whether the server says that there is no such page (any more)."""
+        return self.status in (404, 410)
+
+
 class QueryError(InputError):
     """A question, filter or limit that cannot be used."""
 
@@ -70,6 +91,10 @@ class CollectionNotFound(NotFound):
 
 class JobNotFound(NotFound):
     """No job has that id, or it ended so long ago that it is forgotten."""
+
+
+class SubscriptionNotFound(NotFound):
+    """No such feed or sitemap is followed."""
 
 
 class JobEnded(CitespanError):

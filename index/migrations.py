@@ -128,9 +128,12 @@ def _sources_and_jobs(database: sqlite3.Connection) -> None:
         -- Feeds and sitemaps that are followed, and what is known of each page they named.
         CREATE TABLE subscription (
             url TEXT PRIMARY KEY,
+            kind TEXT,
+            title TEXT,
             every INTEGER NOT NULL,
             etag TEXT,
             modified TEXT,
+            created TEXT NOT NULL,
             checked TEXT,
             due TEXT NOT NULL,
             failures INTEGER NOT NULL DEFAULT 0,
@@ -139,9 +142,16 @@ def _sources_and_jobs(database: sqlite3.Connection) -> None:
         CREATE TABLE followed (
             subscription TEXT NOT NULL REFERENCES subscription (url) ON DELETE CASCADE,
             url TEXT NOT NULL,
-            article TEXT,
+            articles TEXT NOT NULL DEFAULT '[]',
+            mark TEXT,
+            own INTEGER NOT NULL,
+            listed INTEGER NOT NULL,
+            vanished INTEGER NOT NULL,
             etag TEXT,
             modified TEXT,
+            checked TEXT NOT NULL,
+            failures INTEGER NOT NULL DEFAULT 0,
+            error TEXT,
             PRIMARY KEY (subscription, url)
         ) WITHOUT ROWID;
         PRAGMA user_version = 2;

@@ -25,6 +25,7 @@ from index.errors import CollectionNotFound, LibraryCorrupt, LibraryError, Stora
 from index.fields import instant_range
 from index.ledger import Ledger, Step
 from index.migrations import MIGRATIONS, check_version, migrate
+from index.subscriptions import Subscriptions
 from index.types import Article, MaskedRange, Passage
 from index.view import Ids, Vectors, View
 
@@ -282,6 +283,17 @@ class Store:
         """
         with self._transaction() as db:
             yield Ledger(db)
+
+    @contextlib.contextmanager
+    def subscriptions(self) -> Iterator[Subscriptions]:
+        """Give what the collection follows, to be changed in one transaction.
+
+        Raises:
+            StorageError: the disk refused; nothing was changed.
+            CollectionNotFound: the collection has been removed meanwhile.
+        """
+        with self._transaction() as db:
+            yield Subscriptions(db)
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

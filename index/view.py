@@ -14,6 +14,7 @@ import numpy.typing as npt
 from index.errors import QueryError
 from index.fields import instant_range
 from index.ledger import Ledger
+from index.subscriptions import Subscriptions
 from index.types import ArticleInfo, CollectionInfo, Filters, MaskedRange, Page, Passage, StoredArticle
 
 Ids = npt.NDArray[np.int64]
@@ -35,6 +36,11 @@ class View:
     def ledger(self) -> Ledger:
         """The collection's jobs, to read."""
         return Ledger(self._db)
+
+    @property
+    def subscriptions(self) -> Subscriptions:
+        """What the collection follows, to read."""
+        return Subscriptions(self._db)
 
     def meta(self, name: str) -> str | None:
         """Return a stored setting."""

@@ -7,26 +7,33 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.commands import AsJson, Collection, Library, Stop, app
-from api.opening import opened
+from api.opening import opened, settings
 from api.terminal import out, plain, print_added, print_failure, print_removed, progress, say
 
 if TYPE_CHECKING:
-    from index import Article, Failure
+    from index import Article, Failure, FetchPolicy
+
+_READ_TOGETHER = 128
+_FETCHED_TOGETHER = 4
 
 
 @app.command()
 def add(
     sources: Annotated[
         list[str],
-        typer.Argument(metavar="SOURCE...", help="Files, folders, or - for NDJSON articles on standard input."),
+        typer.Argument(
+            metavar="SOURCE...",
+            help="Files, folders, addresses of pages, feeds or sitemaps, or - for NDJSON articles on standard input.",
+        ),
     ],
     library: Library = None,
     collection: Collection = "default",
     as_json: AsJson = False,
 ) -> None:
     """Add articles, or replace those added before; what is done stays done if something fails later."""
+    policy = settings(library).policy()
     with opened(library) as qa:
-        from index import Article, Failure, count_sources
+        from index import Article, Failure, count_sources, is_url
 
         failed: list[Failure] = []
 
@@ -35,7 +42,7 @@ def add(
             print_failure(failure)
 
         def readable() -> Iterator[Article]:
-            for item in _read(sources):
+            for item in _read(sources, policy):
                 if isinstance(item, Failure):
                     fails(item)
                     continue
@@ -44,7 +51,14 @@ def add(
         done = 0
         target = qa.library.collection(collection, create=True)
         with progress("adding", lambda: count_sources(sources)) as advance:
-            for added in target.add(readable(), progress=lambda p: advance(p.done + len(failed)), unusable=fails):
+            adding = target.add(
+                readable(),
+                progress=lambda p: advance(p.done + len(failed)),
+                unusable=fails,
+                # What was fetched slowly is kept soon: a stopped command loses little of it.
+                batch=_FETCHED_TOGETHER if any(map(is_url, sources)) else _READ_TOGETHER,
+            )
+            for added in adding:
                 done += 1
                 print_added(added, as_json=as_json)
     if failed:
@@ -102,7 +116,8 @@ def list_(library: Library = None, collection: Collection = "default", as_json: 
 
                     out(ArticleRow.from_info(info).model_dump_json())
                 else:
-                    out(f"{plain(info.id)}\t{info.published or '-'}\t{plain(info.title)}")
+                    gone = f"\tvanished {info.vanished}" if info.vanished else ""
+                    out(f"{plain(info.id)}\t{info.published or '-'}\t{plain(info.title)}{gone}")
             cursor = page.next_cursor
             if cursor is None:
                 break
@@ -160,11 +175,11 @@ def remove(
         raise Stop(2, "; ".join(unknown) + ": see citespan list")
 
 
-def _read(sources: list[str]) -> "Iterator[Article | Failure]":
+def _read(sources: list[str], policy: "FetchPolicy") -> "Iterator[Article | Failure]":
     from index import Failure, InputError, open_source
 
     for source in sources:
         try:
-            yield from open_source(source)
+            yield from open_source(source, policy=policy)
         except InputError as error:
             yield Failure(source, error)

@@ -8,14 +8,14 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
-from api.bodies import content_type, read_body, read_query
+from api.bodies import content_type, read_body, read_query, until_gone
 from api.openapi import body_of, body_or_files, query_of
 from api.problems import Problem, problem_of
 from api.replies import AddedOut, ArticleOut, ArticleRow, ArticlesOut, FailureOut, UploadOut, VerifyOut
 from api.requests import ArticleIn, Strict, UploadIn, VerifyIn
 from api.state import State, ready_state, state_of
 from api.uploads import MAX_ARTICLES, problem_of_failure, uploaded
-from api.workers import WRITE, Job
+from api.workers import FETCH, WRITE, Job
 from index import (
     DEFAULT_COLLECTION,
     Added,
@@ -55,14 +55,16 @@ class WhichQuery(Strict):
 async def add_article(request: Request, response: Response) -> Any:
     """Add an article, or replace the one with the same id (200); once answered, it survives a crash.
 
+    With a url and neither text nor html, the page there is fetched.
     As multipart/form-data, files: one with one article is answered as that article is, others with what became of each.
     """
     state = ready_state(request)
     if content_type(request) == "multipart/form-data":
         return await _add_files(request, response, state)
     given = await read_body(request, ArticleIn, state.settings.article_body_bytes)
-    if (given.text is None) == (given.html is None):
-        message = "give either text or html"
+    page = given.text is None and given.html is None and given.url is not None
+    if (given.text is None) == (given.html is None) and not page:
+        message = "give either text or html, or only the url of a page"
         raise Problem(422, message, errors=[{"loc": ["body", "text"], "msg": message}])
     if given.text is not None and not given.text.strip():
         message = "text is empty: give the article's text"
@@ -73,8 +75,15 @@ async def add_article(request: Request, response: Response) -> Any:
         )
     check_collection_name(given.collection)
 
+    # Fetched before the write lane is entered: others write while a slow server is waited for.
+    fetched = None
+    if page:
+        fetched = await state.workers.run(
+            FETCH, lambda job: given.fetched(state.policy), gone=lambda: until_gone(request)
+        )
+
     def work(job: Job) -> Added:
-        article = given.to_article()
+        article = fetched or given.to_article()
         return state.qa.library.collection(given.collection, create=True).add_one(article)
 
     added = await state.workers.run(WRITE, work)

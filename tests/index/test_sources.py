@@ -132,8 +132,9 @@ def test_folders_links_and_addresses(tmp_path: Path) -> None:
     assert count_sources([tmp_path]) == 2 and count_sources(["-"]) is None
     with pytest.raises(InputError, match="no such file"):
         open_source(tmp_path / "nope")
-    with pytest.raises(InputError, match="cannot be fetched yet"):
-        open_source("https://example.org/a")
+    for address, reason in (("https://10.0.0.1/", "private"), ("ftp://example.org/a.txt", "only http and https")):
+        [refused] = open_source(address)
+        assert isinstance(refused, Failure) and reason in str(refused.error)
 
 
 def test_a_changed_file_keeps_its_id(tmp_path: Path) -> None:

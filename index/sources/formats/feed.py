@@ -170,7 +170,7 @@ def _recognises(given: Given) -> Sure:
 
 def _read(given: Given) -> Iterator[Article | Failure]:
     # JSON Feed is always UTF-8; XML says its own encoding, unless the server said otherwise.
-    data = given.text.encode("utf-8", "replace") if given.head.lstrip().startswith("{") else _with_charset(given)
+    data = given.text.encode("utf-8", "replace") if given.head.lstrip().startswith("{") else in_its_encoding(given)
     entries = feed_entries(data)
     if not entries:
         raise ArticleError("the feed holds no entries: it holds no article")
@@ -181,8 +181,8 @@ def _read(given: Given) -> Iterator[Article | Failure]:
             yield Failure(f"{given.name} entry {entry.name}", error)
 
 
-def _with_charset(given: Given) -> bytes:
-    """XML in the encoding that it declares, or as UTF-8 where something else did."""
+def in_its_encoding(given: Given) -> bytes:
+    """Return XML in the encoding that it declares, or as UTF-8 where the server declared another."""
     if given.charset is None:
         return given.data
     bare = re.sub(r"^\s*<\?xml[^>]*\?>", "", given.text)

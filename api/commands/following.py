@@ -1,0 +1,113 @@
+"""citespan follow, unfollow: feeds and sitemaps that a collection follows."""
+
+import re
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from api.commands import AsJson, Collection, Library, Stop, app
+from api.opening import opened, settings
+from api.terminal import out, plain, print_failure, progress, say
+
+if TYPE_CHECKING:
+    from index import Following, Subscription
+
+_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
+
+@app.command()
+def follow(
+    url: Annotated[
+        str | None, typer.Argument(help="Address of a feed or sitemap; without one, what is followed is listed.")
+    ] = None,
+    every: Annotated[str | None, typer.Option(help="Time between two rounds: 30m, 6h, 1d.", show_default="1h")] = None,
+    library: Library = None,
+    collection: Collection = "default",
+    as_json: AsJson = False,
+) -> None:
+    """Follow a feed or sitemap: fetch what it names now, and what is new or changed while citespan serve runs."""
+    if url is None:
+        if every is not None:
+            raise Stop(2, "--every needs the address of a feed or sitemap")
+        _list(library, collection, as_json)
+        return
+    seconds = _seconds(every) if every is not None else None
+    policy = settings(library).policy()
+    with opened(library) as qa:
+        from index import DEFAULT_EVERY, Following
+
+        following = Following(qa.library.collection(collection, create=True), policy)
+        found, created = following.subscribe(url, DEFAULT_EVERY if seconds is None else seconds)
+        with progress("fetching", lambda: None) as advance:
+            done = following.round(found.url, progress=lambda p: advance(p.done))
+        for failure in done.failures:
+            print_failure(failure)
+        now = next(one for one in following.all() if one.url == found.url)
+        if as_json:
+            _print(following, now, as_json=True)
+    say(
+        f"{'following' if created else 'still following'} {plain(found.url)} every {_spoken(found.every)}: "
+        f"{done.pages} pages, {done.added} added, {done.changed} changed, {done.vanished} vanished"
+        + (f"; {len(done.failures)} could not be used" if done.failures else "")
+    )
+    if done.failures and not now.articles:
+        raise Stop(2)
+
+
+@app.command()
+def unfollow(
+    url: Annotated[str, typer.Argument(help="Address of the feed or sitemap, as follow lists it.")],
+    library: Library = None,
+    collection: Collection = "default",
+) -> None:
+    """Follow a feed or sitemap no longer; its articles stay."""
+    policy = settings(library).policy()
+    with opened(library) as qa:
+        from index import Following, SubscriptionNotFound
+
+        try:
+            Following(qa.library.collection(collection), policy).unsubscribe(url)
+        except SubscriptionNotFound as error:
+            raise Stop(2, f"{plain(str(error))}: see citespan follow") from None
+    say(f"no longer following {plain(url)}; its articles stay")
+
+
+def _list(library: Library, collection: str, as_json: bool) -> None:
+    policy = settings(library).policy()
+    with opened(library, read_only=True) as qa:
+        from index import Following
+
+        following = Following(qa.library.collection(collection), policy)
+        found = following.all()
+        for one in found:
+            _print(following, one, as_json=as_json)
+    raise Stop(0 if found else 1)
+
+
+def _print(following: "Following", one: "Subscription", *, as_json: bool) -> None:
+    failing = following.failing(one.url)
+    if as_json:
+        from api.subscription_replies import SubscriptionOut
+
+        out(SubscriptionOut.from_subscription(one, failing).model_dump_json())
+        return
+    gone = f", {one.vanished} vanished" if one.vanished else ""
+    out(f"{plain(one.url)}\tevery {_spoken(one.every)}\tdue {one.due}\t{one.articles} pages{gone}")
+    if one.error is not None:
+        out(f"  failed {one.failures} times: {plain(one.error)}")
+    for page in failing:
+        out(f"  {plain(page.url)}: {plain(page.error or '')}")
+    if one.failing > len(failing):
+        out(f"  and {one.failing - len(failing)} more pages that could not be used")
+
+
+def _seconds(value: str) -> int:
+    match = re.fullmatch(r"(\d{1,9})([smhd])", value.strip().lower())
+    if match is None:
+        raise Stop(2, f"--every: {plain(value)!r} is no time: write it like 30m, 6h or 1d")
+    return int(match[1]) * _UNITS[match[2]]
+
+
+def _spoken(seconds: int) -> str:
+    unit = next(name for name in "dhms" if seconds % _UNITS[name] == 0)
+    return f"{seconds // _UNITS[unit]}{unit}"

@@ -1,0 +1,87 @@
+"""The schedule of following: one thread that begins each round when it is due, as long as the service runs.
+
+When a subscription is due stands in the library, so that a restart changes nothing; a round is cut off between two
+pages and gone on with after it.
+"""
+
+import threading
+
+import structlog
+
+from api.state import State
+from index import CitespanError, Following
+
+# How late a round may begin.
+_LOOK_SECONDS = 20.0
+_log = structlog.get_logger("citespan")
+
+
+class Follower:
+    """Runs the rounds of everything that is followed, one after the other.
+
+    Args:
+        state: of the service; its wake makes the follower look at once, its stopping ends it.
+    """
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._thread = threading.Thread(target=self._run, name="citespan-following", daemon=True)
+
+    def start(self) -> None:
+        """Begin, once the service is ready."""
+        self._thread.start()
+
+    def join(self, seconds: float) -> None:
+        """Wait for the end of the page that is being dealt with, for at most so long."""
+        if self._thread.is_alive():
+            self._thread.join(seconds)
+
+    def _run(self) -> None:
+        while not self._state.stopping.is_set():
+            self._state.wake.wait(_LOOK_SECONDS)
+            self._state.wake.clear()
+            if self._state.ready.is_set():
+                self._look()
+
+    def _look(self) -> None:
+        library = self._state.qa.library
+        try:
+            names = [info.name for info in library.collections()]
+        except CitespanError as error:
+            _log.warning("following", error=str(error))
+            return
+        for name in names:
+            try:
+                following = Following(library.collection(name), self._state.policy)
+                for url in following.due():
+                    if self._state.stopping.is_set():
+                        return
+                    self._round(following, name, url)
+            except CitespanError as error:  # removed meanwhile, or the disk refuses
+                self._failed(name, "", error)
+
+    def _round(self, following: Following, name: str, url: str) -> None:
+        try:
+            done = following.round(url, stopped=self._state.stopping.is_set)
+        except CitespanError as error:
+            self._failed(name, url, error)
+        except Exception as error:  # one subscription must not end the schedule of all
+            if not self._state.stopping.is_set():
+                _log.error("followed", collection=name, url=url, kind=type(error).__name__, exc_info=error)
+        else:
+            _log.info(
+                "followed",
+                collection=name,
+                url=url,
+                pages=done.pages,
+                added=done.added,
+                changed=done.changed,
+                vanished=done.vanished,
+                failures=len(done.failures),
+                finished=done.finished,
+            )
+
+    def _failed(self, name: str, url: str, error: CitespanError) -> None:
+        # What is closed under a round that is being cut off is no news.
+        if not self._state.stopping.is_set():
+            _log.warning("followed", collection=name, url=url, error=str(error))

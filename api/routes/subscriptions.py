@@ -1,0 +1,80 @@
+"""/v1/subscriptions: feeds and sitemaps that a collection follows."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from pydantic import Field
+from starlette.concurrency import run_in_threadpool
+
+from api.bodies import read_body, read_query, until_gone
+from api.openapi import body_of, query_of
+from api.problems import Problem
+from api.requests import Strict, SubscriptionIn
+from api.state import ready_state, state_of
+from api.subscription_replies import SubscriptionOut, SubscriptionsOut
+from api.workers import FETCH, WRITE, Job
+from index import DEFAULT_COLLECTION, Following, Subscription, SubscriptionNotFound, check_collection_name
+
+router = APIRouter(tags=["subscriptions"])
+
+
+class ListQuery(Strict):
+    """Which collection is meant."""
+
+    collection: str = DEFAULT_COLLECTION
+
+
+class EndQuery(ListQuery):
+    """Which subscription is meant."""
+
+    url: str = Field(min_length=1, max_length=2_000, description="address of the feed or sitemap")
+
+
+@router.get(
+    "/v1/subscriptions",
+    response_model=SubscriptionsOut,
+    openapi_extra=query_of(ListQuery),
+    operation_id="list_subscriptions",
+)
+async def list_subscriptions(request: Request) -> Any:
+    """List what a collection follows: when each is due, what came of it, what failed and why."""
+    state = state_of(request)
+    following = Following(state.qa.library.collection(read_query(request, ListQuery).collection), state.policy)
+    found = await run_in_threadpool(lambda: [(one, following.failing(one.url)) for one in following.all()])
+    return SubscriptionsOut(subscriptions=[SubscriptionOut.from_subscription(*one) for one in found])
+
+
+@router.post(
+    "/v1/subscriptions",
+    response_model=SubscriptionOut,
+    status_code=201,
+    openapi_extra=body_of(SubscriptionIn),
+    operation_id="follow",
+)
+async def follow(request: Request, response: Response) -> Any:
+    """Follow a feed or sitemap, or change how often (200); the first round begins at once, in the background."""
+    state = ready_state(request)
+    given = await read_body(request, SubscriptionIn, state.settings.ask_body_bytes)
+    check_collection_name(given.collection)
+
+    def work(job: Job) -> tuple[Subscription, bool]:
+        following = Following(state.qa.library.collection(given.collection, create=True), state.policy)
+        return following.subscribe(given.url, given.every_seconds)
+
+    found, created = await state.workers.run(FETCH, work, gone=lambda: until_gone(request))
+    state.wake.set()
+    response.status_code = 201 if created else 200
+    return SubscriptionOut.from_subscription(found, ())
+
+
+@router.delete("/v1/subscriptions", status_code=204, openapi_extra=query_of(EndQuery), operation_id="unfollow")
+async def unfollow(request: Request) -> Response:
+    """Follow a feed or sitemap no longer; its articles stay."""
+    state = ready_state(request)
+    asked = read_query(request, EndQuery)
+    following = Following(state.qa.library.collection(asked.collection), state.policy)
+    try:
+        await state.workers.run(WRITE, lambda job: following.unsubscribe(asked.url))
+    except SubscriptionNotFound:
+        raise Problem(404, "that address is not followed: list what is at /v1/subscriptions") from None
+    return Response(status_code=204)
