@@ -11,7 +11,7 @@ from index.errors import ArticleError
 from index.languages import detect_language
 from index.lines import Repetition, line_hashes, site_of
 from index.passages import split_passages
-from index.store import Prepared
+from index.rows import Prepared
 from index.types import Article, Failure, MaskedRange, Passage
 from index.view import Vectors
 

@@ -13,9 +13,10 @@ from pathlib import Path
 
 from index.errors import ArticleError, CitespanError, InputError, JobEnded, JobNotFound, QueryError, StorageError
 from index.ledger import Job, JobFailure, Ledger, Step
+from index.rows import now
 from index.sources.formats.ndjson import Line, read_lines
 from index.spool import Spool, remove
-from index.store import Store, now
+from index.store import Store
 from index.types import Added, Article, Failure
 from index.view import decode_cursor, encode_cursor
 

@@ -6,67 +6,28 @@ checkpoint.  ``synchronous=FULL``: a commit that returned is on the disk.
 """
 
 import contextlib
-import json
 import logging
 import queue
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
 import numpy as np
-import numpy.typing as npt
 
-from index import families, repeats, wordindex
+from index import families, rows, wordindex
 from index.errors import CollectionNotFound, LibraryCorrupt, LibraryError, StorageError
-from index.fields import instant_range
 from index.ledger import Ledger, Step
 from index.migrations import MIGRATIONS, check_version, migrate
+from index.rows import Prepared
 from index.subscriptions import Subscriptions
-from index.types import Article, MaskedRange, Passage
 from index.view import Ids, Vectors, View
 
 DATABASE = "articles.db"
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """An article ready to be written.
-
-    Attributes:
-        article: the article.
-        masked: page furniture in it.
-        passages: its passages.
-        vectors: float32 (n, dimension), one a passage.
-        bands: what near-copies are looked up by.
-        shingles: what near-copies are told by.
-        embedded: number of passages that were embedded for this.
-        language: of the article, as its source names it or as it was detected; None where neither tells.
-        site: whose furniture the article has, None where unknown.
-        lines: hashes of its short lines, which tell what the site's articles share.
-    """
-
-    article: Article
-    masked: tuple[MaskedRange, ...]
-    passages: tuple[Passage, ...]
-    vectors: Vectors
-    bands: tuple[int, ...]
-    shingles: frozenset[str]
-    embedded: int
-    language: str | None
-    site: str | None = None
-    lines: tuple[int, ...] = ()
-
-    @property
-    def found_in(self) -> tuple[tuple[str, str], ...]:
-        """Where what is known of the article was found."""
-        detected = self.language is not None and self.article.language is None
-        return (*self.article.found_in, *((("language", "detected"),) if detected else ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,10 +150,10 @@ class Store:
             removed: list[int] = []
             ids: list[int] = []
             for item in prepared:
-                gone = _delete(db, item.article.id)
+                gone = rows.delete(db, item.article.id)
                 created.append(gone is None)
                 removed.extend(gone.passages if gone else [])
-                ids.extend(_insert(db, item))
+                ids.extend(rows.insert(db, item))
             generation = _advance(db)
         return Written(tuple(created), np.array(ids, np.int64), np.array(removed, np.int64), generation)
 
@@ -212,10 +173,12 @@ class Store:
             for item in prepared:
                 key = db.execute("SELECT key FROM article WHERE id = ?", (item.article.id,)).fetchone()[0]
                 families.leave(db, key)
-                removed.extend(_delete_passages(db, key).passages)
-                db.execute("UPDATE article SET masked = ? WHERE key = ?", (_ranges(item.masked), key))
+                removed.extend(rows.delete_passages(db, key).passages)
+                masked = rows.ranges(item.masked)
+                # The words that are written now have the form of this language.
+                db.execute("UPDATE article SET masked = ?, language = ? WHERE key = ?", (masked, item.language, key))
                 families.join(db, key, item.bands, item.shingles)
-                ids.extend(_insert_passages(db, key, item))
+                ids.extend(rows.insert_passages(db, key, item))
             db.execute("UPDATE site SET looked = articles WHERE name = ?", (site,))
             generation = _advance(db)
         return Written((), np.array(ids, np.int64), np.array(removed, np.int64), generation)
@@ -227,7 +190,7 @@ class Store:
             StorageError: the disk refused; nothing was removed.
         """
         with self._transaction() as db:
-            gone = _delete(db, article_id)
+            gone = rows.delete(db, article_id)
             if gone is None:
                 return None
             generation = _advance(db)
@@ -260,8 +223,8 @@ class Store:
         """
         with self._transaction() as db:
             for ids, vectors in batches:
-                rows = ((_blob(vector), int(key)) for key, vector in zip(ids, vectors, strict=True))
-                db.executemany("UPDATE vector SET data = ? WHERE id = ?", rows)
+                updates = ((rows.blob(vector), int(key)) for key, vector in zip(ids, vectors, strict=True))
+                db.executemany("UPDATE vector SET data = ? WHERE id = ?", updates)
             db.execute("INSERT OR REPLACE INTO meta VALUES ('encoder', ?)", (encoder,))
             _advance(db)
 
@@ -321,104 +284,9 @@ class Store:
         return connection
 
 
-def now() -> str:
-    """Return this instant: ISO 8601 in UTC, to the millisecond."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _insert(db: sqlite3.Connection, item: Prepared) -> list[int]:
-    article = item.article
-    first, last = instant_range(article.published) if article.published else (None, None)
-    key = db.execute(
-        "INSERT INTO article (id, title, url, source, published, published_first, published_last, tags, text,"
-        " characters, sha256, fingerprint, masked, added, author, updated, language, pages, origin, found_in)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            article.id,
-            article.title,
-            article.url,
-            article.source,
-            article.published,
-            first,
-            last,
-            json.dumps(article.tags),
-            article.text,
-            len(article.text),
-            article.sha256,
-            article.fingerprint,
-            _ranges(item.masked),
-            now(),
-            article.author,
-            article.updated,
-            item.language,
-            json.dumps(article.pages),
-            article.origin,
-            json.dumps(item.found_in),
-        ),
-    ).lastrowid
-    db.executemany("INSERT INTO article_tag VALUES (?, ?)", [(tag, key) for tag in article.tags])
-    families.join(db, int(key or 0), item.bands, item.shingles)
-    repeats.join(db, int(key or 0), item.site, item.lines)
-    return _insert_passages(db, int(key or 0), item)
-
-
-def _ranges(masked: Sequence[MaskedRange]) -> str:
-    return json.dumps([(m.start, m.end, m.rule) for m in masked])
-
-
-def _insert_passages(db: sqlite3.Connection, key: int, item: Prepared) -> list[int]:
-    ids = []
-    for passage, vector in zip(item.passages, item.vectors, strict=True):
-        row = db.execute(
-            "INSERT INTO passage (article, number, start, text) VALUES (?, ?, ?, ?)",
-            (key, passage.number, passage.start, passage.text),
-        )
-        ids.append(int(row.lastrowid or 0))
-        db.execute("INSERT INTO vector VALUES (?, ?)", (ids[-1], _blob(vector)))
-    texts = [passage.text for passage in item.passages]
-    wordindex.put(db, list(zip(ids, texts, strict=True)), item.article.title, item.language)
-    return ids
-
-
-@dataclass(frozen=True, slots=True)
-class _Gone:
-    """What went with an article: ids of its passages, and how many entries of the word index and vectors."""
-
-    passages: list[int]
-    words: int
-    vectors: int
-
-
-def _delete(db: sqlite3.Connection, article_id: str) -> _Gone | None:
-    found = db.execute("SELECT key FROM article WHERE id = ?", (article_id,)).fetchone()
-    if found is None:
-        return None
-    key = found[0]
-    families.leave(db, key)
-    repeats.leave(db, key)
-    gone = _delete_passages(db, key)
-    db.execute("DELETE FROM article WHERE key = ?", (key,))
-    return gone
-
-
-def _delete_passages(db: sqlite3.Connection, key: int) -> _Gone:
-    title, language = db.execute("SELECT title, language FROM article WHERE key = ?", (key,)).fetchone()
-    rows = db.execute("SELECT id, text FROM passage WHERE article = ?", (key,)).fetchall()
-    words = wordindex.take_out(db, rows, title, language)
-    vectors = 0
-    for row, _ in rows:
-        vectors += db.execute("DELETE FROM vector WHERE id = ?", (row,)).rowcount
-    db.execute("DELETE FROM passage WHERE article = ?", (key,))
-    return _Gone([row for row, _ in rows], words, vectors)
-
-
 def _advance(db: sqlite3.Connection) -> int:
     db.execute("UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE name = 'generation'")
     return int(db.execute("SELECT value FROM meta WHERE name = 'generation'").fetchone()[0])
-
-
-def _blob(vector: npt.NDArray[np.float32]) -> bytes:
-    return np.asarray(vector, dtype="<f2").tobytes()
 
 
 @contextlib.contextmanager
