@@ -18,6 +18,7 @@ from index.types import Article, Failure
 MAX_PAGES = 2_000
 # A page of a scan has a stamp or nothing at all in its text layer.
 _SCAN_CHARACTERS = 25
+_TOO_MUCH = "unpacks to more than may be read"
 _OCR = "run text recognition over it first (such as ocrmypdf in.pdf out.pdf) and add the result"
 # Titles that programs write: names of files and of programs, "untitled", nothing but digits.
 _NO_TITLE = re.compile(
@@ -87,7 +88,7 @@ def extract(data: bytes) -> dict[str, Any]:
             if not sheet.pieces:
                 images += _has_images(page)
         except LimitReachedError:
-            unread[str(number + 1)] = "unpacks to more than may be read"
+            unread[str(number + 1)] = _TOO_MUCH
         except (
             PyPdfError,
             ValueError,
@@ -103,6 +104,8 @@ def extract(data: bytes) -> dict[str, Any]:
         characters += sum(len(piece.text) for piece in sheet.pieces)
         if characters > 1.2 * MAX_ARTICLE_CHARACTERS:
             raise TooLarge(f"the text of the PDF is over {MAX_ARTICLE_CHARACTERS:,} characters: split it")
+    if not characters and count and set(unread.values()) == {_TOO_MUCH} and len(unread) == count:
+        raise TooLarge("the PDF's pages unpack to more than may be read: print it to a new PDF, or save its text")
     if not characters and len(unread) == count:
         raise UnsupportedFormat("none of the PDF's pages can be read: print it to a new PDF, or save its text")
     if characters < _SCAN_CHARACTERS * max(1, images):
