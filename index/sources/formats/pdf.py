@@ -129,6 +129,21 @@ def _sheet(page: Any) -> Sheet:
     widths = _Widths()
     found: list[tuple[int, Piece]] = []
 
+    # Word spacing justifies lines; pypdf leaves it out of widths.  A text is handed over after the next one's spacing
+    # was set, so what counts is the spacing when it was shown.
+    spacing = {"set": 0.0, "shown": 0.0}
+    saved: list[float] = []
+
+    def follow(operator: bytes, operands: Any, _cm: list[float], _tm: list[float]) -> None:
+        if operator == b"Tw" and operands:
+            spacing["set"] = float(operands[0])
+        elif operator == b"q":
+            saved.append(spacing["set"])
+        elif operator == b"Q" and saved:
+            spacing["set"] = saved.pop()
+        elif operator in (b"Tj", b"TJ", b"'", b'"'):
+            spacing["shown"] = spacing["set"]
+
     def visit(text: str, cm: list[float], tm: list[float], font: Any, size: float) -> None:
         line = text.replace("\n", " ").replace("\x00", "")
         if not line:
@@ -142,12 +157,13 @@ def _sheet(page: Any) -> Sheet:
         # Quarter turns: 0 upright, 1 upwards, 2 upside down, 3 downwards.
         turn = round(math.atan2(b, a) / (math.pi / 2)) % 4
         x, y = ((x, y), (y, -x), (-x, -y), (-y, x))[turn]
-        stretch = math.hypot(a, b) / (math.hypot(c, d) or 1.0)
         # White space at the beginning is drawn before the place that is told for it.
-        width = widths.ems(line.rstrip(), font) * height * stretch
+        shown = line.rstrip()
+        scale = math.hypot(a, b)
+        width = widths.ems(shown, font) * abs(size) * scale + spacing["shown"] * shown.count(" ") * scale
         found.append((turn, Piece(line, x, y, height, width, _is_bold(font))))
 
-    page.extract_text(visitor_text=visit)
+    page.extract_text(visitor_text=visit, visitor_operand_before=follow)
     # Text that runs another way than most of the page is a stamp or a label of an axis.
     characters = [0, 0, 0, 0]
     for turn, piece in found:
