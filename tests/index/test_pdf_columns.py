@@ -9,10 +9,11 @@ from reportlab.pdfgen.canvas import Canvas
 
 from index import Article, read_bytes
 
-WORDS = (
-    "the river was high and boats lay still in the harbour until wind came round again while women mended nets on a pier "
-    "keeper lighthouse wrote letter brother who lived beyond mountains"
-).split()
+TEXT = (
+    "the river was high and boats lay still in the harbour until wind came round again while women mended nets on a "
+    "pier keeper lighthouse wrote letter brother who lived beyond mountains"
+)
+WORDS = TEXT.split()
 
 
 def document(dice: random.Random) -> tuple[bytes, str]:
