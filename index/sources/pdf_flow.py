@@ -64,10 +64,12 @@ def without_running_heads(sheets: Sequence[Sheet]) -> list[Sheet]:
         keys = {_head_key(sheet, piece) for piece in pieces}
         # Places are rounded: what lies on the edge of two is counted for both.
         counts.update({(words, place + step) for words, place in keys for step in (0, 1)})
-    least = max(2, min(6, round(0.15 * len(sheets))))
 
     def goes(sheet: Sheet, piece: Piece) -> bool:
         key = _head_key(sheet, piece)
+        # What is set larger than the text is a running head only if it runs through half of the document: pages may
+        # begin with "Step 1", "Step 2".
+        least = 2 if piece.size <= 1.1 * _body_size(sheet) else max(3, len(sheets) // 2)
         repeated = max(counts[key], counts[key[0], key[1] + 1]) >= least
         return repeated or _PAGE_NUMBER.fullmatch(piece.text.strip()) is not None
 
@@ -119,12 +121,17 @@ def _head_key(sheet: Sheet, piece: Piece) -> tuple[str, int]:
     return words, round((piece.y - sheet.bottom) / _SAME_PLACE)
 
 
-def _margins(sheet: Sheet) -> list[Piece]:
-    """What stands at the top and bottom of a page, set apart from its text by a gap or by the size of its letters."""
+def _body_size(sheet: Sheet) -> int:
+    """The size of most letters of a page, in points."""
     sizes: Counter[int] = Counter()
     for piece in sheet.pieces:
         sizes[round(piece.size)] += len(piece.text)
-    body = sizes.most_common(1)[0][0] if sizes else 0
+    return sizes.most_common(1)[0][0] if sizes else 0
+
+
+def _margins(sheet: Sheet) -> list[Piece]:
+    """What stands at the top and bottom of a page, set apart from its text by a gap or by the size of its letters."""
+    body = _body_size(sheet)
     depth = MARGIN_SHARE * sheet.height
     found: list[Piece] = []
     for way in (-1, 1):

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 # How sure the width of a piece is: its right end may be off by this share.
-WIDTH_ERROR = 0.03
+WIDTH_ERROR = 0.01
 # Wider gaps are not between words drawn one after the other ...
-_WORD_GAP_EMS = 0.9
+_WORD_GAP_EMS = 0.6
 # ... and wider ones yet, within a line of one column, are between the cells of a table.
 _CELL_GAP_EMS = 1.6
 # A column of prose fills so much of its width; a column of a table does not.

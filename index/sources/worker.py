@@ -11,6 +11,7 @@ object, then the bytes.  A reply is the length of a JSON object, then the object
 import atexit
 import json
 import os
+import queue
 import struct
 import subprocess
 import sys
@@ -199,8 +200,34 @@ def _reply(job: Callable[..., dict[str, Any]], data: bytes, arguments: dict[str,
         return {"error": reason, "kind": "UnsupportedFormat", "field": ""}
 
 
-# One for the whole process: parsing is short, and each costs some hundred megabytes.
-limited = Worker()
+class Workers:
+    """A few workers, each started once all before it are busy: a file that takes a minute does not hold up the next.
+
+    Args:
+        count: how many at most; each costs some hundred megabytes.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._idle: queue.LifoQueue[Worker] = queue.LifoQueue()
+        for _ in range(count):
+            self._idle.put(Worker())
+
+    def run(self, job: str, data: bytes, **arguments: Any) -> dict[str, Any]:
+        """Run one job on a worker that is idle, waiting for one where none is, and return its result.
+
+        Raises:
+            UnsupportedFormat: the parser failed, ran out of memory or took too long.
+            ArticleError: the parser found no article.
+            TooLarge: the job or what it gave is over a limit.
+        """
+        worker = self._idle.get()
+        try:
+            return worker.run(job, data, **arguments)
+        finally:
+            self._idle.put(worker)
+
+
+limited = Workers(2)
 
 
 if __name__ == "__main__":

@@ -95,7 +95,7 @@ def test_a_pdf_that_unpacks_to_two_gigabytes() -> None:
     bomb = deflated(2 * 1024**3)
     assert len(bomb) < 3 * 1024**2
     error = failure(pdf_of(bomb), "bomb.pdf")
-    assert isinstance(error, InputError) and re.search("unpacks|memory|none of the PDF's pages", str(error)), error
+    assert isinstance(error, InputError) and re.search("unpack|memory", str(error)), error
     twice = pdf_of(zlib.compress(bomb), filters=b"[/FlateDecode/FlateDecode]")
     assert isinstance(failure(twice, "twice.pdf"), InputError)
     assert isinstance(next(read_bytes(b"The next one is read.", "a.txt")), Article)
@@ -308,3 +308,20 @@ def test_comments_without_end_and_deep_nesting_take_no_time() -> None:
     for data in (b"<!--a-->" * 4_000 + b"x", b"<!--" * 10_000, b"<?a ?>" * 5_000, b"[" * 100_000, b'{"a":' * 50_000):
         for name in ("a.html", "a.json", "a.txt", "a.csv", "a.md"):
             assert list(read_bytes(data, name))
+
+
+def test_a_file_that_takes_long_does_not_hold_up_the_next() -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    slow = b"<html><body>" + b"<br>" * 100_000 + b"text</body></html>"
+    ended: list[str] = []
+
+    def read(name: str, data: bytes) -> None:
+        assert list(read_bytes(data, name))
+        ended.append(name)
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(read, "slow.html", slow)
+        pool.submit(read, "quick.html", b"<html><body><p>A short page.</p></body></html>").result()
+        assert ended == ["quick.html"]
+        first.result()

@@ -18,6 +18,7 @@ from index.types import Article, Failure
 MAX_PAGES = 2_000
 # A page of a scan has a stamp or nothing at all in its text layer.
 _SCAN_CHARACTERS = 25
+_TOO_MUCH = "unpacks to more than may be read"
 _OCR = "run text recognition over it first (such as ocrmypdf in.pdf out.pdf) and add the result"
 # Titles that programs write: names of files and of programs, "untitled", nothing but digits.
 _NO_TITLE = re.compile(
@@ -87,7 +88,7 @@ def extract(data: bytes) -> dict[str, Any]:
             if not sheet.pieces:
                 images += _has_images(page)
         except LimitReachedError:
-            unread[str(number + 1)] = "unpacks to more than may be read"
+            unread[str(number + 1)] = _TOO_MUCH
         except (
             PyPdfError,
             ValueError,
@@ -103,6 +104,8 @@ def extract(data: bytes) -> dict[str, Any]:
         characters += sum(len(piece.text) for piece in sheet.pieces)
         if characters > 1.2 * MAX_ARTICLE_CHARACTERS:
             raise TooLarge(f"the text of the PDF is over {MAX_ARTICLE_CHARACTERS:,} characters: split it")
+    if not characters and count and set(unread.values()) == {_TOO_MUCH} and len(unread) == count:
+        raise TooLarge("the PDF's pages unpack to more than may be read: print it to a new PDF, or save its text")
     if not characters and len(unread) == count:
         raise UnsupportedFormat("none of the PDF's pages can be read: print it to a new PDF, or save its text")
     if characters < _SCAN_CHARACTERS * max(1, images):
@@ -126,6 +129,21 @@ def _sheet(page: Any) -> Sheet:
     widths = _Widths()
     found: list[tuple[int, Piece]] = []
 
+    # Word spacing justifies lines; pypdf leaves it out of widths.  A text is handed over after the next one's spacing
+    # was set, so what counts is the spacing when it was shown.
+    spacing = {"set": 0.0, "shown": 0.0}
+    saved: list[float] = []
+
+    def follow(operator: bytes, operands: Any, _cm: list[float], _tm: list[float]) -> None:
+        if operator == b"Tw" and operands:
+            spacing["set"] = float(operands[0])
+        elif operator == b"q":
+            saved.append(spacing["set"])
+        elif operator == b"Q" and saved:
+            spacing["set"] = saved.pop()
+        elif operator in (b"Tj", b"TJ", b"'", b'"'):
+            spacing["shown"] = spacing["set"]
+
     def visit(text: str, cm: list[float], tm: list[float], font: Any, size: float) -> None:
         line = text.replace("\n", " ").replace("\x00", "")
         if not line:
@@ -139,12 +157,13 @@ def _sheet(page: Any) -> Sheet:
         # Quarter turns: 0 upright, 1 upwards, 2 upside down, 3 downwards.
         turn = round(math.atan2(b, a) / (math.pi / 2)) % 4
         x, y = ((x, y), (y, -x), (-x, -y), (-y, x))[turn]
-        stretch = math.hypot(a, b) / (math.hypot(c, d) or 1.0)
         # White space at the beginning is drawn before the place that is told for it.
-        width = widths.ems(line.rstrip(), font) * height * stretch
+        shown = line.rstrip()
+        scale = math.hypot(a, b)
+        width = widths.ems(shown, font) * abs(size) * scale + spacing["shown"] * shown.count(" ") * scale
         found.append((turn, Piece(line, x, y, height, width, _is_bold(font))))
 
-    page.extract_text(visitor_text=visit)
+    page.extract_text(visitor_text=visit, visitor_operand_before=follow)
     # Text that runs another way than most of the page is a stamp or a label of an axis.
     characters = [0, 0, 0, 0]
     for turn, piece in found:
