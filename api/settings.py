@@ -54,7 +54,7 @@ class Settings(BaseSettings):
     article_body_bytes: int = Field(16 * MIB, ge=1_024, description="largest body of one article")
     batch_body_bytes: int = Field(256 * MIB, ge=1_024, description="largest body of /v1/articles/batch")
     jobs_size: int = Field(16, ge=1, le=10_000, description="jobs that may be open at a time; more get 503")
-    upload_file_bytes: int = Field(32 * MIB, ge=1_024, description="largest file of an upload")
+    upload_file_bytes: int = Field(32 * MIB, ge=1_024, le=32 * MIB, description="largest file of an upload")
     upload_body_bytes: int = Field(64 * MIB, ge=1_024, description="largest body of an upload, all its files together")
     upload_files: int = Field(100, ge=1, le=10_000, description="files in one upload")
     uploads_size: int = Field(4, ge=1, le=1_000, description="uploads taken in at a time; more get 503")

@@ -16,7 +16,7 @@ from api.bodies import check_declared, check_uncompressed, pieces, too_large
 from api.problems import Problem, problem_of
 from api.requests import UploadIn
 from api.settings import Settings
-from index import Article, Failure, StorageError, UnsupportedFormat, make_id, read_bytes
+from index import Article, Failure, StorageError, UnknownFormat, make_id, read_bytes
 
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 _MAX_FIELDS = 100
@@ -83,8 +83,7 @@ async def uploaded(request: Request, settings: Settings) -> AsyncIterator[tuple[
 def problem_of_failure(failure: Failure) -> Problem:
     """Return the problem of the one file of an upload that could not be used."""
     problem = problem_of(failure.error)
-    # A file in a format that nothing reads has another status than a page that cannot be parsed.
-    status = 415 if isinstance(failure.error, UnsupportedFormat) and not failure.error.field else problem.status
+    status = 415 if isinstance(failure.error, UnknownFormat) else problem.status
     if status in (413, 415):
         return Problem(status, problem.detail)
     return Problem(status, problem.detail, errors=problem.errors, headers=problem.headers)

@@ -25,6 +25,7 @@ from index.errors import (
     StorageError,
     SubscriptionNotFound,
     TooLarge,
+    UnknownFormat,
     UnsupportedFormat,
 )
 from index.fields import MAX_ARTICLE_CHARACTERS, check_collection_name
@@ -124,6 +125,7 @@ __all__ = [
     "Synced",
     "TextMetadata",
     "TooLarge",
+    "UnknownFormat",
     "UnsupportedFormat",
     "check_collection_name",
     "count_sources",

@@ -17,8 +17,8 @@ Vectors = npt.NDArray[np.float32]
 MANIFEST = Path(__file__).parent / "weights" / "manifest.json"
 # Small: texts are sorted by length, and a large batch pads its short ones to the longest.
 _BATCH = 8
-# Texts that are queued together: another writer's come after them, and not after all of a book.
-_TURN = 256
+# Texts that are queued together, of like length: another writer's come after them, and not after all of a book.
+_TURN = 32
 
 
 @runtime_checkable
@@ -134,10 +134,12 @@ class _Pooled:
 
     def embed(self, texts: Sequence[str], *, query: bool) -> Vectors:
         vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
+        order = sorted(range(len(texts)), key=lambda place: -len(texts[place]))
         for at in range(0, len(texts), _TURN):
-            sequences = self._tokenizer.encode_batch(list(texts[at : at + _TURN]))
+            turn = order[at : at + _TURN]
+            sequences = self._tokenizer.encode_batch([texts[place] for place in turn])
             for place, rows in self._batcher.run(sequences, urgent=query):
-                vectors[at + place] = rows.mean(axis=0)
+                vectors[turn[place]] = rows.mean(axis=0)
         return vectors
 
 

@@ -5,7 +5,8 @@
     CitespanError
     ├── InputError                 what was handed in cannot be used; the caller can mend it
     │   ├── ArticleError           an article with a bad field, or without text
-    │   ├── UnsupportedFormat      a file or body in a format nothing here reads
+    │   ├── UnsupportedFormat      a file or body that cannot be read as what it is
+    │   │   └── UnknownFormat      what it is, nothing here reads
     │   ├── TooLarge               over one of the limits
     │   ├── FetchError             a web address that could not be fetched
     │   └── QueryError             a bad question, filter or limit
@@ -47,7 +48,11 @@ class ArticleError(InputError):
 
 
 class UnsupportedFormat(InputError):
-    """A file or body in a format that nothing here reads."""
+    """A file or body that cannot be read as what it is: damaged, or beyond the limits of its format's reader."""
+
+
+class UnknownFormat(UnsupportedFormat):
+    """A file in a format that nothing here reads."""
 
 
 class TooLarge(InputError):

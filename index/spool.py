@@ -2,13 +2,13 @@
 
 import errno
 import os
-import re
 from pathlib import Path
 from typing import BinaryIO, Self
 
+import numpy as np
+
 from index.errors import CollectionNotFound, StorageError
 
-_LINE = re.compile(rb"\S[^\n]*")
 _BEGINNING = b"\xef\xbb\xbf"
 PARTIAL = ".tmp"
 
@@ -19,7 +19,6 @@ class Spool:
     Not safe for use from several threads at once.  Leaving its ``with`` before keep() removes what there is.
 
     Attributes:
-        lines: lines so far that hold more than white space.
         size: bytes so far.
 
     Args:
@@ -32,8 +31,8 @@ class Spool:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.size = 0
-        self.lines = 0
-        self._begun = False  # whether the line that is coming in is counted already
+        self._ended = 0  # lines that hold something and are whole
+        self._begun = False  # whether the line that is coming in holds something
         self._kept = False
         self._partial = path.with_name(path.name + PARTIAL)
         try:
@@ -51,6 +50,11 @@ class Spool:
         if not self._kept:
             self.discard()
 
+    @property
+    def lines(self) -> int:
+        """Lines so far that hold more than white space."""
+        return self._ended + self._begun
+
     def write(self, data: bytes) -> None:
         """Add a piece.
 
@@ -58,9 +62,11 @@ class Spool:
             StorageError: the disk refused.
         """
         seen = data.removeprefix(_BEGINNING) if self.size == 0 else data
-        first, ends, _ = seen.partition(b"\n")
-        self.lines += sum(1 for _ in _LINE.finditer(seen)) - (self._begun and _holds(first))
-        self._begun = _holds(seen.rpartition(b"\n")[2]) or (self._begun and not ends)
+        # Without other white space, a line that holds something ends where a line end follows anything but one.
+        bare = (b"x" if self._begun else b"\n") + seen.translate(None, b" \t\r\v\f")
+        ends = np.frombuffer(bare, np.uint8) == ord("\n")
+        self._ended += int(np.count_nonzero(ends[1:] & ~ends[:-1]))
+        self._begun = not ends[-1]
         self.size += len(data)
         try:
             self._file.write(data)
@@ -109,10 +115,6 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _holds(piece: bytes) -> bool:
-    return bool(piece) and not piece.isspace()
 
 
 def _refused(error: OSError) -> StorageError | CollectionNotFound:

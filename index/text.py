@@ -8,7 +8,7 @@ combining marks and rare characters stay as they came.
 import codecs
 import re
 
-from index.errors import UnsupportedFormat
+from index.errors import UnknownFormat
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -61,7 +61,7 @@ def decode_text(data: bytes, declared: str | None = None) -> str:
         The text, without a byte order mark and without lone surrogates.
 
     Raises:
-        UnsupportedFormat: the bytes are not text; the message says what they look like.
+        UnknownFormat: the bytes are not text; the message says what they look like.
     """
     for mark, encoding in _MARKS:
         if data.startswith(mark):
@@ -107,11 +107,11 @@ def _clean(text: str) -> str:
 
 def _refuse_binary(data: bytes) -> None:
     if data[4:8] == b"ftyp":
-        raise UnsupportedFormat("this is audio, video or an image, which this version cannot read: add its text")
+        raise UnknownFormat("this is audio, video or an image, which this version cannot read: add its text")
     for magic, what, advice in _MAGIC:
         # A text may begin with the letters of RIFF or ID3; bytes of a file have others soon after.
         if data.startswith(magic) and not (magic.isalnum() and data[:64].isascii() and b"\x00" not in data[:64]):
-            raise UnsupportedFormat(f"this is {what}, which this version cannot read: {advice}")
+            raise UnknownFormat(f"this is {what}, which this version cannot read: {advice}")
     sample = data[:65_536]
     if not sample:
         return
@@ -119,7 +119,7 @@ def _refuse_binary(data: bytes) -> None:
     # Text in UTF-16 without a mark is half zero bytes as well, and as unreadable to anyone who
     # has not been told.
     if strange > max(2, 0.01 * len(sample)):
-        raise UnsupportedFormat("these are binary data, not text: add text, HTML, Markdown or NDJSON in UTF-8")
+        raise UnknownFormat("these are binary data, not text: add text, HTML, Markdown or NDJSON in UTF-8")
 
 
 def _guess(data: bytes) -> str | None:

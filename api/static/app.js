@@ -218,6 +218,38 @@ $("#add-form").addEventListener("submit", async (event) => {
     form.querySelector(".primary").disabled = false;
   }
 });
+
+// ---- adding files as they are: what each holds is found out by the service
+
+$("#files").addEventListener("change", async (event) => {
+  const files = [...event.target.files];
+  if (!files.length) return;
+  const list = $("#files-form .outcome");
+  const show = (text, how) => list.append(element("li", how ? { class: how } : {}, isolated(text)));
+  list.replaceChildren();
+  show(files.length === 1 ? `Adding ${files[0].name} …` : `Adding ${files.length} files …`);
+  const form = new FormData();
+  form.append("collection", collection());
+  for (const file of files) form.append("file", file, file.name);
+  event.target.disabled = true;
+  try {
+    const reply = await (await call("/v1/articles", { method: "POST", body: form })).json();
+    list.replaceChildren();
+    for (const added of reply.articles || [reply]) {
+      show(`Added “${added.title || added.id}”: ${added.passages} ${added.passages === 1 ? "passage" : "passages"}.`);
+    }
+    for (const failure of reply.failures || []) show(`${failure.source}: ${failure.reason}`, "problem");
+    loadCounts();
+  } catch (error) {
+    list.replaceChildren();
+    show(error.message, "problem");
+    if (files.length > 1) for (const one of error.errors || []) show(one.msg, "problem");
+  } finally {
+    event.target.disabled = false;
+    event.target.value = "";
+  }
+});
+
 $("#open-add").addEventListener("click", () => { $("#add").showModal(); $("#add-text").focus(); });
 
 for (const dialog of document.querySelectorAll("dialog")) {

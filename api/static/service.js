@@ -5,6 +5,7 @@ export class Problem extends Error {
     super(facts.detail || facts.title || "Something went wrong.");
     this.status = facts.status;
     this.retryAfter = retryAfter;
+    this.errors = facts.errors;
   }
 }
 

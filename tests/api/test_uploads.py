@@ -97,6 +97,8 @@ def test_nothing_usable_is_an_error_that_names_each(client: httpx2.Client) -> No
     facts = assert_problem(send(client, ("a.txt", b""), ("b.txt", b" \n")), 422)
     assert [error["msg"].split(":")[0] for error in facts["errors"]] == ["a.txt", "b.txt"]
     assert_problem(send(client, ("a.txt", b"")), 422)
+    assert_problem(send(client, ("a.pdf", b"%PDF-1.7\n1 0 obj\n<< /Type /Cat")), 422)
+    assert_problem(send(client, ("a.docx", b"PK\x03\x04" + bytes(100))), 422)
     assert_problem(send(client, ("a.txt", b"MZ\x00\x00\x01\x02" * 50)), 415)
     assert_problem(send(client, ("a.pdf", b"\x89PNG\r\n\x1a\n" + bytes(100))), 415)
     assert stored(client) == {}
@@ -230,8 +232,8 @@ def test_uploads_beyond_a_number_are_refused_and_leave_no_place_taken(client: ht
 
 def test_an_upload_of_many_articles_lets_other_writes_in(client: httpx2.Client) -> None:
     lines = b"\n".join(
-        json.dumps({"id": f"n{number}", "text": f"The ship number {number} sailed to Oslo. " * 20}).encode()
-        for number in range(400)
+        json.dumps({"id": f"n{number}", "text": f"The ship number {number} sailed to Oslo. " * 8}).encode()
+        for number in range(200)
     )
     done: list[httpx2.Response] = []
     upload = threading.Thread(target=lambda: done.append(send(client, ("ships.ndjson", lines))))
@@ -241,5 +243,5 @@ def test_an_upload_of_many_articles_lets_other_writes_in(client: httpx2.Client) 
         with httpx2.Client(base_url=client.base_url, timeout=60) as other:
             assert other.post("/v1/articles", json={"id": "w", "text": f"Write {written}."}).is_success
         written += 1
-    assert done[0].status_code == 201 and len(done[0].json()["articles"]) == 400
+    assert done[0].status_code == 201 and len(done[0].json()["articles"]) == 200
     assert written > 3

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from index.errors import ArticleError, CitespanError, InputError, UnsupportedFormat
+from index.errors import ArticleError, CitespanError, InputError, UnknownFormat
 from index.sources.archive import SIGNATURES, open_archive, read_entry
 from index.sources.formats.base import Format, Given, Sure
 from index.sources.reading import MAX_FILE_BYTES, read_given
@@ -68,7 +68,7 @@ def _refuse_documents(entries: list[zipfile.ZipInfo]) -> None:
     for entry in entries:
         for start, (what, advice) in _DOCUMENTS.items():
             if entry.filename.startswith(start):
-                raise UnsupportedFormat(f"this is {what}, which cannot be read: {advice}")
+                raise UnknownFormat(f"this is {what}, which cannot be read: {advice}")
 
 
 FORMAT = Format(

@@ -155,6 +155,34 @@ def test_an_article_is_added_asked_and_removed(page: Page) -> None:
     expect(turn).not_to_contain_text("Ada Brook")
 
 
+def test_files_are_added_as_they_are_and_each_outcome_is_shown(page: Page, server: Server) -> None:
+    page.get_by_role("button", name="Add an article").click()
+    dialog = page.get_by_role("dialog")
+    chosen = [
+        {
+            "name": "<b>kiln.txt",
+            "mimeType": "text/plain",
+            "buffer": b"The kiln at Sorn was lit by Ida Vane in 1911.",
+        },
+        {"name": "tool.exe", "mimeType": "application/octet-stream", "buffer": b"MZ\x00\x01" * 40},
+    ]
+    dialog.get_by_label("Or add files as they are").set_input_files(chosen)  # type: ignore[arg-type]
+    outcome = dialog.locator(".outcome li")
+    expect(outcome).to_have_count(2)
+    expect(outcome.first).to_contain_text("1 passage")
+    expect(outcome.last).to_contain_text("tool.exe: this is a Windows program")
+    dialog.get_by_label("Or add files as they are").set_input_files(chosen[1:])  # type: ignore[arg-type]
+    expect(outcome).to_have_count(1)
+    expect(outcome).to_contain_text("Windows program")
+    page.keyboard.press("Escape")
+    turn = ask(page, "Who lit the kiln at Sorn?")
+    expect(turn.locator(".answer")).to_have_text("Ida Vane")
+    listed = httpx2.get(server.url + "/v1/articles?limit=100", timeout=60).json()["articles"]
+    added = [one["id"] for one in listed if "kiln" in one["title"].lower() or "kiln" in one["id"]]
+    assert len(added) == 1
+    httpx2.delete(f"{server.url}/v1/articles/{added[0]}", timeout=60)
+
+
 def test_what_cannot_be_added_says_why_and_keeps_what_was_typed(page: Page) -> None:
     page.get_by_role("button", name="Add an article").click()
     dialog = page.get_by_role("dialog")
