@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import datasketch  # noqa: F401  (a third of a second, which the first article would take: kills should come later)
 import numpy as np
 import numpy.typing as npt
 
