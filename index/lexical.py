@@ -45,8 +45,8 @@ def words(query: str) -> list[str]:
     return _telling(found, question_language(query) or "en")
 
 
-def match_expression(query: str, languages: set[str] | None = None) -> str | None:
-    """Return an FTS5 expression that matches passages with any of the query's words, or None if it has none.
+def match_terms(query: str, languages: set[str] | None = None) -> list[str]:
+    """Return FTS5 expressions, each of which matches passages with one of the query's words.
 
     Args:
         query: words or a question.
@@ -59,7 +59,7 @@ def match_expression(query: str, languages: set[str] | None = None) -> str | Non
         # Words that have no stem of their own are among those above.
         marked = (stems.stem(word, language) for word in telling)
         quoted += [f'"{word}"' for word in dict.fromkeys(marked) if stems.marked(word)]
-    return " OR ".join(quoted) if quoted else None
+    return quoted
 
 
 def _telling(found: list[str], *languages: str) -> list[str]:

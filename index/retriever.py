@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from index.lexical import match_expression
+from index.lexical import match_terms
 from index.store import Store
 from index.types import Candidate, Filters
 from index.vectors import VectorIndex
@@ -54,10 +54,10 @@ def retrieve(
     """
     depth = max(DEPTH, 2 * limit)
     with store.read() as view:
-        expression = match_expression(query, view.languages())
+        terms = match_terms(query, view.languages())
         allowed = view.allowed(filters)
         dense = [int(key) for key in vectors.search(vector, depth, allowed)[0]]
-        lexical = view.lexical(expression, depth, filters) if expression else []
+        lexical = view.lexical(terms, depth, filters)
         ids, rows = view.vectors(list(dict.fromkeys(dense + lexical)))
         similarity = {int(key): float(row @ vector) for key, row in zip(ids, rows, strict=True)}
         fused = fuse(similarity, dense, lexical)

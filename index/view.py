@@ -20,6 +20,11 @@ from index.types import ArticleInfo, CollectionInfo, Filters, MaskedRange, Page,
 Ids = npt.NDArray[np.int64]
 Vectors = npt.NDArray[np.float32]
 
+# Ranking by BM25 looks at every passage that has one of the words. With 300,000 passages and 400 development questions
+# this bound costs nothing (the right one is among the first ten in 89.7 of 100 with it, in 89.5 without it) and halves
+# the time of the slowest.
+MATCHES = 60_000
+
 _INFO = """a.id, a.title, a.url, a.source, a.published, a.tags, a.sha256, a.characters,
     (SELECT count(*) FROM passage WHERE article = a.key), a.added, a.author, a.updated, a.language, a.pages, a.origin,
     a.found_in, a.family, a.vanished"""
@@ -165,16 +170,46 @@ class View:
         )
         return {row[0] for row in rows}
 
-    def lexical(self, expression: str, limit: int, filters: Filters) -> list[int]:
-        """Return the ids of the passages that match best by BM25, best first."""
+    def lexical(self, terms: Sequence[str], limit: int, filters: Filters) -> list[int]:
+        """Return the ids of the passages that match best by BM25, best first.
+
+        Args:
+            terms: as lexical.match_terms() makes them; any of them may match.
+            limit: at most so many passages.
+            filters: which articles may be searched.
+        """
+        if not terms:
+            return []
         clause, values = _where(filters)
         inside = f"AND rowid IN (SELECT p.id FROM passage p JOIN article a ON a.key = p.article WHERE {clause})"
         rows = self._db.execute(
             f"SELECT rowid FROM words WHERE words MATCH ? {inside if clause else ''} "
             f"ORDER BY bm25(words), rowid LIMIT ?",
-            (expression, *values, limit),
+            (self._affordable(terms), *values, limit),
         )
         return [row[0] for row in rows]
+
+    def _affordable(self, terms: Sequence[str]) -> str:
+        """An expression of which at most MATCHES passages are ranked: common words alone are no match."""
+        everything = " OR ".join(terms)
+        last = self._db.execute("SELECT max(id) FROM passage").fetchone()[0] or 0
+        if len(terms) < 2 or last <= MATCHES:
+            return everything
+        counts = [
+            self._db.execute(
+                "SELECT count(*) FROM (SELECT rowid FROM words WHERE words MATCH ? LIMIT ?)", (term, MATCHES + 1)
+            ).fetchone()[0]
+            for term in terms
+        ]
+        rare: list[str] = []
+        matches = 0
+        for count, term in sorted(zip(counts, terms, strict=True)):
+            matches += count
+            if rare and matches > MATCHES:
+                # The others rank what one of these matches.
+                return f"({' OR '.join(rare)}) AND ({everything})"
+            rare.append(term)
+        return everything
 
     def passages(self, ids: Sequence[int]) -> dict[int, tuple[Passage, ArticleInfo]]:
         """Return passages with their articles by id; ids that are gone are left out."""

@@ -445,3 +445,27 @@ def test_a_library_of_the_first_format_is_brought_up_to_date(tmp_path: Path, qa:
         collection = library.collection()
         assert collection.check() == []
         assert collection.add_one(Article(text, id="tarn", title="Tarn")).embedded == 0
+
+
+def test_of_many_passages_only_those_with_a_rare_word_are_ranked_by_words(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from index import view
+
+    collection = library.collection()
+    list(collection.add(article(f"Town{n}", f"Town{n} has a harbour and a market.") for n in range(40)))
+    collection.add_one(article("Quelm", "Quelm has a harbour, a market and a wolframite mine."))
+
+    def by_words(query: str) -> list[str]:
+        found = collection.search(query, limit=50)
+        ranked = sorted((one.lexical_rank, one.article.id) for one in found if one.lexical_rank is not None)
+        return [article_id for _, article_id in ranked]
+
+    before = {
+        query: by_words(query) for query in ("wolframite harbour market", "harbour market", "wolframite", "Town7")
+    }
+    monkeypatch.setattr(view, "MATCHES", 20)
+    assert before[0] == "Quelm" and len(before) == 41
+    assert by_words("wolframite harbour market") == ["Quelm"]
+    # The commonest words are not left out where there is nothing else.
+    assert len(by_words("harbour market")) == 41 and by_words("Town7") == ["Town7"]
