@@ -60,7 +60,7 @@ def retrieve(
         lexical = view.lexical(terms, depth, filters)
         ids, rows = view.vectors(list(dict.fromkeys(dense + lexical)))
         similarity = {int(key): float(row @ vector) for key, row in zip(ids, rows, strict=True)}
-        fused = fuse(similarity, dense, lexical)
+        fused = fuse(similarity, dense, lexical, _copies(dense + lexical, view.families(dense + lexical)))
         top = sorted(fused, key=lambda key: (-fused[key], key))[: limit + 8]
         found = view.passages(top)
     dense_rank = {key: rank for rank, key in enumerate(dense, 1)}
@@ -103,13 +103,34 @@ def leave_out(candidates: Sequence[Candidate], article_ids: Collection[str], lim
     ]
 
 
-def fuse(similarity: Mapping[int, float], dense: Sequence[int], lexical: Sequence[int]) -> dict[int, float]:
+def _copies(found: Sequence[int], families: Mapping[int, tuple[int, int]]) -> set[int]:
+    """Ids of passages of articles of which a near-copy was found before.
+
+    Args:
+        found: ids, the best first.
+        families: family and article of those that have near-copies.
+    """
+    first: dict[int, int] = {}
+    for key in found:
+        if key in families:
+            family, article = families[key]
+            first.setdefault(family, article)
+    return {key for key, (family, article) in families.items() if first[family] != article}
+
+
+def fuse(
+    similarity: Mapping[int, float],
+    dense: Sequence[int],
+    lexical: Sequence[int],
+    copies: Collection[int] = frozenset(),
+) -> dict[int, float]:
     """Return each id's fused score, above 0 and at most 1: what is first in both rankings has 1.
 
     Args:
         similarity: of each id, cosine with the query; ids without one are left out.
         dense: ids by vectors, best first.
         lexical: ids by words, best first.
+        copies: ids that push nothing behind them further down: a report says no more for being printed twice.
     """
     if not similarity:
         return {}
@@ -117,7 +138,11 @@ def fuse(similarity: Mapping[int, float], dense: Sequence[int], lexical: Sequenc
     spread = highest - min((similarity[key] for key in dense if key in similarity), default=highest)
     known = len(dense) >= DEPTH and spread > 0
     weight = SIMILARITY_WEIGHT * (max(1.0, _LEAST_SPREAD / spread) if known else 1.0)
-    rank = {key: place for place, key in enumerate(lexical, 1)}
+    rank: dict[int, int] = {}
+    place = 1
+    for key in lexical:
+        rank[key] = place
+        place += key not in copies
     best = RANK_CONSTANT / (RANK_CONSTANT + 1)
     return {
         key: math.exp(

@@ -226,6 +226,18 @@ class View:
                 found[int(key)] = (Passage(info.id, number, start, start + len(text), text), info)
         return found
 
+    def families(self, ids: Sequence[int]) -> dict[int, tuple[int, int]]:
+        """Return family and article, as numbers, of the passages whose articles have near-copies, by id."""
+        # Told at once by an index of their own: most collections have none.
+        if self._db.execute("SELECT 1 FROM article WHERE family IS NOT NULL LIMIT 1").fetchone() is None:
+            return {}
+        rows = self._db.execute(
+            "SELECT p.id, a.family, a.key FROM passage p JOIN article a ON a.key = p.article "
+            "WHERE p.id IN (SELECT value FROM json_each(?)) AND a.family IS NOT NULL",
+            (json.dumps([int(key) for key in ids]),),
+        )
+        return {row[0]: (row[1], row[2]) for row in rows}
+
     def passage_ids(self) -> Ids:
         """Return the ids of all passages, ascending: int64 (n,)."""
         return np.fromiter((row[0] for row in self._db.execute("SELECT id FROM passage ORDER BY id")), dtype=np.int64)

@@ -9,10 +9,13 @@ from qa.cropping import WHOLE, Cropper
 from qa.lists import asks_for_several
 from qa.merging import normalize
 from qa.types import Span
+from qa.wording import beginnings
 
 # Passages read between two looks at the clock, the client and the best answer so far.  A network on a processor takes
 # as long for two one by one as for both together.
 CHUNK = 1
+# Passages of near-copies are copies of each other if so many words of the one that has fewer are in both.
+_ALIKE = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,8 @@ class Plan:
     def __init__(self, question: str, candidates: Sequence[Candidate], numbers: Calibration | None) -> None:
         self._question, self._candidates, self._numbers = question, candidates, numbers
         self._unread = tuple(candidates)
-        self._whole = len(candidates) if numbers is None or asks_for_several(question) else WHOLE
+        everything = numbers is None or asks_for_several(question)
+        self._whole = list(candidates) if everything else _best_distinct(candidates)
         self._cropper: Cropper | None = None
 
     @property
@@ -86,8 +90,33 @@ class Plan:
         return tuple(self._part(one) for one in rest)
 
     def _part(self, candidate: Candidate, also: str = "") -> Part:
-        if any(candidate is one for one in self._candidates[: self._whole]):
+        if any(candidate is one for one in self._whole):
             return Part.whole(candidate)
         if self._cropper is None:
             self._cropper = Cropper(self._question, [one.passage.text for one in self._candidates])
         return Part(candidate, *self._cropper.part(candidate.passage.text, also))
+
+
+def _best_distinct(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The best WHOLE candidates, and their copies: those take nobody's place, or an answer would seem surer by them."""
+    distinct: list[Candidate] = []
+    found: list[Candidate] = []
+    for one in candidates:
+        if not any(_is_copy(one, other) for other in distinct):
+            if len(distinct) == WHOLE:
+                continue
+            distinct.append(one)
+        found.append(one)
+    return found
+
+
+def _is_copy(one: Candidate, other: Candidate) -> bool:
+    if one.article.id == other.article.id:
+        return False
+    if one.passage.text == other.passage.text:
+        return True
+    if one.article.family is None or one.article.family != other.article.family:
+        return False
+    # Copies may be cut at other places.
+    words, others = beginnings(one.passage.text), beginnings(other.passage.text)
+    return len(words & others) >= _ALIKE * min(len(words), len(others))

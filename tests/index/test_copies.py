@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from index import Article, Library
 from index.copies import BANDS, are_copies, bands, shingles
 from qa import QuestionAnswering
+from tests.helpers import ROOT
 
 REPORT = (
     "The ferry Aurelia ran aground off the island of Menga on Tuesday night with 214 people on board. "
@@ -122,3 +123,26 @@ def test_many_copies_are_one_family(library: Library, count: int) -> None:
     )
     assert len({family(library, f"e{n}") for n in range(count)}) == 1
     assert collection.info().copies == count - 1
+
+
+QUESTIONS = [
+    "Who is the director of the museum of Eldheim?",
+    "How many visitors did the museum of Eldheim count in 2019?",
+    # Hard for models that read English: what else the passages hold is nearly as likely.
+    "Wer leitet das Museum von Eldheim?",
+    "Who composed the opera?",
+]
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_confidence_does_not_rise_with_copies(qa: QuestionAnswering, library: Library, question: str) -> None:
+    asking = QuestionAnswering(library, qa.reader)
+    asking.add(ROOT / "tests" / "data" / "formats" / "museum-report.pdf")
+    collection = library.collection()
+    text = collection.get(collection.list().articles[0].id).text
+    alone = asking.ask(question)
+    asking.add([Article(text, id=f"copy{n}", title=f"News of the day, edition {n}") for n in range(2)])
+    again = asking.ask(question)
+    assert again.text == alone.text
+    # A copy has another title, so what retrieval says of it differs a little.
+    assert again.confidence <= alone.confidence + 0.05
