@@ -22,11 +22,11 @@ _MAGIC = (
     (b"%PDF-", "a PDF", "add it as a file"),
     (b"PK\x03\x04", "a ZIP archive (DOCX and EPUB are such)", "add it as a file"),
     (b"\xd0\xcf\x11\xe0", "an old Office document, or one with a password", "save it as DOCX, PDF or text"),
-    (b"MZ", "a Windows program", "add text, HTML, Markdown or NDJSON"),
-    (b"\x7fELF", "a program", "add text, HTML, Markdown or NDJSON"),
-    (b"\x89PNG", "an image", "add text, HTML, Markdown or NDJSON"),
-    (b"\xff\xd8\xff", "an image", "add text, HTML, Markdown or NDJSON"),
-    (b"GIF8", "an image", "add text, HTML, Markdown or NDJSON"),
+    (b"MZ", "a Windows program", "add documents: docs/formats.md lists what can be read"),
+    (b"\x7fELF", "a program", "add documents: docs/formats.md lists what can be read"),
+    (b"\x89PNG", "an image", "run text recognition over it and add the text"),
+    (b"\xff\xd8\xff", "an image", "run text recognition over it and add the text"),
+    (b"GIF8", "an image", "run text recognition over it and add the text"),
     (b"\x1f\x8b", "gzip data", "unpack it"),
     (b"BZh", "bzip2 data", "unpack it"),
     (b"\xfd7zXZ", "xz data", "unpack it"),
@@ -119,7 +119,9 @@ def _refuse_binary(data: bytes) -> None:
     # Text in UTF-16 without a mark is half zero bytes as well, and as unreadable to anyone who
     # has not been told.
     if strange > max(2, 0.01 * len(sample)):
-        raise UnknownFormat("these are binary data, not text: add text, HTML, Markdown or NDJSON in UTF-8")
+        raise UnknownFormat(
+            "these are data of no format that can be read: add a document, such as PDF, DOCX, HTML or text"
+        )
 
 
 def _guess(data: bytes) -> str | None:
