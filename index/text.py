@@ -120,7 +120,7 @@ def _refuse_binary(data: bytes) -> None:
     # has not been told.
     if strange > max(2, 0.01 * len(sample)):
         raise UnknownFormat(
-            "these are data of no format that can be read: add a document, such as PDF, DOCX, HTML or text"
+            "these are binary data of no format that can be read: add a document, such as PDF, DOCX, HTML or text"
         )
 
 
