@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from index.encoder import Encoder
 from index.errors import ArticleNotFound, CitespanError, QueryError, StorageError
-from index.ingest import batches, embedded_text, prepare
+from index.ingest import batches, prepare, vectors_of
 from index.jobs import Jobs
 from index.ledger import Step
 from index.nearest import Nearest
@@ -307,21 +307,24 @@ class Collection:
     ) -> AddedAll:
         with self._store.read() as view:
             known = {article.id: view.fingerprint(article.id) for article in group}
-        fresh = [article for article in group if (known[article.id] or ("",))[0] != article.fingerprint]
+        results: dict[str, Added] = {}
+        fresh = []
+        for article in group:
+            fingerprint, passages = known[article.id] or ("", 0)
+            if fingerprint == article.fingerprint:
+                results[article.id] = Added(article.id, article.title, passages, created=False, changed=False)
+            else:
+                fresh.append(article)
         if not fresh:
             if step is not None:
                 self._store.write((), step())
-            return [_unchanged(article, known[article.id]) for article in group]
+            return [results[article.id] for article in group]
         # The vectors that are there are taken over, once they are those of this encoder.
         self._nearest.load()
-        vectors: dict[str, npt.NDArray[np.float32]] = {}
         with self._store.read() as view:
-            for article in fresh:
-                title, texts, rows = view.article_vectors(article.id)
-                vectors.update(zip((embedded_text(title, text) for text in texts), rows, strict=True))
+            vectors = vectors_of(fresh, view)
             repeated = repetitions(fresh, view)
         ready = prepare(fresh, self._encoder, vectors, repeated, unusable)
-        results: dict[str, Added] = {}
         if ready or step is not None:
             with self._write_lock:
                 written = self._store.write(ready, step and step())
@@ -332,11 +335,4 @@ class Collection:
             for item, created in zip(ready, written.created, strict=True):
                 article = item.article
                 results[article.id] = Added(article.id, article.title, len(item.passages), created, True, item.embedded)
-        for article in group:
-            if article not in fresh:
-                results[article.id] = _unchanged(article, known[article.id])
         return [results[article.id] for article in group if article.id in results]
-
-
-def _unchanged(article: Article, known: tuple[str, int] | None) -> Added:
-    return Added(article.id, article.title, known[1] if known else 0, created=False, changed=False)

@@ -96,6 +96,16 @@ def one_line(value: str, name: str, limit: int) -> str:
     return line
 
 
+def instant(moment: datetime) -> str:
+    """Return a moment as it is stored and shown: ISO 8601 in UTC, to the millisecond."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def now() -> str:
+    """Return this instant: ISO 8601 in UTC, to the millisecond."""
+    return instant(datetime.now(UTC))
+
+
 def instant_range(value: str, name: str = "date") -> tuple[str, str]:
     """Return the first and the last instant that an ISO 8601 date or date and time can mean.
 

@@ -13,12 +13,13 @@ from datetime import UTC, datetime, timedelta
 
 from index.collection import Collection
 from index.errors import CitespanError, FetchError, InputError, QueryError, SubscriptionNotFound
+from index.fields import instant
 from index.sources.fetch import shared_fetcher
 from index.sources.listings import Entry, Listing, fetch_listing, listing_kind, not_a_listing, unpacked
 from index.sources.policy import FetchPolicy
 from index.sources.targets import parse_target
 from index.sources.web import EntryRead, apart, read_entry
-from index.subscriptions import FollowedPage, Subscription, instant
+from index.subscriptions import FollowedPage, Subscription
 from index.types import Failure, Progress
 
 MIN_EVERY = 60

@@ -13,7 +13,7 @@ from index.lines import Repetition, line_hashes, site_of
 from index.passages import split_passages
 from index.rows import Prepared
 from index.types import Article, Failure, MaskedRange, Passage
-from index.view import Vectors
+from index.view import Vectors, View
 
 # Passages that one batch may gather before it is embedded and committed: bounds memory and the
 # time until an article is durable.
@@ -78,6 +78,15 @@ def prepare(
         remembered = site_of(article), line_hashes(article.text)
         ready.append(Prepared(article, masked, passages, rows, bands(found), found, embedded, language, *remembered))
     return ready
+
+
+def vectors_of(articles: Iterable[Article], view: View) -> dict[str, Vectors]:
+    """Return the vectors, float32 (dimension,), of those of the articles that are there, by embedded text."""
+    found: dict[str, Vectors] = {}
+    for article in articles:
+        title, texts, rows = view.article_vectors(article.id)
+        found.update(zip((embedded_text(title, text) for text in texts), rows, strict=True))
+    return found
 
 
 def embedded_text(title: str, text: str) -> str:

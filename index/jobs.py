@@ -12,8 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from index.errors import ArticleError, CitespanError, InputError, JobEnded, JobNotFound, QueryError, StorageError
+from index.fields import now
 from index.ledger import Job, JobFailure, Ledger, Step
-from index.rows import now
 from index.sources.formats.ndjson import Line, read_lines
 from index.spool import Spool, remove
 from index.store import Store

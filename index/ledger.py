@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from index.errors import JobEnded
+from index.fields import instant, now
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 # Of a file with millions of bad lines only the first are kept; the number that failed is always exact.
@@ -190,7 +191,7 @@ class Ledger:
             self._db.execute("UPDATE job SET total = done + failed WHERE id = ?", (job_id,))
         self._db.execute(
             "UPDATE job SET state = ?, error = ?, ended = ? WHERE id = ? AND state IN ('queued', 'running')",
-            (state, error, _instant(datetime.now(UTC)), job_id),
+            (state, error, now(), job_id),
         )
         self.forget()
 
@@ -199,7 +200,7 @@ class Ledger:
         self._db.execute(
             "DELETE FROM job WHERE state NOT IN ('queued', 'running') AND (ended < ? OR id NOT IN"
             " (SELECT id FROM job WHERE state NOT IN ('queued', 'running') ORDER BY ended DESC, id DESC LIMIT ?))",
-            (_instant(datetime.now(UTC) - timedelta(days=KEPT_DAYS)), KEPT),
+            (instant(datetime.now(UTC) - timedelta(days=KEPT_DAYS)), KEPT),
         )
 
     def _keep(self, job_id: str, failures: Sequence[JobFailure]) -> None:
@@ -207,7 +208,3 @@ class Ledger:
             "INSERT INTO job_failure (job, line, reason) VALUES (?, ?, ?)",
             [(job_id, failure.line, failure.reason[:MAX_REASON_CHARACTERS]) for failure in failures],
         )
-
-
-def _instant(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -10,13 +10,12 @@ import numpy as np
 
 from index.cleaning import LEAST_ARTICLES, find_furniture
 from index.encoder import Encoder
-from index.ingest import embedded_text, prepare
+from index.ingest import prepare, vectors_of
 from index.lines import site_of
 from index.nearest import Nearest
 from index.repeats import repetitions
 from index.store import Store
 from index.types import Article, Failure
-from index.view import Vectors
 
 LOOKED_AT = 100
 
@@ -37,7 +36,6 @@ def mask_anew(site: str, store: Store, nearest: Nearest, encoder: Encoder) -> in
     Raises:
         StorageError: the disk refused; the articles stay as they were.
     """
-    vectors: dict[str, Vectors] = {}
     with store.read() as view:
         stored = [view.article(article_id) for article_id in view.newest(site, LOOKED_AT)]
         held = {
@@ -59,9 +57,7 @@ def mask_anew(site: str, store: Store, nearest: Nearest, encoder: Encoder) -> in
             for one in stored
             if one is not None and find_furniture(one.text, repeated.get(site)) != one.masked
         ]
-        for article in changed:
-            title, texts, rows = view.article_vectors(article.id)
-            vectors.update(zip((embedded_text(title, text) for text in texts), rows, strict=True))
+        vectors = vectors_of(changed, view)
     left_alone: list[Failure] = []
     ready = prepare(changed, encoder, vectors, repeated, left_alone.append)
     written = store.remask(ready, site)

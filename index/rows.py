@@ -4,13 +4,12 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import numpy as np
 import numpy.typing as npt
 
 from index import families, repeats, wordindex
-from index.fields import instant_range
+from index.fields import instant_range, now
 from index.types import Article, MaskedRange, Passage
 from index.view import Vectors
 
@@ -48,11 +47,6 @@ class Prepared:
         """Where what is known of the article was found."""
         detected = self.language is not None and self.article.language is None
         return (*self.article.found_in, *((("language", "detected"),) if detected else ()))
-
-
-def now() -> str:
-    """Return this instant: ISO 8601 in UTC, to the millisecond."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def insert(db: sqlite3.Connection, item: Prepared) -> list[int]:

@@ -7,7 +7,6 @@ import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 MAX_ERROR_CHARACTERS = 500
 _COLUMNS = "url, kind, title, every, etag, modified, created, checked, due, failures, error"
@@ -207,11 +206,6 @@ class Subscriptions:
             (row[0],),
         ).fetchone()
         return Subscription(*row, *counts)  # type: ignore[arg-type]
-
-
-def instant(moment: datetime) -> str:
-    """Return a moment as it is stored: ISO 8601 in UTC, to the millisecond."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _page(row: Sequence[object]) -> FollowedPage:

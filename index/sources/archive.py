@@ -17,6 +17,18 @@ _RATIO_FROM = 1024**2
 _END = struct.Struct("<4s4H2LH")
 _LONGEST_COMMENT = 65_535
 # bzip2 and LZMA cannot be unpacked piece by piece within a limit on memory.
+# What the library raises of damaged archives; NotImplementedError is its word for versions and methods that it does not
+# know, which damage makes up.
+_DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    IndexError,
+    NotImplementedError,
+    OSError,
+    ValueError,
+)
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
@@ -43,7 +55,7 @@ def open_archive(data: bytes, *, entries: int, what: str = "archive") -> zipfile
         raise TooLarge(f"the {what} holds {fields[4]:,} entries; at most {entries:,}: split it")
     try:
         archive = zipfile.ZipFile(BytesIO(data))
-    except (zipfile.BadZipFile, ValueError, struct.error, OSError, NotImplementedError, EOFError, IndexError):
+    except _DAMAGED:
         raise damaged from None
     if len(archive.filelist) > entries:
         raise TooLarge(f"the {what} holds {len(archive.filelist):,} entries; at most {entries:,}: split it")
@@ -91,7 +103,7 @@ def read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo | str, *, most: 
     try:
         with archive.open(info) as unpacked:
             data = unpacked.read(info.file_size + 1)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, struct.error, NotImplementedError):
+    except _DAMAGED:
         raise UnsupportedFormat("it is damaged: get it again") from None
     if len(data) != info.file_size:
         raise UnsupportedFormat("it is cut short: get it again")
