@@ -13,6 +13,8 @@ from index.types import MaskedRange
 
 # So many articles that share a band are looked at: where more do, they are of one family anyway.
 _LOOKED_AT = 30
+# Of larger families none is looked at again when one goes.
+_REGROUPED = 200
 
 
 def join(db: sqlite3.Connection, key: int, bands: tuple[int, ...], found: frozenset[str]) -> None:
@@ -45,7 +47,10 @@ def leave(db: sqlite3.Connection, key: int) -> None:
     if family is None:
         return
     db.execute("UPDATE article SET family = NULL WHERE key = ?", (key,))
-    rest = [row[0] for row in db.execute("SELECT key FROM article WHERE family = ? ORDER BY key LIMIT 200", (family,))]
+    members = "SELECT key FROM article WHERE family = ? ORDER BY key LIMIT ?"
+    rest = [row[0] for row in db.execute(members, (family, _REGROUPED + 1))]
+    if len(rest) > _REGROUPED:
+        return  # one less of so many holds none of them apart
     if len(rest) < 2:
         db.execute("UPDATE article SET family = NULL WHERE family = ?", (family,))
         return

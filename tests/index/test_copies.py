@@ -146,3 +146,15 @@ def test_confidence_does_not_rise_with_copies(qa: QuestionAnswering, library: Li
     assert again.text == alone.text
     # A copy has another title, so what retrieval says of it differs a little.
     assert again.confidence <= alone.confidence + 0.05
+
+
+def test_a_large_family_stays_together_when_one_goes(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    from index import families
+
+    monkeypatch.setattr(families, "_REGROUPED", 5)
+    collection = library.collection()
+    list(collection.add(Article(f"{REPORT} Edition number {n}.", id=f"e{n}", title=f"Edition {n}") for n in range(12)))
+    collection.remove("e0")
+    assert {family(library, f"e{n}") for n in range(1, 12)} != {None}
+    assert len({family(library, f"e{n}") for n in range(1, 12)}) == 1
+    assert collection.info().copies == 10
