@@ -31,6 +31,19 @@ _MONTH_NAMES = (
 _MONTHS = {name[:length]: number for number, name in enumerate(_MONTH_NAMES, 1) for length in (3, 4, len(name))}
 # What people type into a cell or a form where they know nothing.
 _NOTHING = {"", "-", "--", "n/a", "na", "none", "null", "nil", "nan", "unknown", "untitled", "anonymous", "?"}
+# Titles that programs write: names of files and of programs, "untitled", nothing but digits.
+_NO_TITLE = re.compile(
+    r"(?:microsoft (?:word|powerpoint|excel)\b.*|powerpoint presentation|untitled.*|document\d*|print|slide \d+"
+    r"|layout \d+|presentation\d*|book\d+|scan(?:ned)?\b.*|doc\d+"
+    r"|.*\.(?:docx?|pdf|indd|qxp|qxd|tex|dvi|rtf|odt|pptx?|xlsx?|txt|html?|pages)"
+    r"|[\d\W_]*|https?:.*|[^\s]*[/\\][^\s]*|\(?anonymous\)?|unspecified|none|title|your title.*)",
+    re.IGNORECASE,
+)
+_NO_AUTHOR = re.compile(
+    r"(?:admin(?:istrator)?|user|owner|author|default|anonymous|unspecified|\(.*\)|.*\\.*|microsoft.*|office.*|windows.*"
+    r"|python-docx|hp|dell|pc|home|student|root|\W*|[a-z]{1,3}\d+|scanner|none)",
+    re.IGNORECASE,
+)
 
 
 class Facts:
@@ -74,6 +87,30 @@ class Facts:
         for field in ("title", "source", "published"):
             self.offer(field, getattr(own, field), "first-lines")
 
+    def offer_document(
+        self, text: str, about: Mapping[str, Any], place: str, title: tuple[str, str], dated: tuple[Any, Any]
+    ) -> None:
+        """Take what a document's properties say, and its text where they say nothing.
+
+        A date in the text is the article's; properties tell when the file was made, often much later.
+
+        Args:
+            text: the document's text.
+            about: its properties: title, author, language.
+            place: what they are called.
+            title: one that the text has, and where it was found.
+            dated: days on which it was made and last changed, ISO 8601, None where unknown.
+        """
+        self.offer("title", real_title(about.get("title")), place)
+        self.offer("author", real_author(about.get("author")), place)
+        self.offer("language", about.get("language"), place)
+        self.offer("title", *title)
+        self.offer_first_lines(text)
+        made, changed = dated
+        self.offer("published", made, place)
+        if changed and changed[:10] > (self.get("published") or changed)[:10]:
+            self.offer("updated", changed, place)
+
     def article(self, text: str, **more: Any) -> Article:
         """Return the article of a text with all that is known.
 
@@ -87,6 +124,18 @@ class Facts:
         """
         found = tuple(self._places.items())
         return Article(text=text, **{**self._found, "found_in": found, **more, **self._known})
+
+
+def real_title(value: Any) -> str | None:
+    """Return a title out of a file's properties, None where a program wrote it rather than a person."""
+    line = " ".join(value.split()) if isinstance(value, str) else ""
+    return line if len(line) >= 3 and not _NO_TITLE.fullmatch(line) else None
+
+
+def real_author(value: Any) -> str | None:
+    """Return an author out of a file's properties, None where it is the name of a program or an account."""
+    line = " ".join(value.split()) if isinstance(value, str) else ""
+    return line if line and not _NO_AUTHOR.fullmatch(line) else None
 
 
 def usable_date(value: Any) -> str | None:

@@ -9,7 +9,6 @@ from index.errors import ArticleError, UnsupportedFormat
 from index.sources.archive import SIGNATURES, check_sizes, names_in, open_archive
 from index.sources.facts import Facts, plausible
 from index.sources.formats.base import Format, Given, Sure
-from index.sources.formats.pdf import real_author, real_title
 from index.sources.worker import limited
 from index.types import Article, Failure
 
@@ -154,15 +153,8 @@ def _read(given: Given) -> Iterator[Article | Failure]:
     found = limited.run("docx", given.data)
     text, about = found["text"], found["properties"]
     facts = Facts(given.known)
-    facts.offer("title", real_title(about.get("title")), "docx-properties")
-    facts.offer("author", real_author(about.get("author")), "docx-properties")
-    facts.offer("language", about.get("language"), "docx-properties")
-    facts.offer("title", found["title"], "heading")
-    facts.offer_first_lines(text)
-    facts.offer("published", _made(about.get("created")), "docx-properties")
-    changed = _made(about.get("modified"))
-    if changed and changed[:10] > (facts.get("published") or changed)[:10]:
-        facts.offer("updated", changed, "docx-properties")
+    dated = _made(about.get("created")), _made(about.get("modified"))
+    facts.offer_document(text, about, "docx-properties", (found["title"], "heading"), dated)
     yield facts.article(text)
 
 

@@ -20,31 +20,6 @@ MAX_PAGES = 2_000
 _SCAN_CHARACTERS = 25
 _TOO_MUCH = "unpacks to more than may be read"
 _OCR = "run text recognition over it first (such as ocrmypdf in.pdf out.pdf) and add the result"
-# Titles that programs write: names of files and of programs, "untitled", nothing but digits.
-_NO_TITLE = re.compile(
-    r"(?:microsoft (?:word|powerpoint|excel)\b.*|powerpoint presentation|untitled.*|document\d*|print|slide \d+"
-    r"|layout \d+|presentation\d*|book\d+|scan(?:ned)?\b.*|doc\d+"
-    r"|.*\.(?:docx?|pdf|indd|qxp|qxd|tex|dvi|rtf|odt|pptx?|xlsx?|txt|html?|pages)"
-    r"|[\d\W_]*|https?:.*|[^\s]*[/\\][^\s]*|\(?anonymous\)?|unspecified|none|title|your title.*)",
-    re.IGNORECASE,
-)
-_NO_AUTHOR = re.compile(
-    r"(?:admin(?:istrator)?|user|owner|author|default|anonymous|unspecified|\(.*\)|.*\\.*|microsoft.*|office.*|windows.*"
-    r"|python-docx|hp|dell|pc|home|student|root|\W*|[a-z]{1,3}\d+|scanner|none)",
-    re.IGNORECASE,
-)
-
-
-def real_title(value: Any) -> str | None:
-    """Return a title out of a file's properties, None where a program wrote it rather than a person."""
-    line = " ".join(value.split()) if isinstance(value, str) else ""
-    return line if len(line) >= 3 and not _NO_TITLE.fullmatch(line) else None
-
-
-def real_author(value: Any) -> str | None:
-    """Return an author out of a file's properties, None where it is the name of a program or an account."""
-    line = " ".join(value.split()) if isinstance(value, str) else ""
-    return line if line and not _NO_AUTHOR.fullmatch(line) else None
 
 
 def extract(data: bytes) -> dict[str, Any]:
@@ -267,16 +242,8 @@ def _read(given: Given) -> Iterator[Article | Failure]:
     found = limited.run("pdf", given.data)
     text, about = found["text"], found["properties"]
     facts = Facts(given.known)
-    facts.offer("title", real_title(about.get("title")), "pdf-properties")
-    facts.offer("author", real_author(about.get("author")), "pdf-properties")
-    facts.offer("language", about.get("language"), "pdf-properties")
-    facts.offer("title", found["title"], "first-lines")
-    # A date in the text is the article's; the properties tell when the file was made, often much later.
-    facts.offer_first_lines(text)
-    facts.offer("published", pdf_date(about.get("created", "")), "pdf-properties")
-    changed = pdf_date(about.get("modified", ""))
-    if changed and changed[:10] > (facts.get("published") or changed)[:10]:
-        facts.offer("updated", changed, "pdf-properties")
+    dated = pdf_date(about.get("created", "")), pdf_date(about.get("modified", ""))
+    facts.offer_document(text, about, "pdf-properties", (found["title"], "first-lines"), dated)
     yield facts.article(text, pages=tuple(found["pages"]))
     for number, reason in found["unread"].items():
         yield Failure(f"{given.name} page {number}", UnsupportedFormat(f"the page {reason}: its text is missing"))
