@@ -22,6 +22,7 @@ from index.errors import (
     ModelError,
     NotFound,
     QueryError,
+    RecordNotFound,
     StorageError,
     SubscriptionNotFound,
     TooLarge,
@@ -39,6 +40,7 @@ from index.library import DEFAULT_COLLECTION, Library
 from index.lines import Repetition
 from index.models import LocalModel, Machine, ModelCard
 from index.passages import split_passages
+from index.records import Changes, Record, Records
 from index.retriever import leave_out
 from index.scripts import MOVED_MARKS, spaced
 from index.sentences import sentence_around, sentence_spans
@@ -80,6 +82,7 @@ __all__ = [
     "ArticleNotFound",
     "Batcher",
     "Candidate",
+    "Changes",
     "CitespanError",
     "Collection",
     "CollectionInfo",
@@ -114,6 +117,9 @@ __all__ = [
     "Passage",
     "Progress",
     "QueryError",
+    "Record",
+    "RecordNotFound",
+    "Records",
     "Removed",
     "Repetition",
     "Round",

@@ -19,6 +19,7 @@ from index.ingest import batches, prepare, vectors_of
 from index.jobs import Jobs
 from index.ledger import Step
 from index.nearest import Nearest
+from index.records import Records
 from index.remasking import mask_anew, outgrown_sites
 from index.repeats import repetitions
 from index.retriever import retrieve
@@ -60,16 +61,18 @@ class Collection:
         name: the collection's name.
         folder: its folder, which exists.
         encoder: texts → vectors.
+        records: of the library: what they quote of an article goes with it.
         read_only: whether writing is refused.
 
     Attributes:
         jobs: its long work.
     """
 
-    def __init__(self, name: str, folder: Path, encoder: Encoder, *, read_only: bool = False) -> None:
+    def __init__(self, name: str, folder: Path, encoder: Encoder, records: Records, *, read_only: bool = False) -> None:
         self.name = name
         self.folder = folder
         self._encoder = encoder
+        self._records = records
         self._store = Store(folder, read_only=read_only)
         self.jobs = Jobs(folder, self._store, self._add_group)
         self._write_lock = threading.RLock()
@@ -170,6 +173,8 @@ class Collection:
             StorageError: the disk refused; nothing was removed.
         """
         self._nearest.load()  # or it would not be told what goes
+        # First, since it is in another file: after a crash between the two a quotation is missing, not left behind.
+        self._records.forget(self.name, [article_id])
         with self._write_lock:
             written = self._store.remove(article_id)
             if written is None:
@@ -324,8 +329,12 @@ class Collection:
         with self._store.read() as view:
             vectors = vectors_of(fresh, view)
             repeated = repetitions(fresh, view)
+            rewritten = [
+                article.id for article in fresh if known[article.id] and view.sha256(article.id) != article.sha256
+            ]
         ready = prepare(fresh, self._encoder, vectors, repeated, unusable)
         if ready or step is not None:
+            self._records.forget(self.name, rewritten)
             with self._write_lock:
                 written = self._store.write(ready, step and step())
                 if ready:

@@ -14,6 +14,7 @@
     │   ├── ArticleNotFound
     │   ├── CollectionNotFound
     │   ├── JobNotFound
+    │   ├── RecordNotFound         a conversation, standing question or key
     │   └── SubscriptionNotFound
     ├── JobEnded                   a job was cancelled while it was worked on
     ├── LibraryError               the library cannot be used as it is
@@ -96,6 +97,10 @@ class CollectionNotFound(NotFound):
 
 class JobNotFound(NotFound):
     """No job has that id, or it ended so long ago that it is forgotten."""
+
+
+class RecordNotFound(NotFound):
+    """No conversation, standing question or key with this id."""
 
 
 class SubscriptionNotFound(NotFound):

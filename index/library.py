@@ -23,6 +23,7 @@ from index.errors import (
 )
 from index.fields import check_collection_name
 from index.ledger import Job
+from index.records import Records
 from index.store import DATABASE, Store
 from index.types import CollectionInfo
 
@@ -44,12 +45,16 @@ class Library:
         encoder: texts → vectors.
         read_only: whether writing is refused.
         lock: descriptor of the held lock file, None where read_only.
+
+    Attributes:
+        records: what is kept beside the articles.
     """
 
     def __init__(self, folder: Path, encoder: Encoder, *, read_only: bool, lock: int | None) -> None:
         self.folder = folder
         self.encoder = encoder
         self.read_only = read_only
+        self.records = Records(folder, read_only=read_only)
         self._lock = lock
         self._collections: dict[str, Collection] = {}
         self._guard = threading.RLock()
@@ -111,6 +116,7 @@ class Library:
             for collection in self._collections.values():
                 collection.close()
             self._collections.clear()
+            self.records.close()
             if self._lock is not None:
                 os.close(self._lock)
                 self._lock = None
@@ -143,7 +149,7 @@ class Library:
                         raise StorageError(f"collection {name!r} cannot be made: {error.strerror}") from error
                 if self.read_only:
                     self._bring_up_to_date(folder)
-                self._collections[name] = Collection(name, folder, self.encoder, read_only=self.read_only)
+                self._collections[name] = Collection(name, folder, self.encoder, self.records, read_only=self.read_only)
             return self._collections[name]
 
     def jobs(self) -> list[tuple[Collection, Job]]:
@@ -178,6 +184,7 @@ class Library:
         """
         with self._guard:
             collection = self.collection(name)
+            self.records.forget(name)
             # Renamed first: after a crash in the middle the collection is either whole or gone.
             away = self.folder / f".removed-{uuid.uuid4().hex}"
             try:

@@ -18,9 +18,10 @@ from urllib.parse import quote
 import numpy as np
 
 from index import families, rows, wordindex
-from index.errors import CollectionNotFound, LibraryCorrupt, LibraryError, StorageError
+from index.errors import CollectionNotFound, LibraryError
 from index.ledger import Ledger, Step
 from index.migrations import MIGRATIONS, check_version, migrate
+from index.refusals import translated
 from index.rows import Prepared
 from index.subscriptions import Subscriptions
 from index.view import Ids, Vectors, View
@@ -77,7 +78,7 @@ class Store:
         self._closed = False
         self._writer: sqlite3.Connection | None = None
         self.outdated = False
-        with _translated():
+        with translated():
             if read_only:
                 with contextlib.closing(self._connect(reader=True)) as connection:
                     self.outdated = check_version(connection) < len(MIGRATIONS) or wordindex.outdated(connection)
@@ -116,7 +117,7 @@ class Store:
         """
         if self._closed:
             raise CollectionNotFound("the collection is closed or has been removed")
-        with _translated():
+        with translated():
             try:
                 connection = self._readers.get_nowait()
             except queue.Empty:
@@ -206,7 +207,7 @@ class Store:
         with self._transaction() as db:
             # Deleted words stay in older parts of the index until all are made one.
             db.execute("INSERT INTO words (words) VALUES ('optimize')")
-        with self._write_lock, _translated():
+        with self._write_lock, translated():
             if self._writer is not None:
                 self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
@@ -265,7 +266,7 @@ class Store:
                 raise CollectionNotFound("the collection is closed or has been removed")
             if self._writer is None:
                 raise LibraryError("the library was opened for reading only")
-            with _translated():
+            with translated():
                 self._writer.execute("BEGIN IMMEDIATE")
                 try:
                     yield self._writer
@@ -287,23 +288,3 @@ class Store:
 def _advance(db: sqlite3.Connection) -> int:
     db.execute("UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE name = 'generation'")
     return int(db.execute("SELECT value FROM meta WHERE name = 'generation'").fetchone()[0])
-
-
-@contextlib.contextmanager
-def _translated() -> Iterator[None]:
-    """Turn SQLite's errors into ours, to the most specific class."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        text = str(error)
-        if "full" in text:
-            raise StorageError("the disk is full: free space and try again", disk_full=True) from error
-        if "readonly" in text or "unable to open" in text:
-            raise StorageError(
-                "the library's folder cannot be written or opened: check its owner and rights"
-            ) from error
-        if "locked" in text or "I/O" in text or "disk" in text:
-            raise StorageError(f"the storage refused ({text}): try again") from error
-        raise LibraryCorrupt(f"the database cannot be used ({text}): restore it from a backup") from error
-    except sqlite3.DatabaseError as error:
-        raise LibraryCorrupt(f"the database is damaged ({error}): restore it from a backup") from error

@@ -73,6 +73,11 @@ class View:
         ).fetchone()
         return None if row is None else (row[0], row[1])
 
+    def sha256(self, article_id: str) -> str | None:
+        """Return the SHA-256 of an article's text, None where there is none."""
+        row = self._db.execute("SELECT sha256 FROM article WHERE id = ?", (article_id,)).fetchone()
+        return None if row is None else row[0]
+
     def article_vectors(self, article_id: str) -> tuple[str, list[str], Vectors]:
         """Return an article's title, its passages' texts, and their vectors, float32 (n, dimension), as stored."""
         rows = self._db.execute(

@@ -29,6 +29,7 @@ from qa.types import (
     Span,
     Support,
     Timings,
+    Turn,
 )
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "Span",
     "Support",
     "Timings",
+    "Turn",
     "evaluate_confidence",
     "evaluate_open",
     "evaluate_reading",

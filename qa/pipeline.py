@@ -33,7 +33,7 @@ from qa.merging import best_members
 from qa.plan import Part, Plan, given
 from qa.ranking import Ranking
 from qa.reader import Reader
-from qa.types import Answer, Span, Timings
+from qa.types import Answer, Span, Timings, Turn
 
 MAX_QUESTION_CHARACTERS = 1_000
 MAX_LIMIT = 20
@@ -164,6 +164,7 @@ class QuestionAnswering:
         self,
         question: str,
         *,
+        history: Sequence[Turn] = (),
         collection: str = DEFAULT_COLLECTION,
         limit: int = 5,
         passages: int = 10,
@@ -174,6 +175,7 @@ class QuestionAnswering:
 
         Args:
             question: 1 to MAX_QUESTION_CHARACTERS characters once trimmed.
+            history: what was said before, in order; a follow-up is understood in its light.
             collection: where to look.
             limit: at most so many distinct answers, 1 to MAX_LIMIT.
             passages: at most so many candidates are read, 1 to MAX_PASSAGES; fewer, unless ``thorough``, where no
@@ -187,6 +189,7 @@ class QuestionAnswering:
         """
         steps = self.steps(
             question,
+            history=history,
             collection=collection,
             limit=limit,
             passages=passages,
@@ -200,6 +203,7 @@ class QuestionAnswering:
         self,
         question: str,
         *,
+        history: Sequence[Turn] = (),
         collection: str = DEFAULT_COLLECTION,
         limit: int = 5,
         passages: int = 10,
@@ -212,6 +216,7 @@ class QuestionAnswering:
 
         Args:
             question: as for ask(), and so are the others but the last.
+            history: what was said before.
             collection: where to look.
             limit: at most so many distinct answers.
             passages: at most so many candidates are read.

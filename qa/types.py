@@ -171,6 +171,27 @@ class Timings:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """One question of a conversation and what was answered.
+
+    Attributes:
+        question: as it was asked.
+        standalone_question: as it was understood, None where it is not known.
+        answer: the answer's text, None where there was none.
+        items: the members of an answer that is a list.
+        sentence: the sentence that the answer stands in, None where it is not known.
+        title: of the article that it stands in, None where it is not known.
+    """
+
+    question: str
+    standalone_question: str | None = None
+    answer: str | None = None
+    items: tuple[str, ...] = ()
+    sentence: str | None = None
+    title: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """The reply to one question.
 
@@ -183,6 +204,7 @@ class Answer:
         candidates: the passages that were read, best first.
         timings: where the time went.
         hints: what whoever asked should know beside it; most often nothing.
+        standalone_question: the question as it was understood in a conversation, None outside of one.
     """
 
     question: str
@@ -193,6 +215,7 @@ class Answer:
     candidates: tuple[Candidate, ...]
     timings: Timings = field(default=Timings(), compare=False)
     hints: tuple[Hint, ...] = ()
+    standalone_question: str | None = None
 
     def __post_init__(self) -> None:
         if self.answered == (self.reason is not None) or (self.answered and not self.answers):

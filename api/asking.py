@@ -1,0 +1,110 @@
+"""A question's way through the workers, the same for every entrance."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import structlog
+from fastapi import Request
+
+from api.access import caller_of
+from api.bodies import until_gone
+from api.replies import AskOut, CandidateOut, new_id
+from api.requests import AskIn
+from api.state import State, ready_state
+from api.streaming import Event
+from api.workers import ASK, Job
+from qa import Answer, Improved, Retrieved, Turn
+
+_log = structlog.get_logger("citespan")
+
+
+async def answered(
+    request: Request, asked: AskIn, *, history: Sequence[Turn] = (), gone: Callable[[], Any] | None = None
+) -> Answer:
+    """Answer a question; the client's leaving stops the work before its next step.
+
+    Args:
+        request: whose caller is asked for; its body has been read.
+        asked: the question.
+        history: what was said before it, in order.
+        gone: an awaitable function that returns once the client has gone; None looks at the request.
+
+    Raises:
+        Problem: 403 not their collection, 503 starting, full or out of time.
+        CollectionNotFound: no such collection.
+    """
+    state = ready_state(request)
+    steps = steps_of(request, state, asked, history, improving=False)
+
+    def work(job: Job) -> Answer:
+        for step in steps(job):
+            if isinstance(step, Answer):
+                return step
+        raise AssertionError("steps end with an Answer")
+
+    answer: Answer = await state.workers.run(ASK, work, gone=gone or (lambda: until_gone(request)))
+    return answer
+
+
+def steps_of(
+    request: Request, state: State, asked: AskIn, history: Sequence[Turn] = (), *, improving: bool = True
+) -> Callable[[Job], Iterator[Retrieved | Improved | Answer]]:
+    """Return what goes through the steps of an answer in a worker's thread; the last one is counted and logged.
+
+    Args:
+        request: whose caller is asked for.
+        state: of the service.
+        asked: the question.
+        history: what was said before it, in order.
+        improving: whether Improved is wanted.
+
+    Raises:
+        Problem: 403 not their collection.
+        CollectionNotFound: no such collection.
+        QueryError: a filter that cannot be.
+    """
+    caller_of(request).check_collection(asked.collection)
+    arguments = asked.arguments()
+    state.qa.library.collection(asked.collection)  # an unknown one is a 404, not an event
+
+    def steps(job: Job) -> Iterator[Retrieved | Improved | Answer]:
+        for step in state.qa.steps(asked.question, history=history, **arguments, check=job.check, improving=improving):
+            if isinstance(step, Answer):
+                _count(state, request, step)
+            yield step
+
+    return steps
+
+
+def events_of(
+    steps: Callable[[Job], Iterator[Retrieved | Improved | Answer]], *, passages: bool
+) -> Callable[[Job], Iterator[Event]]:
+    """Return the events of an answer that is streamed: retrieved, answer (again when it changes), done.
+
+    Args:
+        steps: from steps_of().
+        passages: whether the candidates are wanted in the last event.
+    """
+    answer_id = new_id()
+
+    def events(job: Job) -> Iterator[Event]:
+        for step in steps(job):
+            if isinstance(step, Retrieved):
+                found = [CandidateOut.from_candidate(c).model_dump() for c in step.candidates]
+                yield "retrieved", {"id": answer_id, "passages": found}
+            elif isinstance(step, Improved):
+                yield "answer", AskOut.from_answer(step.answer, answer_id=answer_id).model_dump()
+            else:
+                yield "answer", AskOut.from_answer(step, answer_id=answer_id).model_dump()
+                yield "done", AskOut.from_answer(step, passages=passages, answer_id=answer_id).model_dump()
+
+    return events
+
+
+def _count(state: State, request: Request, answer: Answer) -> None:
+    outcome = answer.reason or answer.level
+    state.metrics.answers.labels(outcome).inc()
+    for phase in ("embed", "retrieve", "read", "total"):
+        state.metrics.phases.labels(phase).observe(getattr(answer.timings, phase) / 1000)
+    facts = {"question": answer.question} if state.settings.log_questions else {}
+    _log.info("asked", request_id=request.state.request_id, outcome=outcome, **facts)
