@@ -7,9 +7,7 @@
     answer = qa.ask("When does the north wing reopen?")
 """
 
-from qa.evaluation import Report, evaluate_confidence, evaluate_open, evaluate_reading, evaluate_retrieval
-from qa.examples import Example, load_examples
-from qa.pipeline import (
+from qa.answering import (
     MAX_LIMIT,
     MAX_PASSAGES,
     MAX_QUESTION_CHARACTERS,
@@ -18,6 +16,8 @@ from qa.pipeline import (
     QuestionAnswering,
     Retrieved,
 )
+from qa.evaluation import Report, evaluate_confidence, evaluate_open, evaluate_reading, evaluate_retrieval
+from qa.examples import Example, load_examples
 from qa.types import (
     Answer,
     Evidence,

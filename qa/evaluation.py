@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from index import DEFAULT_COLLECTION, InputError, leave_out
+from qa.answering import QuestionAnswering
 from qa.examples import Example
 from qa.homes import digest, find_homes, find_kin, rank
 from qa.metrics import (
@@ -28,7 +29,6 @@ from qa.metrics import (
     span_figures,
 )
 from qa.outcomes import Outcome, Progress, gather
-from qa.pipeline import QuestionAnswering
 
 # Grows with what outcomes hold and with how answers are made: older ones are of another run.
 OUTCOMES = 4
