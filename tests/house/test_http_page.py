@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from tests import pages
 from tests.helpers import ROOT, SAMPLES, Server
 
 PAGE = (ROOT / "docs" / "http.md").read_text(encoding="utf-8")
@@ -50,7 +51,7 @@ def request_of(words: list[str]) -> dict:
 
 
 def test_the_examples_are_answered_as_the_page_says(client: httpx2.Client) -> None:
-    blocks = re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    blocks = pages.texts(PAGE, "sh")
     lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
     assert len(lines) >= 8
     job = ""
@@ -62,6 +63,6 @@ def test_the_examples_are_answered_as_the_page_says(client: httpx2.Client) -> No
         assert str(reply.status_code) == status, f"{line}\n{reply.text}"
         if reply.status_code == 202:
             job = reply.json()["job"]["id"]
-            shown = re.search(r"^```json\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
-            assert shown and set(re.findall(r'"(\w+)": ', shown[1])) == {"job", *reply.json()["job"]}
+            shown = pages.texts(PAGE, "json")[0]
+            assert set(re.findall(r'"(\w+)": ', shown)) == {"job", *reply.json()["job"]}
     assert job and reply.json()["state"] == "done" and reply.json()["done"] == reply.json()["total"] == 4

@@ -1,7 +1,6 @@
 """The README's own commands and code, run as they stand."""
 
 import json
-import re
 import shlex
 import shutil
 import subprocess
@@ -11,6 +10,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from tests import pages
 from tests.helpers import COMMAND, ROOT, SAMPLES, Server, clean_environment
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -18,7 +18,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 def blocks(language: str) -> list[str]:
     """The fenced blocks of one language."""
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    return pages.texts(README, language)
 
 
 @pytest.fixture
