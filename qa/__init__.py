@@ -16,6 +16,7 @@ from qa.answering import (
     QuestionAnswering,
     Retrieved,
 )
+from qa.citing import STYLES, Citable, Style, cite, csl, escape_markdown
 from qa.evaluation import Report, evaluate_confidence, evaluate_open, evaluate_reading, evaluate_retrieval
 from qa.examples import Example, load_examples
 from qa.types import (
@@ -36,7 +37,9 @@ __all__ = [
     "MAX_LIMIT",
     "MAX_PASSAGES",
     "MAX_QUESTION_CHARACTERS",
+    "STYLES",
     "Answer",
+    "Citable",
     "Evidence",
     "Example",
     "Hint",
@@ -50,9 +53,13 @@ __all__ = [
     "Report",
     "Retrieved",
     "Span",
+    "Style",
     "Support",
     "Timings",
     "Turn",
+    "cite",
+    "csl",
+    "escape_markdown",
     "evaluate_confidence",
     "evaluate_open",
     "evaluate_reading",
