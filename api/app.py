@@ -15,7 +15,7 @@ from api.jobs import Jobs
 from api.metrics import Metrics
 from api.middleware import Gate
 from api.openapi import describe
-from api.routes import articles, ask, collections, jobs, page, search, service, subscriptions
+from api.routes import articles, ask, citations, collections, jobs, page, search, service, subscriptions
 from api.settings import Settings
 from api.state import State
 from api.workers import Workers
@@ -72,7 +72,7 @@ def create_app(qa: QuestionAnswering, settings: Settings | None = None) -> FastA
     )
     app.state.citespan = state
     problems.install(app)
-    for module in (ask, search, jobs, articles, collections, subscriptions, service, page):
+    for module in (ask, search, jobs, articles, citations, collections, subscriptions, service, page):
         app.include_router(module.router)
     describe(app)
     app.add_middleware(Gate, settings=chosen, metrics=metrics)

@@ -2,13 +2,16 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from api.commands import AsJson, Collection, Library, Stop, app
 from api.opening import opened, reader_only
 from api.terminal import out, plain, print_answer, print_candidate, print_figures, progress, say
+
+if TYPE_CHECKING:
+    from qa import Answer
 
 
 @app.command()
@@ -18,8 +21,14 @@ def ask(
     library: Library = None,
     collection: Collection = "default",
     as_json: AsJson = False,
+    form: Annotated[
+        str | None, typer.Option("--format", help="Print it to take along, with citations: markdown, json or csv.")
+    ] = None,
+    style: Annotated[str, typer.Option(help="Of the citations: chicago, apa, mla, bibtex or csl-json.")] = "chicago",
 ) -> None:
     """Answer a question from the articles."""
+    if form is not None:
+        _check_export(form, style, as_json)
     with opened(library, read_only=True) as qa:
         answer = qa.ask(question, collection=collection, limit=limit)
         for hint in answer.hints:
@@ -28,9 +37,31 @@ def ask(
             from api.replies import AskOut
 
             out(AskOut.from_answer(answer).model_dump_json(indent=2))
+        elif form is not None:
+            out(_exported(answer, form, style))
         else:
             print_answer(answer)
     raise Stop(0 if answer.answered else 1)
+
+
+def _check_export(form: str, style: str, as_json: bool) -> None:
+    from api.exports import FORMATS, STYLES
+
+    if as_json:
+        raise Stop(2, "give --json, which is the HTTP interface's, or --format, not both")
+    for given, choices, name in ((form, FORMATS, "--format"), (style, STYLES, "--style")):
+        if given not in choices:
+            raise Stop(2, f"{name} must be one of {', '.join(choices)}, not {given!r}")
+
+
+def _exported(answer: "Answer", form: Any, style: Any) -> str:
+    from datetime import UTC, datetime
+
+    from api.exports import Entry, exported
+    from api.replies import AskOut
+
+    reply = AskOut.from_answer(answer)
+    return exported([Entry(answer.question, reply)], form, style=style, today=datetime.now(UTC).date()).rstrip("\n")
 
 
 @app.command()

@@ -1,32 +1,67 @@
 """POST and GET /v1/ask, POST /v1/ask/stream."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from pydantic import Field
 
 from api.access import Scope, needs
 from api.asking import answered, events_of, steps_of
 from api.bodies import read_body, read_query
+from api.exports import MEDIA_TYPES, Entry, Format, Style, exported
 from api.openapi import body_of, query_of
 from api.replies import AskOut
-from api.requests import AskIn
+from api.requests import AskIn, Strict
 from api.state import ready_state
 from api.streaming import stream
 
 router = APIRouter(tags=["ask"], dependencies=[needs(Scope.ASK)])
 
 
-@router.post("/v1/ask", response_model=AskOut, openapi_extra=body_of(AskIn), operation_id="ask")
+_FILES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "the answer; with an Accept header that names them, as Markdown or CSV with citations",
+        "content": {"text/markdown": {"schema": {"type": "string"}}, "text/csv": {"schema": {"type": "string"}}},
+    }
+}
+
+
+class StyleQuery(Strict):
+    """How citations are written, where an answer is wanted as a file."""
+
+    style: Style = Field("chicago", description="of the citations, for Markdown and CSV")
+
+
+class AskQuery(AskIn, StyleQuery):
+    """A question in an address."""
+
+
+@router.post(
+    "/v1/ask",
+    response_model=AskOut,
+    openapi_extra=body_of(AskIn) | query_of(StyleQuery),
+    operation_id="ask",
+    responses=_FILES,
+)
 async def ask(request: Request) -> Any:
     """Answer a question from the articles, verbatim, with evidence."""
     asked = await read_body(request, AskIn, ready_state(request).settings.ask_body_bytes)
-    return AskOut.from_answer(await answered(request, asked), passages="passages" in asked.include)
+    form = _form_of(request)
+    style = read_query(request, StyleQuery).style if form else "chicago"
+    reply = AskOut.from_answer(await answered(request, asked), passages="passages" in asked.include)
+    return reply if form is None else _file(reply, form, style)
 
 
-@router.get("/v1/ask", response_model=AskOut, openapi_extra=query_of(AskIn), operation_id="ask_get")
+@router.get(
+    "/v1/ask", response_model=AskOut, openapi_extra=query_of(AskQuery), operation_id="ask_get", responses=_FILES
+)
 async def ask_get(request: Request) -> Any:
     """Answer a question given in the address."""
-    return AskOut.from_answer(await answered(request, read_query(request, AskIn, ("limit", "passages"))))
+    asked = read_query(request, AskQuery, ("limit", "passages"))
+    form = _form_of(request)
+    reply = AskOut.from_answer(await answered(request, asked))
+    return reply if form is None else _file(reply, form, asked.style)
 
 
 @router.post(
@@ -41,3 +76,15 @@ async def ask_stream(request: Request) -> Response:
     asked = await read_body(request, AskIn, state.settings.ask_body_bytes)
     steps = steps_of(request, state, asked)
     return stream(state.workers, events_of(steps, passages="passages" in asked.include))
+
+
+def _form_of(request: Request) -> Format | None:
+    """Return the kind of file that is wanted instead of JSON, None for JSON."""
+    wanted = request.headers.get("accept", "").lower()
+    return next((form for form in ("markdown", "csv") if MEDIA_TYPES[form] in wanted), None)
+
+
+def _file(reply: AskOut, form: Format, style: Style) -> Response:
+    today = datetime.now(UTC).date()
+    text = exported([Entry(reply.question, reply)], form, style=style, today=today)
+    return Response(text, media_type=f"{MEDIA_TYPES[form]}; charset=utf-8")

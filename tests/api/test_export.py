@@ -1,0 +1,148 @@
+"""Answers as files: Markdown, CSV and JSON with citations, over HTTP and from the command line."""
+
+import csv
+import io
+import json
+import shutil
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import httpx2
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api.exports import Entry, exported
+from api.replies import AskOut
+from index import Article, Library
+from qa import QuestionAnswering
+from tests.helpers import assert_problem, citespan
+
+QUESTION = "Where did the Great Fire of London begin?"
+DAY = date(2026, 11, 26)
+
+
+@pytest.fixture(scope="module")
+def reply(qa: QuestionAnswering) -> AskOut:
+    return AskOut.from_answer(qa.ask(QUESTION))
+
+
+def test_markdown_holds_the_answer_in_its_sentence_and_where_it_stands(client: httpx2.Client, reply: AskOut) -> None:
+    sent = client.post("/v1/ask", json={"question": QUESTION}, headers={"Accept": "text/markdown"})
+    assert sent.status_code == 200 and sent.headers["content-type"] == "text/markdown; charset=utf-8"
+    best = reply.answers[0]
+    assert f"## {QUESTION}\n\n**{best.text}** (confidence" in sent.text
+    quoted = [line for line in sent.text.splitlines() if line.startswith("> ")]
+    assert f"**{best.text}**" in quoted[0] and quoted[0].replace("**", "")[2:] == best.evidence[0].sentence
+    assert f"“{best.evidence[0].article.title},”" in sent.text
+
+
+@pytest.mark.parametrize("style", ["chicago", "apa", "mla", "bibtex", "csl-json"])
+def test_each_style_is_had_by_name(client: httpx2.Client, style: str) -> None:
+    get = client.get("/v1/ask", params={"question": QUESTION, "style": style}, headers={"Accept": "text/markdown"})
+    post = client.post(f"/v1/ask?style={style}", json={"question": QUESTION}, headers={"Accept": "text/markdown"})
+    assert get.status_code == post.status_code == 200 and get.text == post.text
+    sign = {"chicago": ",” ", "apa": "). ", "mla": ".” ", "bibtex": "@online{", "csl-json": '"container-title"'}[style]
+    assert sign in post.text
+
+
+def test_csv_has_a_row_for_each_place(client: httpx2.Client, reply: AskOut) -> None:
+    sent = client.post("/v1/ask", json={"question": QUESTION}, headers={"Accept": "text/csv"})
+    assert sent.headers["content-type"] == "text/csv; charset=utf-8"
+    rows = list(csv.DictReader(io.StringIO(sent.text)))
+    assert len(rows) == sum(len(answer.evidence) for answer in reply.answers)
+    first, piece = rows[0], reply.answers[0].evidence[0]
+    assert (first["question"], first["answer"], first["rank"]) == (QUESTION, reply.answer, "1")
+    article = client.get(f"/v1/articles/{first['article_id']}").json()
+    assert article["text"][int(first["article_start"]) : int(first["article_end"])] == reply.answer
+    assert (first["sentence"], first["sha256"], first["title"]) == (piece.sentence, article["sha256"], article["title"])
+
+
+def test_no_answer_is_said_in_each_form(client: httpx2.Client) -> None:
+    body = {"question": "Who won the chess championship on Mars in 2190?"}
+    asked = client.post("/v1/ask", json=body).json()
+    assert not asked["answered"]
+    shown = client.post("/v1/ask", json=body, headers={"Accept": "text/markdown"}).text
+    assert "No answer: " in shown and "**" not in shown
+    rows = list(csv.DictReader(io.StringIO(client.post("/v1/ask", json=body, headers={"Accept": "text/csv"}).text)))
+    assert [(row["answered"], row["answer"]) for row in rows] == [("no", "")]
+
+
+def test_json_stays_json_and_errors_stay_problems(client: httpx2.Client) -> None:
+    plain = client.post("/v1/ask", json={"question": QUESTION}, headers={"Accept": "*/*"})
+    assert plain.headers["content-type"] == "application/json"
+    refused = client.post("/v1/ask?style=harvard", json={"question": QUESTION}, headers={"Accept": "text/csv"})
+    assert_problem(refused, 422)
+    assert_problem(client.post("/v1/ask", json={}, headers={"Accept": "text/markdown"}), 422)
+
+
+def test_an_article_is_cited(client: httpx2.Client) -> None:
+    article = client.get("/v1/articles?limit=1").json()["articles"][0]
+    cited = client.get(f"/v1/articles/{article['id']}/citation", params={"style": "apa", "page": 3}).json()
+    assert cited["style"] == "apa" and article["title"] in cited["citation"] and "p. 3" in cited["citation"]
+    assert_problem(client.get("/v1/articles/none/citation"), 404)
+    assert_problem(client.get(f"/v1/articles/{article['id']}/citation?style=x"), 422)
+    assert_problem(client.get(f"/v1/articles/{article['id']}/citation?page=0"), 422)
+
+
+@pytest.mark.parametrize("form", ["markdown", "csv", "json"])
+def test_the_command_prints_what_can_be_taken_along(sample_library: Path, tmp_path: Path, form: str) -> None:
+    shutil.copytree(sample_library, tmp_path / "library")
+    ran = citespan("ask", QUESTION, "--format", form, "--style", "mla", "--library", str(tmp_path / "library"))
+    assert ran.returncode == 0, ran.stderr
+    printed = ran.stdout.decode()
+    if form == "json":
+        facts = json.loads(printed)
+        assert facts["style"] == "mla" and facts["accessed"] == datetime.now(UTC).date().isoformat()
+        best = facts["entries"][0]["reply"]["answers"][0]
+        assert best["text"] in best["evidence"][0]["sentence"] and best["evidence"][0]["citation"].startswith("“")
+    elif form == "csv":
+        assert next(csv.DictReader(io.StringIO(printed)))["citation"].startswith("“")
+    else:
+        assert printed.startswith(f"## {QUESTION}")
+
+
+@pytest.mark.parametrize(
+    "wrong", [["--format", "pdf"], ["--format", "csv", "--style", "x"], ["--format", "csv", "--json"]]
+)
+def test_a_wrong_choice_is_named_before_anything_is_loaded(wrong: list[str], tmp_path: Path) -> None:
+    ran = citespan("ask", QUESTION, *wrong, "--library", str(tmp_path / "none"))
+    assert ran.returncode == 2 and wrong[-2 if wrong[-1] == "x" else 0].encode() in ran.stderr and not (tmp_path / "none").exists()
+    assert len(ran.stderr.splitlines()) == 1
+
+
+def test_an_answer_whose_article_has_gone_is_withdrawn(reply: AskOut) -> None:
+    entries = [Entry("And why?", None, asked="2026-11-26T10:00:00Z", standalone_question="Why did it begin?")]
+    entries.append(Entry(QUESTION, reply, standalone_question=QUESTION))
+    shown = exported(entries, "markdown", today=DAY, title="A *talk*")
+    assert shown.startswith("# A \\*talk\\*\n\n## And why?\n\nUnderstood as: Why did it begin?\n\nWithdrawn: ")
+    assert shown.count("Understood as") == 1
+    rows = list(csv.DictReader(io.StringIO(exported(entries, "csv", today=DAY))))
+    assert (rows[0]["answered"], rows[0]["standalone_question"]) == ("withdrawn", "Why did it begin?")
+    facts = json.loads(exported(entries, "json", today=DAY))
+    assert facts["entries"][0]["withdrawn"] and facts["entries"][0]["reply"] is None
+    assert exported(entries, "csv", today=DAY, for_spreadsheets=True).startswith("\ufeffasked,")
+
+
+def test_no_cell_is_taken_for_a_formula_and_every_text_comes_back(reply: AskOut) -> None:
+    @given(text=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30))
+    def comes_back(text: str) -> None:
+        made = exported([Entry(text, reply)], "csv", today=DAY)
+        cell = next(iter(csv.DictReader(io.StringIO(made, newline=""))))["question"]
+        assert cell in (text, f"'{text}")
+        assert not cell.startswith(("=", "@", "\t", "\r")) and (
+            cell[0] not in "+-" or cell.strip("+-0123456789.,") == ""
+        )
+
+    comes_back()
+
+
+def test_markup_in_an_article_stays_text(library: Library, qa: QuestionAnswering) -> None:
+    text = "The mayor of Zorvik is *Anna* <b>Berg</b> [x](javascript:y), elected on Monday."
+    library.collection(create=True).add_one(
+        Article(id="z", title="# Zorvik | `mayor`", text=text, published="2024-05-02")
+    )
+    answer = QuestionAnswering(library, qa.reader, threshold=0.0).ask("Who is the mayor of Zorvik?")
+    shown = exported([Entry(answer.question, AskOut.from_answer(answer))], "markdown", today=DAY)
+    assert answer.text and "<b>" not in shown.replace("\\<b\\>", "") and "](" not in shown.replace("\\](", "")
+    assert r"\# Zorvik \| \`mayor\`" in shown
