@@ -113,13 +113,16 @@ def _quotation(evidence: Evidence) -> Json:
     end = start + len(evidence.text)
     if sentence[start:end] != evidence.text:
         return _quote(_text(_cut(sentence, _MAX_QUOTE)))
-    # Of a sentence as long as a page, what is around the answer.
-    inside = _cut(evidence.text, _MAX_ANSWER)
-    room = max(0, _MAX_QUOTE - len(inside)) // 2
-    before, after = sentence[:start], sentence[end:]
-    if len(before) > room:
-        before = "… " + before[-room:] if room else "… "
-    return _quote(_text(before), _text(inside, bold=True), _text(_cut(after, room + 1)))
+    before, inside, after = sentence[:start], evidence.text, sentence[end:]
+    if len(sentence) > _MAX_QUOTE:
+        # Of a sentence as long as a page, what is around the answer.
+        inside = _cut(inside, _MAX_ANSWER)
+        room = _MAX_QUOTE - len(inside)
+        kept = min(len(before), max(room // 2, room - len(after)))
+        if kept < len(before):
+            before = "… " + before[len(before) - kept :]
+        after = _cut(after, room - kept + 1)
+    return _quote(_text(before), _text(inside, bold=True), _text(after))
 
 
 def _passage(passage: Passage, article: ArticleInfo) -> list[Json]:
