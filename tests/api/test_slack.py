@@ -1,5 +1,6 @@
 """Slack's slash command, against a server that stands in for Slack's and with signatures made by slack_sdk."""
 
+import asyncio
 import json
 import re
 import shutil
@@ -19,9 +20,11 @@ from hypothesis import strategies as st
 from slack_sdk.models.blocks import Block
 from slack_sdk.signature import SignatureVerifier
 
+from api.metrics import Metrics
 from api.problems import Problem
-from api.slack import Signatures, answer_message, note, read_command, read_fields
-from index import Article, ArticleInfo, Library, Passage
+from api.slack import Deliveries, Signatures, answer_message, note, read_command, read_fields
+from api.workers import Workers
+from index import Article, ArticleInfo, FetchPolicy, Library, Passage
 from qa import Answer, Evidence, Item, QuestionAnswering, RankedAnswer, Support
 from tests.helpers import Server, assert_problem
 
@@ -534,3 +537,26 @@ def test_a_list_whose_members_stand_apart_and_what_is_known_of_an_article(
     items = [Item(one, "a", text.index(one), text.index(one) + len(one)) for one in ("Ada Quill", "town of Ostrava")]
     several = replace(answer, answers=(replace(answer.answers[0], items=tuple(items)), *answer.answers[1:]))
     assert answer_message(several)["text"].startswith("Ada Quill · town of Ostrava — ")
+
+
+@pytest.mark.parametrize("opened", [True, False])
+def test_an_address_of_slacks_that_leads_inside_is_not_dialled(hooks: Hooks, opened: bool) -> None:
+    """What Slack's name stands for is looked at too, as it is whenever this service asks somebody else."""
+    networks = ("127.0.0.1/32",) if opened else ()
+    policy = FetchPolicy(allowed_networks=networks, allowed_ports=(hooks.port,))
+    metrics, workers, path = Metrics(), Workers(4, 1, 10), f"/commands/11/{opened}"
+
+    async def message() -> dict[str, Any]:
+        return note("here it is")
+
+    async def deliver() -> None:
+        deliveries = Deliveries(workers, policy, [hooks.url], metrics)
+        assert deliveries.permits(hooks.url + path)
+        deliveries.later(hooks.url + path, message(), request_id="1")
+        await deliveries.close(30)
+        assert deliveries.pending == 0 and deliveries.full
+
+    asyncio.run(deliver())
+    workers.close(5)
+    assert len(hooks.at(path)) == opened
+    assert f'outcome="{"delivered" if opened else "lost"}"}} 1.0' in metrics.text().decode()
