@@ -15,8 +15,9 @@ from api.jobs import Jobs
 from api.metrics import Metrics
 from api.middleware import Gate
 from api.openapi import describe
-from api.routes import articles, ask, citations, collections, jobs, page, search, service, subscriptions
+from api.routes import articles, ask, citations, collections, jobs, page, search, service, slack, subscriptions
 from api.settings import Settings
+from api.slack import Deliveries, Signatures, Slack
 from api.state import State
 from api.workers import Workers
 from index import CitespanError
@@ -41,6 +42,7 @@ def create_app(qa: QuestionAnswering, settings: Settings | None = None) -> FastA
     metrics = Metrics()
     workers = Workers(chosen.queue_size, chosen.concurrency, chosen.ask_seconds)
     state = State(qa, chosen, workers, metrics, Jobs(qa.library, chosen.jobs_size), chosen.policy())
+    state.slack = _slack(state)
     follower = Follower(state)
     metrics.gauge("citespan_queue_waiting", "Questions waiting", lambda: state.workers.questions.waiting)
     metrics.gauge("citespan_writes_waiting", "Writes waiting", lambda: state.workers.writes.waiting)
@@ -57,6 +59,8 @@ def create_app(qa: QuestionAnswering, settings: Settings | None = None) -> FastA
         state.stopping.set()
         state.wake.set()
         await run_in_threadpool(state.jobs.close, chosen.shutdown_seconds)
+        if state.slack is not None:
+            await state.slack.deliveries.close(chosen.shutdown_seconds)
         await run_in_threadpool(state.workers.close, chosen.shutdown_seconds)
         await run_in_threadpool(follower.join, _FOLLOWER_SECONDS)
         await run_in_threadpool(qa.close)
@@ -72,11 +76,21 @@ def create_app(qa: QuestionAnswering, settings: Settings | None = None) -> FastA
     )
     app.state.citespan = state
     problems.install(app)
-    for module in (ask, search, jobs, articles, citations, collections, subscriptions, service, page):
+    for module in (ask, search, jobs, articles, citations, collections, subscriptions, slack, service, page):
         app.include_router(module.router)
     describe(app)
     app.add_middleware(Gate, settings=chosen, metrics=metrics)
     return app
+
+
+def _slack(state: State) -> Slack | None:
+    """Return what answers slash commands, None where Slack is not connected."""
+    secret = state.settings.slack_signing_secret
+    if secret is None:
+        return None
+    deliveries = Deliveries(state.workers, state.policy, state.settings.slack_origins, state.metrics)
+    state.metrics.gauge("citespan_slack_pending", "Answers on their way to Slack", lambda: float(deliveries.pending))
+    return Slack(Signatures(secret.get_secret_value()), deliveries)
 
 
 def _warm_up(state: State) -> None:

@@ -29,7 +29,7 @@ async def read_body(request: Request, model: type[Model], limit: int) -> Model:
         raise Problem(415, "send application/json in the Content-Type header and the body")
     check_encoding(request)
     try:
-        facts = orjson.loads(await _receive(request, limit))
+        facts = orjson.loads(await receive(request, limit))
     except orjson.JSONDecodeError as error:
         raise Problem(400, f"the body is not JSON: {error.msg} (line {error.lineno}, column {error.colno})") from None
     try:
@@ -128,6 +128,11 @@ async def until_gone(request: Request) -> None:
             return
 
 
-async def _receive(request: Request, limit: int) -> bytes:
+async def receive(request: Request, limit: int) -> bytes:
+    """Return a body as it came in.
+
+    Raises:
+        Problem: 400 cut short, 413 over the limit.
+    """
     check_declared(request, limit)
     return b"".join([part async for part in pieces(request, limit)])

@@ -30,6 +30,12 @@ class Metrics:
         self.phases = Histogram(
             "citespan_ask_seconds", "Time of a question by phase", ["phase"], buckets=_SECONDS, registry=self.registry
         )
+        self.slack = Counter(
+            "citespan_slack_answers_total",
+            "Answers to Slack: at once, delivered later, or lost",
+            ["outcome"],
+            registry=self.registry,
+        )
 
     def gauge(self, name: str, help_text: str, value: Callable[[], float]) -> None:
         """Add a number that is read whenever metrics are asked for."""

@@ -49,6 +49,12 @@ def body_or_files(model: type[BaseModel], fields: type[BaseModel]) -> dict[str, 
     return described
 
 
+def form_of(model: type[BaseModel]) -> dict[str, Any]:
+    """Describe the body of a form without files."""
+    content = {"application/x-www-form-urlencoded": {"schema": model.model_json_schema()}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
 def body_of_lines(kinds: Sequence[str]) -> dict[str, Any]:
     """Describe a body of JSON objects, one a line."""
     schema = {"type": "string", "description": "one article a line: a JSON object as POST /v1/articles takes it"}

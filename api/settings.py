@@ -1,9 +1,9 @@
 """Every CITESPAN_ setting: type, default, bounds, help.  Alone reads the environment."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, StringConstraints, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from index import FetchPolicy, InputError
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from qa import Options
 
 MIB = 1024**2
+Origin = Annotated[str, StringConstraints(pattern=r"^https?://[a-z0-9.-]+(:[0-9]{1,5})?$")]
 
 
 class Settings(BaseSettings):
@@ -68,6 +69,24 @@ class Settings(BaseSettings):
     concurrency: int = Field(4, ge=1, le=64, description="questions worked at a time; they share the networks' batches")
     queue_size: int = Field(32, ge=1, le=10_000, description="questions that may wait; more get 503")
     shutdown_seconds: float = Field(10, ge=0, description="time that accepted requests have to finish on SIGTERM")
+    slack_signing_secret: SecretStr | None = Field(
+        None, min_length=16, description="the Slack app's signing secret; unset, no slash command is answered"
+    )
+    slack_collection: str = Field("default", description="collection that the slash command asks")
+    slack_teams: list[str] = Field(
+        [],
+        description='workspaces that may ask by slash command, as JSON: ["T012AB3CD"]; empty, all that have the app',
+    )
+    slack_origins: list[Origin] = Field(
+        ["https://hooks.slack.com"],
+        description="where answers to slash commands may be sent, as JSON; GovSlack has its own",
+    )
+    slack_wait_seconds: float = Field(
+        1.5,
+        ge=0,
+        le=2.5,
+        description="time in which an answer is the reply itself, since Slack waits 3 s; later it is sent",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severe event logged")
     log_questions: bool = Field(False, description="whether questions are written to the log")
 

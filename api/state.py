@@ -11,6 +11,7 @@ from api.jobs import Jobs
 from api.metrics import Metrics
 from api.problems import Problem, busy
 from api.settings import Settings
+from api.slack import Slack
 from api.workers import Workers
 from index import FetchPolicy
 from qa import QuestionAnswering
@@ -31,6 +32,7 @@ class State:
         ready: set once models and library are loaded.
         stopping: set once the service was told to stop.
         uploads: how many are being taken in.
+        slack: what answers slash commands, None where Slack is not connected.
         failure: why it cannot become ready, None while it can.
     """
 
@@ -44,6 +46,7 @@ class State:
     ready: threading.Event = field(default_factory=threading.Event)
     stopping: threading.Event = field(default_factory=threading.Event)
     uploads: int = 0
+    slack: Slack | None = None
     failure: str | None = None
 
     @contextlib.contextmanager

@@ -35,18 +35,21 @@ from index.inference import Batcher, open_spans
 from index.jobs import Incoming, Jobs
 from index.languages import detect_language, question_language
 from index.ledger import MAX_FAILURES, Job, JobFailure
+from index.lexical import match_terms
 from index.lexical import words as query_words
 from index.library import DEFAULT_COLLECTION, Library
 from index.lines import Repetition
 from index.models import LocalModel, Machine, ModelCard
+from index.news import Mark
 from index.passages import split_passages
 from index.records import Changes, Record, Records
-from index.retriever import leave_out
+from index.retriever import SIMILARITY_WEIGHT, leave_out
 from index.scripts import MOVED_MARKS, spaced
 from index.sentences import sentence_around, sentence_spans
 from index.sources import count_sources, is_url, make_id, open_source, read_bytes, read_html, read_text
 from index.sources.fetch import Fetched, fetch, shared_fetcher
 from index.sources.policy import FetchPolicy
+from index.sources.posting import Posted, check_receiver, post
 from index.sources.web import fetch_article
 from index.subscriptions import FollowedPage, Subscription
 from index.syncing import Synced, sync_folder
@@ -75,6 +78,7 @@ __all__ = [
     "MAX_FAILURES",
     "MIN_EVERY",
     "MOVED_MARKS",
+    "SIMILARITY_WEIGHT",
     "Added",
     "Article",
     "ArticleError",
@@ -109,12 +113,14 @@ __all__ = [
     "LibraryLocked",
     "LocalModel",
     "Machine",
+    "Mark",
     "MaskedRange",
     "ModelCard",
     "ModelError",
     "NotFound",
     "Page",
     "Passage",
+    "Posted",
     "Progress",
     "QueryError",
     "Record",
@@ -134,6 +140,7 @@ __all__ = [
     "UnknownFormat",
     "UnsupportedFormat",
     "check_collection_name",
+    "check_receiver",
     "count_sources",
     "decode_text",
     "detect_language",
@@ -143,9 +150,11 @@ __all__ = [
     "is_url",
     "leave_out",
     "make_id",
+    "match_terms",
     "metadata_from_text",
     "open_source",
     "open_spans",
+    "post",
     "query_words",
     "question_language",
     "read_bytes",

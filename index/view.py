@@ -14,6 +14,7 @@ import numpy.typing as npt
 from index.errors import QueryError
 from index.fields import instant_range
 from index.ledger import Ledger
+from index.news import News
 from index.subscriptions import Subscriptions
 from index.types import ArticleInfo, CollectionInfo, Filters, MaskedRange, Page, Passage, StoredArticle
 
@@ -46,6 +47,11 @@ class View:
     def subscriptions(self) -> Subscriptions:
         """What the collection follows, to read."""
         return Subscriptions(self._db)
+
+    @property
+    def news(self) -> News:
+        """What has changed since a moment."""
+        return News(self._db)
 
     def meta(self, name: str) -> str | None:
         """Return a stored setting."""

@@ -1,24 +1,21 @@
 """A web address → its bytes: redirects, robots.txt, manners, limits, and what is asked only if it has changed."""
 
 import re
-import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from functools import cache, lru_cache, partial
-from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, cast
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING
 
 from index.errors import FetchError
-from index.sources.dialling import Clock, Dialler, NotPermitted
+from index.sources.dialling import Clock, NotPermitted
 from index.sources.hosts import MAX_ROBOTS_BYTES, Hosts, Robots, parse_robots
 from index.sources.inflating import inflated
 from index.sources.policy import MIB, FetchPolicy
+from index.sources.requesting import request, retry_after
 from index.sources.targets import Target, parse_target, redirected
 
 if TYPE_CHECKING:
-    from httpcore2 import NetworkBackend, Response
+    from httpcore2 import Response
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 _ROBOTS_SECONDS = 10.0
@@ -115,7 +112,7 @@ class Fetcher:
         if reply.status == 304 and conditional:
             return Fetched(target.url, 304, reply.content_type, b"", reply.etag, reply.modified)
         if not 200 <= reply.status < 300:
-            after = _seconds(reply.retry_after) if reply.status in (429, 503) else None
+            after = retry_after(reply.retry_after) if reply.status in (429, 503) else None
             if after:
                 self._hosts.hold(target.host, after)
             raise FetchError(_refusal(reply.status), status=reply.status, retry_after=after)
@@ -155,33 +152,13 @@ class Fetcher:
     def _request(
         self, target: Target, clock: Clock, headers: dict[str, str], limit: int, *, cut: bool = False
     ) -> "_Reply":
-        import httpcore2
-
-        dialler = Dialler(self.policy, clock)
-        connection = httpcore2.HTTPConnection(
-            origin=httpcore2.Origin(target.scheme.encode(), target.host.encode(), target.port),
-            ssl_context=_tls() if target.scheme == "https" else None,
-            network_backend=cast("NetworkBackend", dialler),
-        )
         sent = {
-            "Host": target.authority,
-            "User-Agent": user_agent(),
             "Accept": "text/html,application/xhtml+xml,application/atom+xml,application/rss+xml,*/*;q=0.5",
             "Accept-Encoding": "gzip",
-            "Connection": "close",
+            **headers,
         }
-        request = httpcore2.Request(
-            "GET",
-            httpcore2.URL(scheme=target.scheme, host=target.host, port=target.port, target=target.path),
-            headers=[*sent.items(), *headers.items()],
-        )
-        try:
-            reply = connection.handle_request(request)
-            return _read(reply, limit, cut=cut)
-        except (httpcore2.ProtocolError, httpcore2.NetworkError, httpcore2.TimeoutException) as error:
-            raise FetchError(f"the server's answer is no whole HTTP ({' '.join(str(error).split())[:120]})") from None
-        finally:
-            dialler.close()
+        read = partial(_read, limit=limit, cut=cut)
+        return request("GET", target, read, policy=self.policy, clock=clock, headers=[*sent.items()])
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,34 +234,3 @@ def _refusal(status: int) -> str:
 def _validator(value: str | None) -> str | None:
     """An ETag or date that can be sent back, None for one that is none."""
     return value if value and _VALIDATOR.fullmatch(value) else None
-
-
-def _seconds(after: str | None) -> float | None:
-    """Return what Retry-After says, in seconds from now; None where it says nothing."""
-    if not after:
-        return None
-    if after.isdecimal():
-        return float(after[:9])
-    try:
-        when = parsedate_to_datetime(after)
-    except ValueError:
-        return None
-    when = when.replace(tzinfo=UTC) if when.tzinfo is None else when
-    return max(0.0, (when - datetime.now(UTC)).total_seconds())
-
-
-@cache
-def user_agent() -> str:
-    """Return what servers are told of who asks."""
-    try:
-        number = version("citespan")
-    except PackageNotFoundError:  # run from a checkout that is not installed
-        number = "0"
-    return f"citespan/{number} (+https://github.com/citespan/citespan)"
-
-
-@cache
-def _tls() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.set_alpn_protocols(["http/1.1"])
-    return context

@@ -341,7 +341,7 @@ def test_a_certificate_must_be_valid_and_for_the_hosts_name(tmp_path: Path, monk
         with pytest.raises(FetchError, match="certificate is not valid"):
             Fetcher(site.policy(allowed_networks=("127.0.0.0/8", "::1/128"))).fetch(url)
         trusting = ssl.create_default_context(cafile=str(tmp_path / "cert.pem"))
-        monkeypatch.setattr("index.sources.fetch._tls", lambda: trusting)
+        monkeypatch.setattr("index.sources.requesting._tls", lambda: trusting)
         policy = site.policy(allowed_networks=("127.0.0.0/8", "::1/128"))
         assert Fetcher(policy).fetch(url).data == b"safe"
         with pytest.raises(FetchError, match="certificate is not valid"):

@@ -1,0 +1,59 @@
+"""A message → a web address of somebody who wants it: within the same policy as fetching, and nothing followed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from index.sources.dialling import Clock
+from index.sources.policy import FetchPolicy
+from index.sources.requesting import request, retry_after
+from index.sources.targets import parse_target
+
+if TYPE_CHECKING:
+    from httpcore2 import Response
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """What the receiver answered.
+
+    Attributes:
+        status: HTTP status.
+        retry_after: seconds after which to come again, None where nothing was said.
+    """
+
+    status: int
+    retry_after: float | None = None
+
+
+def check_receiver(url: str, policy: FetchPolicy) -> None:
+    """Refuse an address that post() would refuse before it looks its host up.
+
+    Raises:
+        FetchError: no http or https address, a user name in it, or a port that is not allowed.
+    """
+    parse_target(url, policy)
+
+
+def post(url: str, body: bytes, headers: Mapping[str, str], *, policy: FetchPolicy, seconds: float) -> Posted:
+    """Send a message once; a redirect is an answer like any other and is not followed.
+
+    Of the answer only the head is read: what the receiver says beside it is of no use here.
+
+    Args:
+        url: http or https.
+        body: the message.
+        headers: beside those that every request has.
+        policy: where it may go.
+        seconds: for all of it.
+
+    Raises:
+        FetchError: an address that is not permitted, no connection, no answer in time.
+    """
+
+    def head(response: "Response") -> Posted:
+        found = {name.lower(): value for name, value in reversed(response.headers)}
+        return Posted(response.status, retry_after(found.get(b"retry-after", b"").decode("ascii", "replace").strip()))
+
+    target = parse_target(url, policy)
+    return request("POST", target, head, policy=policy, clock=Clock(seconds), headers=[*headers.items()], body=body)
