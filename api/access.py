@@ -27,11 +27,13 @@ class Caller:
         name: of the key, None where none is wanted.
         scope: what they may do; None for nothing that a route wants a scope for.
         collections: those that they may use, None for all.
+        public: whether everyone who opens a page has the key: what is remembered under its name is nobody's own.
     """
 
     name: str | None
     scope: Scope | None
     collections: frozenset[str] | None = None
+    public: bool = False
 
     def may(self, scope: Scope) -> bool:
         """Return whether they may do what a route is for."""
@@ -50,6 +52,15 @@ class Caller:
         """
         if not self.sees(collection):
             raise Problem(403, "this key is not for that collection: use one that is, or another collection")
+
+    def check_own(self) -> None:
+        """Refuse whoever has a key that everyone has: what is listed under its name is other people's.
+
+        Raises:
+            Problem: 403.
+        """
+        if self.public:
+            raise Problem(403, "everyone who opens the page has this key, so nothing of what others asked is listed")
 
     def check_all_collections(self) -> None:
         """Refuse whoever may not use every collection.

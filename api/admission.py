@@ -23,15 +23,11 @@ from api.problems import Problem
 from api.rates import Rates, Standing, per_minute, rate_of
 from api.settings import Settings
 
-# What tells nothing of the library, and Slack's requests, which are signed by Slack instead.
+# What tells nothing of the library; and Slack's requests, which Slack signs: that route finds out who asks.
 _OPEN = frozenset({"/", "/docs", "/openapi.json", "/healthz", "/readyz", "/widget.js", "/v1/integrations/slack"})
 _OPEN_FOLDER = "/static/"
-# Pages of others load it: it holds no more than it does on GitHub.
+# A script that pages of others load, also with a checksum (integrity), for which they must be allowed to read it.
 _FOR_ALL_PAGES = "/widget.js"
-_FOR_ALL_PAGES_HEADERS = [
-    (b"cross-origin-resource-policy", b"cross-origin"),
-    (b"access-control-allow-origin", b"*"),
-]
 _REALM = 'Bearer realm="citespan"'
 
 
@@ -74,7 +70,7 @@ class Admission:
         if is_open(scope["path"]):
             state["caller"] = NOBODY
             if scope["path"] == _FOR_ALL_PAGES:
-                added += _FOR_ALL_PAGES_HEADERS
+                added.append((b"access-control-allow-origin", b"*"))
             await self._app(scope, receive, send)
             return
         added.append((b"vary", b"Origin"))

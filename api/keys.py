@@ -77,7 +77,8 @@ class Key:
     @property
     def caller(self) -> Caller:
         """Whoever uses it."""
-        return Caller(self.name, self.scope, None if self.collections is None else frozenset(self.collections))
+        collections = None if self.collections is None else frozenset(self.collections)
+        return Caller(self.name, self.scope, collections, public=bool(self.origins))
 
 
 def instant(seconds: float = 0) -> str:
