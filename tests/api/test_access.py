@@ -215,6 +215,7 @@ def test_a_key_for_one_collection_knows_of_no_other(send: Send, make: Callable[.
             send("POST", "/v1/verify", key, json={**span, **where}),
             send("GET", f"/v1/articles?collection={name}", key),
             send("GET", f"/v1/articles/theirs?collection={name}", key),
+            send("GET", f"/v1/articles/theirs/citation?collection={name}", key),
             send("DELETE", f"/v1/articles/theirs?collection={name}", key),
             send("POST", "/v1/articles", key, json={"text": "The dam.", **where}),
             send("POST", "/v1/articles", key, files={"file": ("a.txt", b"The dam.")}, data=where),
@@ -447,7 +448,14 @@ def test_a_service_is_open_until_the_first_key_and_closed_after_the_last(tmp_pat
     shutil.copytree(sample_library, tmp_path / "library")
     records = Records(tmp_path / "library")
     keys = Keys(records)
-    with Server(tmp_path / "library", tmp_path / "log") as running, httpx2.Client(base_url=running.url) as client:
+    limits = {"CITESPAN_TRUSTED_PROXIES": '["127.0.0.1"]', "CITESPAN_ADDRESS_RATE": "3/hour"}
+    log = tmp_path / "log"
+    with Server(tmp_path / "library", log, **limits) as running, httpx2.Client(base_url=running.url) as client:
+        # Without keys addresses are counted, this machine's aside.
+        for address, statuses in {"192.0.2.1": [200] * 3 + [429], "192.0.2.2": [200], "127.0.0.1": [200] * 6}.items():
+            said = [client.get("/v1/collections", headers=from_address(address)) for _ in statuses]
+            assert [reply.status_code for reply in said] == statuses
+            assert ('"address";' in said[0].headers.get("ratelimit", "")) == (address != "127.0.0.1")
         # Clients that must send something send anything.
         assert client.get("/v1/collections", headers={"Authorization": "Bearer none"}).status_code == 200
         _, secret = keys.add("only", Scope.ASK)
