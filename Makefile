@@ -21,7 +21,7 @@ help:
 	@echo "make serve   install, fill the library with samples/ if it is empty, serve on http://127.0.0.1:$(PORT)"
 	@echo "make test    install, run the whole test suite"
 	@echo "make check   lint and types"
-	@echo "make docs    write docs/cli.md, docs/settings.md and docs/openapi.json anew"
+	@echo "make docs    write docs/cli.md, docs/scopes.md, docs/settings.md and docs/openapi.json anew"
 	@echo "make train-retriever, make train-reader   train from the base encoder, then put the weights where they ship"
 	@echo "make calibrate   fit confidence for the shipped models;  make quality   measure them, write docs/quality.md"
 	@echo "make bench       measure speed, beside others, and write docs/benchmarks.md"

@@ -1,5 +1,7 @@
 """create_app: the HTTP interface around a QuestionAnswering."""
 
+import asyncio
+import contextlib
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -10,8 +12,10 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from api import problems
+from api.admission import Admission
 from api.following import Follower
 from api.jobs import Jobs
+from api.keyring import Keyring
 from api.metrics import Metrics
 from api.middleware import Gate
 from api.openapi import describe
@@ -31,8 +35,8 @@ _log = structlog.get_logger("citespan")
 def create_app(qa: QuestionAnswering, settings: Settings | None = None) -> FastAPI:
     """Make the application; models are loaded in the background once it starts.
 
-    From the outside in: Gate (id, checks, safety headers, log, metrics), FastAPI's own error
-    handling (every error a problem), the routers.
+    From the outside in: Gate (id, checks, safety headers, log, metrics), Admission (key, origin, rate), FastAPI's own
+    error handling (every error a problem), the routers.
 
     Args:
         qa: opened; closed when the application stops.
@@ -44,6 +48,7 @@ def create_app(qa: QuestionAnswering, settings: Settings | None = None) -> FastA
     state = State(qa, chosen, workers, metrics, Jobs(qa.library, chosen.jobs_size), chosen.policy())
     state.slack = _slack(state)
     follower = Follower(state)
+    keyring = Keyring(qa.library)
     metrics.gauge("citespan_queue_waiting", "Questions waiting", lambda: state.workers.questions.waiting)
     metrics.gauge("citespan_writes_waiting", "Writes waiting", lambda: state.workers.writes.waiting)
     metrics.gauge("citespan_jobs_running", "Jobs being worked on", lambda: float(state.jobs.running))
@@ -55,6 +60,7 @@ def create_app(qa: QuestionAnswering, settings: Settings | None = None) -> FastA
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         threading.Thread(target=_warm_up, args=(state,), name="citespan-warm-up", daemon=True).start()
         follower.start()
+        timekeeper = asyncio.create_task(keyring.keep_time())
         yield
         state.stopping.set()
         state.wake.set()
@@ -63,6 +69,10 @@ def create_app(qa: QuestionAnswering, settings: Settings | None = None) -> FastA
             await state.slack.deliveries.close(chosen.shutdown_seconds)
         await run_in_threadpool(state.workers.close, chosen.shutdown_seconds)
         await run_in_threadpool(follower.join, _FOLLOWER_SECONDS)
+        timekeeper.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await timekeeper
+        await run_in_threadpool(keyring.close)
         await run_in_threadpool(qa.close)
 
     app = FastAPI(
@@ -79,6 +89,7 @@ def create_app(qa: QuestionAnswering, settings: Settings | None = None) -> FastA
     for module in (ask, search, jobs, articles, citations, collections, subscriptions, slack, service, page):
         app.include_router(module.router)
     describe(app)
+    app.add_middleware(Admission, settings=chosen, keyring=keyring)
     app.add_middleware(Gate, settings=chosen, metrics=metrics)
     return app
 

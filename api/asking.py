@@ -6,7 +6,7 @@ from typing import Any
 import structlog
 from fastapi import Request
 
-from api.access import caller_of
+from api.access import caller_of, take_place
 from api.bodies import until_gone
 from api.replies import AskOut, CandidateOut, new_id
 from api.requests import AskIn
@@ -30,7 +30,7 @@ async def answered(
         gone: an awaitable function that returns once the client has gone; None looks at the request.
 
     Raises:
-        Problem: 403 not their collection, 503 starting, full or out of time.
+        Problem: 403 not their collection, 429 too many under way, 503 starting, full or out of time.
         CollectionNotFound: no such collection.
     """
     state = ready_state(request)
@@ -59,13 +59,14 @@ def steps_of(
         improving: whether Improved is wanted.
 
     Raises:
-        Problem: 403 not their collection.
+        Problem: 403 not their collection, 429 too many under way.
         CollectionNotFound: no such collection.
         QueryError: a filter that cannot be.
     """
     caller_of(request).check_collection(asked.collection)
     arguments = asked.arguments()
     state.qa.library.collection(asked.collection)  # an unknown one is a 404, not an event
+    take_place(request)
 
     def steps(job: Job) -> Iterator[Retrieved | Improved | Answer]:
         for step in state.qa.steps(asked.question, history=history, **arguments, check=job.check, improving=improving):

@@ -6,9 +6,14 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic import BaseModel
 
+from api.admission import is_open
 from api.requests import ArticleIn, AskIn, FiltersIn, SearchIn, SubscriptionIn, VerifyIn
 
 _BODIES: tuple[type[BaseModel], ...] = (ArticleIn, AskIn, SearchIn, SubscriptionIn, VerifyIn, FiltersIn)
+_KEYS = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "a key made by citespan keys add"},
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "the same, in another header"},
+}
 _PROBLEM = {
     "type": "object",
     "required": ["type", "title", "status", "detail"],
@@ -93,8 +98,12 @@ def describe(app: FastAPI) -> None:
                 "description": "an error; detail says what to change",
                 "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
             }
-            for operations in facts["paths"].values():
+            facts["components"]["securitySchemes"] = _KEYS
+            facts["security"] = [*({name: []} for name in _KEYS), {}]  # a service without keys wants none
+            for path, operations in facts["paths"].items():
                 for operation in operations.values():
+                    if is_open(path):
+                        operation["security"] = []
                     operation["responses"].pop("422", None)
                     operation["responses"]["default"] = reply
             for unused in ("HTTPValidationError", "ValidationError"):

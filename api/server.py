@@ -12,10 +12,11 @@ import structlog
 import uvicorn
 
 from api.app import create_app
+from api.keys import Keys
 from api.protocol import with_deadlines
 from api.settings import Settings
 from api.state import State
-from index import InputError
+from index import InputError, Records
 from qa import QuestionAnswering
 
 
@@ -26,15 +27,11 @@ def run(settings: Settings) -> int:
     once; models load in the background, so that /healthz answers at once.
 
     Raises:
-        InputError: another machine could reach the address and insecure is not set, or the port
-            cannot be had.
+        InputError: another machine could reach the address, there is no key and insecure is not set; or the
+            port cannot be had.
         LibraryLocked: another process has the library open for writing.
     """
-    if not settings.loopback and not settings.insecure:
-        raise InputError(
-            f"{settings.host} can be reached by other machines, and there are no keys yet: "
-            "listen on 127.0.0.1, or give --insecure behind a proxy that checks who asks"
-        )
+    _check_keys(settings)
     settings.policy()  # a network that is none is found before anything is opened
     configure_log(settings.log_level)
     _share_memory()
@@ -52,6 +49,7 @@ def run(settings: Settings) -> int:
         lifespan="on",
         log_config=None,
         access_log=False,
+        proxy_headers=False,  # X-Forwarded-For is believed as trusted_proxies says, and not wherever it comes from
         server_header=False,
         timeout_graceful_shutdown=int(settings.shutdown_seconds) or 1,
         timeout_keep_alive=15,
@@ -66,6 +64,26 @@ def run(settings: Settings) -> int:
         signal.signal(number, lambda *_: None)
     _Server(config, app.state.citespan).run(sockets=[listening])
     return 0
+
+
+def _check_keys(settings: Settings) -> None:
+    """Refuse to serve everyone who can reach an address.
+
+    Raises:
+        InputError: it can be reached by other machines, and there is no key or none is wanted.
+    """
+    if settings.loopback or settings.insecure:
+        return
+    reached = f"{settings.host} can be reached by other machines"
+    ways = "listen on 127.0.0.1, or give --insecure behind a proxy that checks who asks"
+    if settings.keys == "off":
+        raise InputError(f"{reached}, and CITESPAN_KEYS is off: {ways}")
+    records = Records(settings.library.expanduser())
+    try:
+        if not Keys(records).any_active():
+            raise InputError(f"{reached}, and there is no key: make one with citespan keys add NAME, {ways}")
+    finally:
+        records.close()
 
 
 # mallopt's name for it, in glibc's malloc.h.

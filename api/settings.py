@@ -1,11 +1,16 @@
 """Every CITESPAN_ setting: type, default, bounds, help.  Alone reads the environment."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, StringConstraints, ValidationError
+from pydantic import Field, SecretStr, StringConstraints, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from api.addresses import networks_of
+from api.origins import check_origin
+from api.rates import rate_of
 from index import FetchPolicy, InputError
 
 if TYPE_CHECKING:
@@ -13,6 +18,15 @@ if TYPE_CHECKING:
 
 MIB = 1024**2
 Origin = Annotated[str, StringConstraints(pattern=r"^https?://[a-z0-9.-]+(:[0-9]{1,5})?$")]
+
+
+@contextlib.contextmanager
+def _said() -> Iterator[None]:
+    """Turn our error into the one that pydantic adds the variable's name to."""
+    try:
+        yield
+    except InputError as error:
+        raise ValueError(str(error)) from None
 
 
 class Settings(BaseSettings):
@@ -24,6 +38,38 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8000, ge=0, le=65_535, description="port to listen on; 0 takes a free one")
     insecure: bool = Field(False, description="allow listening on an address that others can reach, without a key")
+    keys: Literal["auto", "required", "off"] = Field(
+        "auto",
+        description="whether a request wants a key: auto from the first `citespan keys add` on, and wherever others "
+        "can reach the address; off only where they cannot, or with insecure",
+    )
+    rate: str = Field("600/minute", description="requests of one key that are served, or off; a key may have its own")
+    address_rate: str = Field(
+        "120/minute",
+        description="requests of one address, other than this machine's, that are served without a key or with a key "
+        "for pages, or off",
+    )
+    bad_keys: int = Field(
+        10,
+        ge=1,
+        le=10_000,
+        description="requests with a bad key that an address may send in a minute before it gets 429",
+    )
+    key_asks: int = Field(
+        4,
+        ge=0,
+        le=10_000,
+        description="questions that one key, or one address without one, may have under way at a time; more get 429; "
+        "0 for any number",
+    )
+    trusted_proxies: list[str] = Field(
+        [], description='proxies whose X-Forwarded-For is believed, as JSON in CIDR form: ["127.0.0.1"]'
+    )
+    allowed_origins: list[str] = Field(
+        [],
+        description='origins whose pages may ask here, as JSON: ["https://www.example.org"]; those of a key need not '
+        "be among them",
+    )
     allowed_hosts: list[str] = Field(
         [], description='further names that the Host header may hold, as JSON: ["qa.example.org"]'
     )
@@ -90,6 +136,26 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severe event logged")
     log_questions: bool = Field(False, description="whether questions are written to the log")
 
+    @field_validator("rate", "address_rate")
+    @classmethod
+    def _rate(cls, value: str) -> str:
+        with _said():
+            rate_of(value)
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies(cls, values: list[str]) -> list[str]:
+        with _said():
+            networks_of(values)
+        return values
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _origins(cls, values: list[str]) -> list[str]:
+        with _said():
+            return [check_origin(value) for value in values]
+
     @classmethod
     def read(cls, **given: object) -> Self:
         """Read the environment; values that are given and not None win.
@@ -102,7 +168,7 @@ class Settings(BaseSettings):
         except ValidationError as error:
             first = error.errors()[0]
             name = "_".join(str(part) for part in first["loc"]).upper()
-            raise InputError(f"CITESPAN_{name}: {first['msg']}") from None
+            raise InputError(f"CITESPAN_{name}: {first['msg'].removeprefix('Value error, ')}") from None
         except ValueError as error:  # pydantic-settings: a list that is not JSON
             raise InputError(f"a CITESPAN_ variable cannot be read: {error}") from None
 

@@ -3,12 +3,13 @@
 Heavy libraries are imported inside the commands, so that --help and mistakes answer at once.
 """
 
+import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from api.terminal import out
+from api.terminal import out, plain
 
 app = typer.Typer(
     name="citespan",
@@ -28,6 +29,9 @@ Collection = Annotated[str, typer.Option("--collection", help="Which collection 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the JSON of the HTTP interface.")]
 
 
+UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
+
 class Stop(Exception):
     """Ends a command with an exit code and one line that says why.
 
@@ -39,6 +43,18 @@ class Stop(Exception):
     def __init__(self, code: int, message: str = "") -> None:
         super().__init__(message)
         self.code = code
+
+
+def seconds(option: str, value: str) -> int:
+    """Return the seconds of a time such as 30m, 6h or 1d.
+
+    Raises:
+        Stop: it is none.
+    """
+    match = re.fullmatch(r"(\d{1,9})([smhd])", value.strip().lower())
+    if match is None:
+        raise Stop(2, f"{option}: {plain(value)!r} is no time: write it like 30m, 6h or 1d")
+    return int(match[1]) * UNITS[match[2]]
 
 
 def _print_version(asked: bool) -> None:

@@ -1,18 +1,15 @@
 """citespan follow, unfollow: feeds and sitemaps that a collection follows."""
 
-import re
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.commands import AsJson, Collection, Library, Stop, app
+from api.commands import UNITS, AsJson, Collection, Library, Stop, app, seconds
 from api.opening import opened, settings
 from api.terminal import out, plain, print_failure, progress, say
 
 if TYPE_CHECKING:
     from index import Following, Subscription
-
-_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
 @app.command()
@@ -31,13 +28,13 @@ def follow(
             raise Stop(2, "--every needs the address of a feed or sitemap")
         _list(library, collection, as_json)
         return
-    seconds = _seconds(every) if every is not None else None
+    wanted = seconds("--every", every) if every is not None else None
     policy = settings(library).policy()
     with opened(library) as qa:
         from index import DEFAULT_EVERY, Following
 
         following = Following(qa.library.collection(collection, create=True), policy)
-        found, created = following.subscribe(url, DEFAULT_EVERY if seconds is None else seconds)
+        found, created = following.subscribe(url, DEFAULT_EVERY if wanted is None else wanted)
         with progress("fetching", lambda: None) as advance:
             done = following.round(found.url, progress=lambda p: advance(p.done))
         for failure in done.failures:
@@ -101,13 +98,6 @@ def _print(following: "Following", one: "Subscription", *, as_json: bool) -> Non
         out(f"  and {one.failing - len(failing)} more pages that could not be used")
 
 
-def _seconds(value: str) -> int:
-    match = re.fullmatch(r"(\d{1,9})([smhd])", value.strip().lower())
-    if match is None:
-        raise Stop(2, f"--every: {plain(value)!r} is no time: write it like 30m, 6h or 1d")
-    return int(match[1]) * _UNITS[match[2]]
-
-
 def _spoken(seconds: int) -> str:
-    unit = next(name for name in "dhms" if seconds % _UNITS[name] == 0)
-    return f"{seconds // _UNITS[unit]}{unit}"
+    unit = next(name for name in "dhms" if seconds % UNITS[name] == 0)
+    return f"{seconds // UNITS[unit]}{unit}"

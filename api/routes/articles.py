@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
+from api.access import Scope, caller_of, needs
 from api.bodies import content_type, read_body, read_query, until_gone
 from api.openapi import body_of, body_or_files, query_of
 from api.problems import Problem, problem_of
@@ -49,6 +50,7 @@ class WhichQuery(Strict):
     "/v1/articles",
     response_model=AddedOut | UploadOut,
     status_code=201,
+    dependencies=[needs(Scope.WRITE)],
     openapi_extra=body_or_files(ArticleIn, UploadIn),
     operation_id="add_article",
 )
@@ -74,6 +76,7 @@ async def add_article(request: Request, response: Response) -> Any:
             422, "id is empty: leave it out to have one made", errors=[{"loc": ["body", "id"], "msg": "empty"}]
         )
     check_collection_name(given.collection)
+    caller_of(request).check_collection(given.collection)
 
     # Fetched before the write lane is entered: others write while a slow server is waited for.
     fetched = None
@@ -95,6 +98,7 @@ async def _add_files(request: Request, response: Response, state: State) -> Adde
     with state.upload():
         async with uploaded(request, state.settings) as (files, known):
             check_collection_name(known.collection)
+            caller_of(request).check_collection(known.collection)
             found: list[tuple[str, Article | Failure]] = []
             for file in files:
                 items = await run_in_threadpool(file.articles, known)
@@ -154,10 +158,17 @@ async def _add_found(state: State, name: str, found: Sequence[tuple[str, Article
     return outcome
 
 
-@router.get("/v1/articles", response_model=ArticlesOut, openapi_extra=query_of(ListQuery), operation_id="list_articles")
+@router.get(
+    "/v1/articles",
+    response_model=ArticlesOut,
+    dependencies=[needs(Scope.ASK)],
+    openapi_extra=query_of(ListQuery),
+    operation_id="list_articles",
+)
 async def list_articles(request: Request) -> Any:
     """List articles in order of arrival."""
     asked = read_query(request, ListQuery, ("limit",))
+    caller_of(request).check_collection(asked.collection)
     collection = state_of(request).qa.library.collection(asked.collection)
     page = await run_in_threadpool(collection.list, limit=asked.limit, cursor=asked.cursor)
     return ArticlesOut(articles=[ArticleRow.from_info(info) for info in page.articles], next_cursor=page.next_cursor)
@@ -166,32 +177,47 @@ async def list_articles(request: Request) -> Any:
 @router.get(
     "/v1/articles/{article_id}",
     response_model=ArticleOut,
+    dependencies=[needs(Scope.ASK)],
     openapi_extra=query_of(WhichQuery),
     operation_id="get_article",
 )
 async def get_article(request: Request, article_id: str) -> Any:
     """Return an article with its whole text, masked ranges and passages."""
     asked = read_query(request, WhichQuery)
+    caller_of(request).check_collection(asked.collection)
     collection = state_of(request).qa.library.collection(asked.collection)
     return ArticleOut.from_stored(await run_in_threadpool(collection.get, article_id))
 
 
 @router.delete(
-    "/v1/articles/{article_id}", status_code=204, openapi_extra=query_of(WhichQuery), operation_id="remove_article"
+    "/v1/articles/{article_id}",
+    status_code=204,
+    dependencies=[needs(Scope.WRITE)],
+    openapi_extra=query_of(WhichQuery),
+    operation_id="remove_article",
 )
 async def remove_article(request: Request, article_id: str) -> Response:
     """Remove an article and everything made of it."""
     state = ready_state(request)
-    collection = state.qa.library.collection(read_query(request, WhichQuery).collection)
+    asked = read_query(request, WhichQuery)
+    caller_of(request).check_collection(asked.collection)
+    collection = state.qa.library.collection(asked.collection)
     await state.workers.run(WRITE, lambda job: collection.remove(article_id))
     return Response(status_code=204)
 
 
-@router.post("/v1/verify", response_model=VerifyOut, openapi_extra=body_of(VerifyIn), operation_id="verify")
+@router.post(
+    "/v1/verify",
+    response_model=VerifyOut,
+    dependencies=[needs(Scope.ASK)],
+    openapi_extra=body_of(VerifyIn),
+    operation_id="verify",
+)
 async def verify(request: Request) -> Any:
     """Say whether an answer given earlier still stands in its source."""
     state = state_of(request)
     given = await read_body(request, VerifyIn, state.settings.ask_body_bytes)
+    caller_of(request).check_collection(given.collection)
     collection = state.qa.library.collection(given.collection)
     try:
         text = (await run_in_threadpool(collection.get, given.article_id)).text

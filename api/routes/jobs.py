@@ -11,6 +11,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
+from api.access import Caller, Scope, caller_of, needs
 from api.bodies import check_declared, check_encoding, content_type, pieces, read_query
 from api.job_replies import BatchOut, JobAndFailuresOut, JobOut, JobsOut
 from api.openapi import body_of_lines, query_of
@@ -23,12 +24,13 @@ from index import (
     Collection,
     Incoming,
     Job,
+    JobNotFound,
     NotFound,
     QueryError,
     check_collection_name,
 )
 
-router = APIRouter(tags=["jobs"])
+router = APIRouter(tags=["jobs"], dependencies=[needs(Scope.WRITE)])
 LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/jsonlines")
 # What came in is handed to the disk in pieces of this size.
 _PIECE = 1024**2
@@ -72,6 +74,7 @@ async def add_batch(request: Request, response: Response) -> Any:
     check_encoding(request)
     name = read_query(request, BatchQuery).collection
     check_collection_name(name)
+    caller_of(request).check_collection(name)
     limit = state.settings.batch_body_bytes
     check_declared(request, limit)
     with state.jobs.admitted():
@@ -90,10 +93,12 @@ async def add_batch(request: Request, response: Response) -> Any:
 
 @router.get("/v1/jobs", response_model=JobsOut, openapi_extra=query_of(JobsQuery), operation_id="list_jobs")
 async def list_jobs(request: Request) -> Any:
-    """List the jobs of all collections, the newest first; those that ended are remembered for a while."""
+    """List the jobs of all collections that the caller may use, the newest first; ended ones are kept for a while."""
     state = state_of(request)
     asked = read_query(request, JobsQuery, ("limit",))
-    found = await run_in_threadpool(state.qa.library.jobs)
+    seen = caller_of(request).sees
+    jobs = await run_in_threadpool(state.qa.library.jobs)
+    found = [(collection, job) for collection, job in jobs if seen(collection.name)]
     if asked.cursor is not None:
         if not asked.cursor.startswith("job_"):
             raise QueryError("cursor is not one that a listing gave out: leave it out", field="cursor")
@@ -114,7 +119,7 @@ async def get_job(request: Request, job_id: str) -> Any:
     asked = read_query(request, JobQuery, ("limit",))
 
     def look() -> JobAndFailuresOut:
-        collection, job = state.qa.library.job(job_id)
+        collection, job = _job_of(state, caller_of(request), job_id)
         failures, more = collection.jobs.failures(job_id, limit=asked.limit, cursor=asked.cursor)
         return JobAndFailuresOut.from_page(_shown(state, collection.name, job), failures, more)
 
@@ -127,7 +132,7 @@ async def cancel_job(request: Request, job_id: str) -> Any:
     state = ready_state(request)
 
     def cancel() -> tuple[Collection, Job]:
-        collection, _ = state.qa.library.job(job_id)
+        collection, _ = _job_of(state, caller_of(request), job_id)
         return collection, collection.jobs.cancel(job_id)
 
     collection, job = await run_in_threadpool(cancel)
@@ -143,7 +148,7 @@ async def cancel_job(request: Request, job_id: str) -> Any:
 async def follow_job(request: Request, job_id: str) -> Response:
     """Follow a job: events progress (how it stands now, and again when that changes), then end."""
     state = state_of(request)
-    collection, job = await run_in_threadpool(state.qa.library.job, job_id)
+    collection, job = await run_in_threadpool(_job_of, state, caller_of(request), job_id)
     events = _events(state, collection, job)
     first = await anext(events)  # too many followers are a problem, not an event
     return StreamingResponse(_continued(first, events), media_type="text/event-stream", headers=HEADERS)
@@ -200,6 +205,18 @@ async def _receive(request: Request, incoming: Incoming, limit: int) -> None:
             await run_in_threadpool(incoming.write, bytes(held))
             held.clear()
     await run_in_threadpool(incoming.write, bytes(held))
+
+
+def _job_of(state: State, caller: Caller, job_id: str) -> tuple[Collection, Job]:
+    """Return a job with its collection; one of a collection that the caller may not use is not there for it.
+
+    Raises:
+        JobNotFound: no such job.
+    """
+    collection, job = state.qa.library.job(job_id)
+    if not caller.sees(collection.name):
+        raise JobNotFound(f"no job {job_id!r}")
+    return collection, job
 
 
 def _shown(state: State, collection: str, job: Job) -> JobOut:

@@ -4,6 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
+from api.access import Scope, caller_of, needs, take_place
 from api.bodies import read_body, until_gone
 from api.openapi import body_of
 from api.replies import CandidateOut, SearchOut
@@ -11,7 +12,7 @@ from api.requests import SearchIn
 from api.state import ready_state
 from api.workers import SEARCH
 
-router = APIRouter(tags=["search"])
+router = APIRouter(tags=["search"], dependencies=[needs(Scope.ASK)])
 
 
 @router.post("/v1/search", response_model=SearchOut, openapi_extra=body_of(SearchIn), operation_id="search")
@@ -19,8 +20,10 @@ async def search(request: Request) -> Any:
     """Return the passages that speak most of some words."""
     state = ready_state(request)
     asked = await read_body(request, SearchIn, state.settings.ask_body_bytes)
+    caller_of(request).check_collection(asked.collection)
     filters = asked.filters.to_filters()
     collection = state.qa.library.collection(asked.collection)
+    take_place(request)
     found = await state.workers.run(
         SEARCH,
         lambda job: collection.search(asked.query, limit=asked.limit, filters=filters),

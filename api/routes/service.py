@@ -6,7 +6,9 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from api.access import Scope, caller_of, needs
 from api.state import State, state_of
+from index import DEFAULT_COLLECTION
 
 router = APIRouter(tags=["service"])
 _MAX_EXAMPLES = 6
@@ -27,16 +29,19 @@ async def ready(request: Request) -> dict[str, str]:
     return {"status": "ready"}
 
 
-@router.get("/metrics", operation_id="metrics", response_class=Response)
+@router.get("/metrics", dependencies=[needs(Scope.ADMIN)], operation_id="metrics", response_class=Response)
 async def metrics(request: Request) -> Response:
     """Return the service's numbers in Prometheus' text format."""
+    caller_of(request).check_all_collections()
     text = await run_in_threadpool(state_of(request).metrics.text)
     return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-@router.get("/v1/examples", operation_id="examples")
+@router.get("/v1/examples", dependencies=[needs(Scope.ASK)], operation_id="examples")
 async def examples(request: Request) -> dict[str, list[str]]:
     """Return questions worth trying, from examples.json in the library's folder; empty where there is none."""
+    if not caller_of(request).sees(DEFAULT_COLLECTION):  # which they are about
+        return {"questions": []}
     return {"questions": await run_in_threadpool(_examples, state_of(request))}
 
 

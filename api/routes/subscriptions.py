@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
+from api.access import Scope, caller_of, needs
 from api.bodies import read_body, read_query, until_gone
 from api.openapi import body_of, query_of
 from api.problems import Problem
@@ -15,7 +16,7 @@ from api.subscription_replies import SubscriptionOut, SubscriptionsOut
 from api.workers import FETCH, WRITE, Job
 from index import DEFAULT_COLLECTION, Following, Subscription, SubscriptionNotFound, check_collection_name
 
-router = APIRouter(tags=["subscriptions"])
+router = APIRouter(tags=["subscriptions"], dependencies=[needs(Scope.WRITE)])
 
 
 class ListQuery(Strict):
@@ -39,7 +40,9 @@ class EndQuery(ListQuery):
 async def list_subscriptions(request: Request) -> Any:
     """List what a collection follows: when each is due, what came of it, what failed and why."""
     state = state_of(request)
-    following = Following(state.qa.library.collection(read_query(request, ListQuery).collection), state.policy)
+    name = read_query(request, ListQuery).collection
+    caller_of(request).check_collection(name)
+    following = Following(state.qa.library.collection(name), state.policy)
     found = await run_in_threadpool(lambda: [(one, following.failing(one.url)) for one in following.all()])
     return SubscriptionsOut(subscriptions=[SubscriptionOut.from_subscription(*one) for one in found])
 
@@ -56,6 +59,7 @@ async def follow(request: Request, response: Response) -> Any:
     state = ready_state(request)
     given = await read_body(request, SubscriptionIn, state.settings.ask_body_bytes)
     check_collection_name(given.collection)
+    caller_of(request).check_collection(given.collection)
 
     def work(job: Job) -> tuple[Subscription, bool]:
         following = Following(state.qa.library.collection(given.collection, create=True), state.policy)
@@ -72,6 +76,7 @@ async def unfollow(request: Request) -> Response:
     """Follow a feed or sitemap no longer; its articles stay."""
     state = ready_state(request)
     asked = read_query(request, EndQuery)
+    caller_of(request).check_collection(asked.collection)
     following = Following(state.qa.library.collection(asked.collection), state.policy)
     try:
         await state.workers.run(WRITE, lambda job: following.unsubscribe(asked.url))

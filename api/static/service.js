@@ -1,5 +1,7 @@
 // The HTTP interface, as the page uses it.
 
+import { keyHeaders, keyInUse, otherKey } from "./key.js";
+
 export class Problem extends Error {
   constructor(facts, retryAfter) {
     super(facts.detail || facts.title || "Something went wrong.");
@@ -11,11 +13,16 @@ export class Problem extends Error {
 
 export async function call(path, options = {}) {
   let response;
+  const key = keyInUse();
   try {
-    response = await fetch(path, options);
+    response = await fetch(path, { ...options, headers: { ...options.headers, ...keyHeaders(key) } });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Problem({ detail: "The service cannot be reached. Is it still running?" }, 3);
+  }
+  if (response.status === 401) {
+    await otherKey(key, options.signal);
+    return call(path, options);
   }
   if (!response.ok) {
     let facts = { detail: `The service answered ${response.status}.`, status: response.status };

@@ -10,6 +10,7 @@ from api import create_app
 from api.settings import Settings
 from qa import QuestionAnswering
 from tests.helpers import COMMAND, ROOT, clean_environment
+from tests.routes import routes
 
 DOCS = ROOT / "docs"
 ENVIRONMENT = clean_environment(COLUMNS="100", TERM="dumb", NO_COLOR="1")
@@ -23,14 +24,15 @@ def cli() -> str:
         "input (one line says what to change); 3 anything else failed. Progress and messages go to standard error,",
         "results to standard output.\n",
     ]
-    help_ = subprocess.run([*COMMAND, "--help"], env=ENVIRONMENT, capture_output=True, text=True, check=True).stdout
-    names = re.findall(r"^  ([a-z]+)  ", help_.partition("Commands:")[2], re.MULTILINE)
-    for name in ["", *names]:
-        words = [name] if name else []
+    waiting: list[list[str]] = [[]]
+    while waiting:
+        words = waiting.pop(0)
         run = subprocess.run([*COMMAND, *words, "--help"], env=ENVIRONMENT, capture_output=True, text=True, check=True)
         title = " ".join(["citespan", *words])
         text = re.sub(r"^Usage: .*?citespan|^Usage: .*?cli(\.py)?(?= )", "Usage: citespan", run.stdout)
         parts.append(f"## {title}\n\n```text\n{text.rstrip()}\n```\n")
+        names = re.findall(r"^  ([a-z]+)  ", text.partition("Commands:")[2], re.MULTILINE)
+        waiting[:0] = [[*words, name] for name in names]
     return "\n".join(parts)
 
 
@@ -54,7 +56,19 @@ def openapi() -> str:
     return json.dumps(facts, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
 
 
-PAGES = {"cli.md": cli, "settings.md": settings, "openapi.json": openapi}
+def scopes() -> str:
+    """What a key must allow, route by route."""
+    rows = ["| request | key |", "| --- | --- |"]
+    for route in routes():
+        wanted = "none" if route.open else route.scope.value if route.scope else "**missing**"
+        rows.append(f"| `{route}` | {wanted} |")
+    return (
+        "# What each request wants of a key\n\nMade from the routes by `make docs`; [access.md](access.md) says how "
+        "keys are made. `write` includes `ask`, `admin` includes both.\n\n" + "\n".join(rows) + "\n"
+    )
+
+
+PAGES = {"cli.md": cli, "scopes.md": scopes, "settings.md": settings, "openapi.json": openapi}
 
 
 def write(folder: Path = DOCS) -> None:
