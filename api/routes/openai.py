@@ -10,7 +10,7 @@ import numpy as np
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from api.access import Scope, needs
+from api.access import Scope, needs, take_place
 from api.asking import answered
 from api.bodies import read_body, until_gone
 from api.openai.conversation import understood
@@ -119,6 +119,7 @@ async def create_embedding(request: Request) -> Any:
     if asked.dimensions not in (None, encoder.dimension):
         raise Refusal(400, f"dimensions can only be {encoder.dimension}: leave it out", param="dimensions")
     texts = asked.texts()
+    take_place(request)
     vectors, tokens = await state.workers.run(
         SEARCH, lambda job: _embedded(encoder, texts, asked.asks, job), gone=lambda: until_gone(request)
     )

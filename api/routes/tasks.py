@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from api.access import Scope, needs
+from api.access import Scope, needs, take_place
 from api.bodies import read_body, until_gone
 from api.openapi import body_of
 from api.state import ready_state
@@ -32,5 +32,6 @@ async def answer_from_text(request: Request) -> Any:
     def work(job: Job) -> list[Any]:
         return [shown(reading.read(one.question, one.context, options, job.check), options) for one in inputs]
 
+    take_place(request)
     found = await state.workers.run(ASK, work, gone=lambda: until_gone(request))
     return found if isinstance(asked.inputs, list) else found[0]

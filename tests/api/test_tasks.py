@@ -83,7 +83,7 @@ def test_several_questions_are_answered_in_their_order(client: httpx2.Client) ->
 
 
 def test_a_long_text_is_read_to_its_end(client: httpx2.Client) -> None:
-    filler = "It rained for most of the day and nobody went out 🌧. " * 900
+    filler = "It rained for most of the day and nobody went out 🌧. " * 450
     text = filler + "The lighthouse keeper of Vorland was called Ottoline Brask."
     asked = {"question": "Who was the lighthouse keeper of Vorland?", "context": text}
     reply = post(client, {"inputs": asked}).json()
