@@ -544,11 +544,12 @@ def test_words_are_the_text_again(text: str) -> None:
 
 
 def test_a_follow_up_is_understood_in_the_light_of_what_was_said(client: openai.OpenAI) -> None:
-    said = ask(client, KIM).choices[0].message.content
-    reply = ask(client, KIM, {"role": "assistant", "content": said}, "And where did they meet?")
+    said = ask(client, FIRE).choices[0].message.content
+    follow_up = "How many houses did it destroy?"
+    reply = ask(client, FIRE, {"role": "assistant", "content": said}, follow_up)
     proof = reply.model_extra["citespan"]
-    assert proof["question"] == "And where did they meet?"
+    assert proof["question"] == follow_up
     if "standalone_question" in AskOut.model_fields:  # what makes follow-ups stand alone says so in its reply
-        assert "Putin" in proof["standalone_question"] and "Kim" in proof["standalone_question"]
+        assert "the Great Fire of London" in proof["standalone_question"]
         assert f"Understood as: {proof['standalone_question']}" in reply.choices[0].message.content
-        assert proof["answer"] == "Vladivostok"
+        assert proof["answer"] == "13,200"
