@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
 
 import structlog
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api import problems
@@ -19,16 +19,32 @@ from api.keyring import Keyring
 from api.metrics import Metrics
 from api.middleware import Gate
 from api.openapi import describe
-from api.routes import articles, ask, citations, collections, jobs, page, search, service, slack, subscriptions
+from api.routes import (
+    articles,
+    ask,
+    citations,
+    collections,
+    jobs,
+    openai,
+    page,
+    search,
+    service,
+    slack,
+    subscriptions,
+    tasks,
+)
 from api.settings import Settings
+from api.shapes import error_response
 from api.slack import Deliveries, Signatures, Slack
 from api.state import State
-from api.workers import Workers
+from api.workers import Cancelled, Workers
 from index import CitespanError
 from qa import QuestionAnswering
 
 # It looks between two pages whether it must stop; a page that is being fetched then is fetched again the next time.
 _FOLLOWER_SECONDS = 2.0
+# What nginx writes in its log for a request whose client has gone.
+_CLIENT_GONE = 499
 _log = structlog.get_logger("citespan")
 
 
@@ -85,8 +101,22 @@ def create_app(qa: QuestionAnswering, settings: Settings | None = None) -> FastA
         lifespan=lifespan,
     )
     app.state.citespan = state
-    problems.install(app)
-    for module in (ask, search, jobs, articles, citations, collections, subscriptions, slack, service, page):
+    problems.install(app, error_response)
+    app.add_exception_handler(Cancelled, _gone)
+    for module in (
+        ask,
+        search,
+        jobs,
+        articles,
+        citations,
+        collections,
+        subscriptions,
+        slack,
+        openai,
+        tasks,
+        service,
+        page,
+    ):
         app.include_router(module.router)
     describe(app)
     app.add_middleware(Admission, settings=chosen, keyring=keyring)
@@ -102,6 +132,11 @@ def _slack(state: State) -> Slack | None:
     deliveries = Deliveries(state.workers, state.policy, state.settings.slack_origins, state.metrics)
     state.metrics.gauge("citespan_slack_pending", "Answers on their way to Slack", lambda: float(deliveries.pending))
     return Slack(Signatures(secret.get_secret_value()), deliveries)
+
+
+async def _gone(request: Request, error: Exception) -> Response:
+    """Answer a client that has gone: nobody reads it, and nothing went wrong."""
+    return Response(status_code=_CLIENT_GONE)
 
 
 def _warm_up(state: State) -> None:

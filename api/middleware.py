@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.metrics import Metrics
 from api.problems import Problem, problem_of
 from api.settings import Settings
+from api.shapes import error_response
 
 API_POLICY = "default-src 'none'; frame-ancestors 'none'"
 PAGE_POLICY = (
@@ -78,7 +79,7 @@ class Gate:
             if problem.status == 500:
                 _log.error("unexpected", request_id=request_id, kind=type(error).__name__, exc_info=error)
             if status == 0:
-                await problem.response()(scope, receive, finish)
+                await error_response(problem, scope["path"])(scope, receive, finish)
         finally:
             seconds = time.perf_counter() - begun
             route = getattr(scope.get("route"), "path", "unmatched")

@@ -7,13 +7,17 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 
 from api.admission import is_open
+from api.openai.requests import ChatIn, ChatMessage, ChatOptions, EmbeddingIn, ResponseFormat, StreamOptions
 from api.requests import ArticleIn, AskIn, FiltersIn, SearchIn, SubscriptionIn, VerifyIn
+from api.tasks import TaskIn, TaskInput, TaskParameters
 
 _BODIES: tuple[type[BaseModel], ...] = (ArticleIn, AskIn, SearchIn, SubscriptionIn, VerifyIn, FiltersIn)
 _KEYS = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "a key made by citespan keys add"},
     "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "the same, in another header"},
 }
+_BODIES += (ChatIn, ChatMessage, ChatOptions, EmbeddingIn, ResponseFormat, StreamOptions)
+_BODIES += (TaskIn, TaskInput, TaskParameters)
 _PROBLEM = {
     "type": "object",
     "required": ["type", "title", "status", "detail"],
@@ -105,7 +109,7 @@ def describe(app: FastAPI) -> None:
                     if is_open(path):
                         operation["security"] = []
                     operation["responses"].pop("422", None)
-                    operation["responses"]["default"] = reply
+                    operation["responses"].setdefault("default", reply)
             for unused in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(unused, None)
             app.openapi_schema = facts

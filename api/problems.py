@@ -4,7 +4,7 @@ An error that nobody expected becomes a 500 without its text: the log has it, un
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -136,14 +136,19 @@ def problem_of(error: Exception, *, place: str = "body") -> Problem:
     return Problem(500, "something went wrong here: the service's log has it under the request id of this reply")
 
 
-def install(app: FastAPI) -> None:
-    """Make an application answer every error as a problem."""
+def install(app: FastAPI, shape: Callable[[Problem, str], Response]) -> None:
+    """Make an application answer every error as a problem.
+
+    Args:
+        app: the application.
+        shape: makes the response of a problem at a path.
+    """
 
     async def answer(request: Request, error: Exception) -> Response:
         problem = problem_of(error)
         if problem.status == 500:
             _log.error("unexpected", kind=type(error).__name__, exc_info=error)
-        return problem.response()
+        return shape(problem, request.scope["path"])
 
     for kind in (Problem, CitespanError, RequestValidationError, HTTPException, ValidationError):
         app.add_exception_handler(kind, answer)

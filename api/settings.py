@@ -98,7 +98,12 @@ class Settings(BaseSettings):
     fetch_pause_seconds: float = Field(1, ge=0, description="time between two requests to one host, at least")
     fetch_pages: int = Field(1_000, ge=1, le=50_000, description="pages that one feed or sitemap may bring at a time")
     ask_body_bytes: int = Field(64 * 1024, ge=1_024, description="largest body of a question or search")
-    article_body_bytes: int = Field(16 * MIB, ge=1_024, description="largest body of one article")
+    chat_body_bytes: int = Field(
+        MIB, ge=1_024, description="largest body of /v1/chat/completions, a whole conversation"
+    )
+    article_body_bytes: int = Field(
+        16 * MIB, ge=1_024, description="largest body of one article, or of texts to embed or to read"
+    )
     batch_body_bytes: int = Field(256 * MIB, ge=1_024, description="largest body of /v1/articles/batch")
     jobs_size: int = Field(16, ge=1, le=10_000, description="jobs that may be open at a time; more get 503")
     upload_file_bytes: int = Field(32 * MIB, ge=1_024, le=32 * MIB, description="largest file of an upload")

@@ -1,5 +1,6 @@
 """Texts → vectors: float32, unit length, query and passage sides."""
 
+import copy
 import hashlib
 import threading
 from collections.abc import Sequence
@@ -99,6 +100,15 @@ class SentenceEncoder:
         """Return one unit vector a query: float32 (n, dimension)."""
         return self._encode(texts, query=True)
 
+    @property
+    def longest(self) -> int:
+        """Tokens of a text that are read, its special ones included; what is beyond them changes no vector."""
+        return self._load().longest
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Return how many tokens each text has, special ones included, also beyond ``longest``."""
+        return self._load().count(texts) if texts else []
+
     def _find(self) -> LocalModel:
         with self._lock:
             if self._local is None:
@@ -129,7 +139,8 @@ class _Pooled:
     def __init__(self, network: Network, longest: int) -> None:
         self._batcher = Batcher(network)
         self._tokenizer = network.tokenizer
-        self._tokenizer.enable_truncation(max_length=min(longest, network.longest))
+        self.longest = min(longest, network.longest)
+        self._tokenizer.enable_truncation(max_length=self.longest)
         self.dimension = network.size
 
     def embed(self, texts: Sequence[str], *, query: bool) -> Vectors:
@@ -141,6 +152,13 @@ class _Pooled:
             for place, rows in self._batcher.run(sequences, urgent=query):
                 vectors[turn[place]] = rows.mean(axis=0)
         return vectors
+
+    def count(self, texts: Sequence[str]) -> list[int]:
+        # What truncation cuts off follows in pieces, each with special tokens of its own.
+        return [
+            len(first.ids) + sum(len(more.ids) - sum(more.special_tokens_mask) for more in first.overflowing)
+            for first in self._tokenizer.encode_batch(list(texts))
+        ]
 
 
 class _Reference:
@@ -169,6 +187,9 @@ class _Reference:
         if not size:
             raise ModelError(f"{local.folder.name} does not say how long its vectors are")
         self.dimension = int(size)
+        self.longest = int(self._network.get_max_seq_length() or 512)
+        # One of its own: the network's is changed by each call.
+        self._counter = copy.deepcopy(self._network.tokenizer)
 
     def embed(self, texts: Sequence[str], *, query: bool) -> Vectors:
         encode = self._network.encode_query if query else self._network.encode_document
@@ -176,6 +197,9 @@ class _Reference:
             list(texts), batch_size=_BATCH, show_progress_bar=False, convert_to_numpy=True, normalize_embeddings=True
         )
         return np.asarray(vectors, dtype=np.float32)
+
+    def count(self, texts: Sequence[str]) -> list[int]:
+        return [len(ids) for ids in self._counter(list(texts), truncation=False, verbose=False)["input_ids"]]
 
 
 def _pooled(local: LocalModel, machine: Machine) -> _Pooled | None:

@@ -19,6 +19,16 @@ from qa.answering import (
 from qa.citing import STYLES, Citable, Style, cite, csl, escape_markdown
 from qa.evaluation import Report, evaluate_confidence, evaluate_open, evaluate_reading, evaluate_retrieval
 from qa.examples import Example, load_examples
+from qa.task import (
+    MAX_ANSWER_LEN,
+    MAX_TASK_QUESTION_CHARACTERS,
+    MAX_TOP_K,
+    QuestionAnsweringTask,
+    TaskAnswer,
+    TaskOptions,
+    TextReading,
+    pipeline,
+)
 from qa.types import (
     Answer,
     Evidence,
@@ -34,9 +44,12 @@ from qa.types import (
 )
 
 __all__ = [
+    "MAX_ANSWER_LEN",
     "MAX_LIMIT",
     "MAX_PASSAGES",
     "MAX_QUESTION_CHARACTERS",
+    "MAX_TASK_QUESTION_CHARACTERS",
+    "MAX_TOP_K",
     "STYLES",
     "Answer",
     "Citable",
@@ -48,6 +61,7 @@ __all__ = [
     "Level",
     "Options",
     "QuestionAnswering",
+    "QuestionAnsweringTask",
     "RankedAnswer",
     "Reason",
     "Report",
@@ -55,6 +69,9 @@ __all__ = [
     "Span",
     "Style",
     "Support",
+    "TaskAnswer",
+    "TaskOptions",
+    "TextReading",
     "Timings",
     "Turn",
     "cite",
@@ -65,4 +82,5 @@ __all__ = [
     "evaluate_reading",
     "evaluate_retrieval",
     "load_examples",
+    "pipeline",
 ]

@@ -42,6 +42,7 @@ class Calibration:
         medium: from here on confidence is ``medium``.
         high: from here on it is ``high``.
         reading_threshold: with one given passage, a span scored below it means "no answer".
+        reading_scale: how far above it a span's value must be for one more unit of log-odds that it is right.
     """
 
     length: float
@@ -59,10 +60,19 @@ class Calibration:
     medium: float
     high: float
     reading_threshold: float
+    reading_scale: float
 
     def reading_value(self, text: str, score: float) -> float:
         """Return what the spans of one passage are ranked by: the reader's score less what length costs."""
         return score - self.length * len(text.split())
+
+    def reading_probability(self, value: float) -> float:
+        """Return the estimated probability that a span of one given passage answers the question, 0..1.
+
+        A logistic of the value; a half where the value is ``reading_threshold``.
+        """
+        logit = (value - self.reading_threshold) / self.reading_scale
+        return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, logit))))
 
     def span_value(self, span: Span) -> float:
         """Return what spans of several passages are ranked by: also by how well their passage was found."""

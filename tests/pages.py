@@ -94,7 +94,9 @@ class Reader:
         self.folder = folder
         self.url = url
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        self.environment = clean_environment(PATH=path, HAYSTACK_TELEMETRY_ENABLED="False", **environment)
+        # The hub's client, told to stay offline, would not ask a service of ours either.
+        hosts = {"HAYSTACK_TELEMETRY_ENABLED": "False", "HF_HUB_OFFLINE": "0"}
+        self.environment = clean_environment(PATH=path, **hosts, **environment)
         self._session: subprocess.Popen[str] | None = None
         self._scratch = tempfile.TemporaryDirectory()
 

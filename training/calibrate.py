@@ -322,6 +322,29 @@ def reading_threshold(qa: QuestionAnswering, examples: Sequence[Example]) -> flo
     return float(options[best])
 
 
+def reading_scale(qa: QuestionAnswering, examples: Sequence[Example], threshold: float) -> float:
+    """Return the width of the logistic that makes a probability of a value in one given paragraph, by log loss.
+
+    Args:
+        qa: whose reader reads.
+        examples: questions of which about half have no answer in their paragraph.
+        threshold: the value at which the probability is a half.
+    """
+    values, right = [], []
+    for example in examples:
+        found = qa.read_text(example.question, example.context)
+        if found is not None:
+            text = example.context[found.start : found.end]
+            values.append(qa.calibration.reading_value(text, found.score) - threshold)
+            right.append(not example.impossible and f1(text, example.references) >= RIGHT_F1)
+    margins, hits = np.array(values), np.array(right)
+    widths = np.arange(0.5, 8.0, 0.1)
+    losses = [float(np.logaddexp(0.0, np.where(hits, -margins, margins) / width).mean()) for width in widths]
+    best = int(np.argmin(losses))
+    print(f"reading: log loss {losses[best]:.3f} at scale {widths[best]:.1f} ({len(values)} questions)")
+    return round(float(widths[best]), 2)
+
+
 def main() -> None:
     """Gather (resumable), fit, report, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -343,10 +366,11 @@ def main() -> None:
         random.Random(SEED).shuffle(unsure)
         qa.calibration = replace(shipped(), length=LENGTH)
         threshold = reading_threshold(qa, unsure[:FITTED])
+        scale = reading_scale(qa, unsure[:FITTED], threshold)
         recipes = [recipe(path) for path in options.recipes]
         lists = unread(options.train, options.data, recipes)
         gap = choose(qa, lists)
-    start = replace(shipped(), list_gap=gap, medium=MEDIUM, high=HIGH, reading_threshold=threshold)
+    start = replace(shipped(), list_gap=gap, medium=MEDIUM, high=HIGH, reading_threshold=threshold, reading_scale=scale)
     halves = [[row for place, row in enumerate(rows) if place // len(KINDS) % 2 == half] for half in (0, 1)]
     figures = report([(half, fit(other, more, start)) for half, other in (halves, halves[::-1])])
     numbers = fit(rows, more, start)

@@ -1,8 +1,11 @@
 """The service as a process: starting, stopping, and what it does not start with."""
 
+import json
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -13,7 +16,7 @@ import pytest
 
 from api.server import _listen
 from api.settings import Settings
-from tests.helpers import Server, assert_problem, citespan
+from tests.helpers import Server, assert_problem, citespan, clean_environment
 
 
 @pytest.fixture
@@ -91,3 +94,22 @@ def test_a_setting_that_cannot_be_is_named(tmp_path: Path, name: str, value: str
     assert citespan("add", str(file), "--library", str(tmp_path / "l")).returncode == 0
     done = citespan("ask", "How deep is the well?", "--library", str(tmp_path / "l"), **{name: value})
     assert done.returncode in (2, 3) and word in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+def test_the_log_tells_where_an_error_was_but_no_variables() -> None:
+    code = """
+import structlog
+from api.server import configure_log
+configure_log("info")
+def answer(question):
+    raise RuntimeError("broken")
+try:
+    answer("Who owes " + "money?")
+except RuntimeError as error:
+    structlog.get_logger().error("unexpected", exc_info=error)
+"""
+    command = [sys.executable, "-c", code]
+    ran = subprocess.run(command, capture_output=True, text=True, env=clean_environment(), check=True)
+    logged = json.loads(ran.stderr)
+    assert logged["event"] == "unexpected" and logged["exception"][0]["frames"][-1]["name"] == "answer"
+    assert "Who owes money" not in ran.stderr

@@ -1,0 +1,71 @@
+"""A chat's reply word by word: chunks as OpenAI's clients read them.
+
+A reply has no words before the answer is found, so nothing is sent until then: whatever goes wrong up to there has a
+status of its own, and clients try again as its headers say.  Only an answer that takes long begins without: a proxy
+would give up on a connection on which nothing comes.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
+
+from fastapi.responses import StreamingResponse
+
+from api.openai.errors import error_of
+from api.openai.replies import DONE, chunk_text
+from api.problems import problem_of
+from api.streaming import HEADERS, PING_SECONDS
+from api.workers import Cancelled
+
+
+async def reply_stream(
+    work: Awaitable[Any],
+    chunks: Callable[[Any], Iterator[dict[str, Any]]],
+    head: dict[str, Any],
+    *,
+    patience: float = PING_SECONDS,
+) -> StreamingResponse:
+    """Return a response that streams what some work comes to.
+
+    Args:
+        work: comes to what is to be streamed; cancelled when the client goes.
+        chunks: what it came to, as chunks.
+        head: the first chunk.
+        patience: seconds after which the stream begins though the work is not done, and between signs of life.
+
+    Raises:
+        Exception: whatever the work raises before the stream begins.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        done, _ = await asyncio.wait({task}, timeout=patience)
+    except asyncio.CancelledError:
+        task.cancel()
+        raise
+    if done:
+        task.result()
+    return StreamingResponse(_sent(task, chunks, head, patience), media_type="text/event-stream", headers=HEADERS)
+
+
+async def _sent(
+    task: "asyncio.Future[Any]",
+    chunks: Callable[[Any], Iterator[dict[str, Any]]],
+    head: dict[str, Any],
+    patience: float,
+) -> AsyncIterator[bytes]:
+    try:
+        yield chunk_text(head)
+        while not task.done():
+            await asyncio.wait({task}, timeout=patience)
+            if not task.done():
+                yield b": still at it\n\n"
+        try:
+            for chunk in chunks(task.result()):
+                yield chunk_text(chunk)
+        except Cancelled:
+            return
+        except Exception as error:
+            yield chunk_text(error_of(problem_of(error)))
+        yield DONE
+    finally:
+        task.cancel()

@@ -1,0 +1,37 @@
+"""POST /v1/tasks/question-answering: questions of texts that come with them."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+
+from api.access import Scope, needs, take_place
+from api.bodies import read_body, until_gone
+from api.openapi import body_of
+from api.state import ready_state
+from api.tasks import TaskAnswerOut, TaskIn, TaskParameters, shown
+from api.workers import ASK, Job
+from qa import TextReading
+
+router = APIRouter(tags=["tasks"], dependencies=[needs(Scope.ASK)])
+
+
+@router.post(
+    "/v1/tasks/question-answering",
+    response_model=TaskAnswerOut | list[TaskAnswerOut] | list[list[TaskAnswerOut]],
+    openapi_extra=body_of(TaskIn),
+    operation_id="answer_from_text",
+)
+async def answer_from_text(request: Request) -> Any:
+    """Answer a question from a text that is handed in with it, as model hubs' question-answering task does."""
+    state = ready_state(request)
+    asked = await read_body(request, TaskIn, state.settings.article_body_bytes)
+    options = (asked.parameters or TaskParameters()).options()
+    inputs = asked.inputs if isinstance(asked.inputs, list) else [asked.inputs]
+    reading = TextReading(state.qa.reader, state.qa.calibration)
+
+    def work(job: Job) -> list[Any]:
+        return [shown(reading.read(one.question, one.context, options, job.check), options) for one in inputs]
+
+    take_place(request)
+    found = await state.workers.run(ASK, work, gone=lambda: until_gone(request))
+    return found if isinstance(asked.inputs, list) else found[0]
