@@ -25,6 +25,7 @@ from api.routes import (
     citations,
     collections,
     jobs,
+    mcp,
     openai,
     page,
     search,
@@ -37,6 +38,7 @@ from api.settings import Settings
 from api.shapes import error_response
 from api.slack import Deliveries, Signatures, Slack
 from api.state import State
+from api.tools.exchange import Exchange
 from api.workers import Cancelled, Workers
 from index import CitespanError
 from qa import QuestionAnswering
@@ -64,6 +66,7 @@ def create_app(qa: QuestionAnswering, settings: Settings | None = None) -> FastA
     state = State(qa, chosen, workers, metrics, Jobs(qa.library, chosen.jobs_size), chosen.policy())
     state.slack = _slack(state)
     follower = Follower(state)
+    exchange = Exchange(state)
     keyring = Keyring(qa.library)
     metrics.gauge("citespan_queue_waiting", "Questions waiting", lambda: state.workers.questions.waiting)
     metrics.gauge("citespan_writes_waiting", "Writes waiting", lambda: state.workers.writes.waiting)
@@ -80,6 +83,7 @@ def create_app(qa: QuestionAnswering, settings: Settings | None = None) -> FastA
         yield
         state.stopping.set()
         state.wake.set()
+        await exchange.close()
         await run_in_threadpool(state.jobs.close, chosen.shutdown_seconds)
         if state.slack is not None:
             await state.slack.deliveries.close(chosen.shutdown_seconds)
@@ -101,6 +105,7 @@ def create_app(qa: QuestionAnswering, settings: Settings | None = None) -> FastA
         lifespan=lifespan,
     )
     app.state.citespan = state
+    app.state.mcp = exchange
     problems.install(app, error_response)
     app.add_exception_handler(Cancelled, _gone)
     for module in (
@@ -111,6 +116,7 @@ def create_app(qa: QuestionAnswering, settings: Settings | None = None) -> FastA
         citations,
         collections,
         subscriptions,
+        mcp,
         slack,
         openai,
         tasks,

@@ -1,18 +1,17 @@
 """run(): the process that serves: lock, port, models, signals, log."""
 
 import ctypes
-import logging
 import platform
 import signal
 import socket
 import sys
 from types import FrameType
 
-import structlog
 import uvicorn
 
 from api.app import create_app
 from api.keys import Keys
+from api.log import configure_log
 from api.protocol import with_deadlines
 from api.settings import Settings
 from api.state import State
@@ -108,25 +107,6 @@ class _Server(uvicorn.Server):
         # At once, not when the last connection is done: balancers must stop sending.
         self._state.stopping.set()
         super().handle_exit(sig, frame)
-
-
-def configure_log(level: str) -> None:
-    """Write one JSON object an event to stderr; control characters come out escaped."""
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            # Without local variables: questions, keys and articles are among them.
-            structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False)),
-            structlog.processors.EventRenamer("event"),
-            structlog.processors.JSONRenderer(ensure_ascii=True),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=False,
-    )
-    logging.basicConfig(level=logging.WARNING, format='{"event": "%(name)s", "level": "%(levelname)s"}', force=True)
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -139,6 +139,9 @@ class Settings(BaseSettings):
         description="time in which an answer is the reply itself, since Slack waits 3 s; later it is sent",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severe event logged")
+    mcp_writes: bool = Field(
+        False, description="whether assistants get the tools that add and remove articles (Model Context Protocol)"
+    )
     log_questions: bool = Field(False, description="whether questions are written to the log")
 
     @field_validator("rate", "address_rate")

@@ -227,12 +227,13 @@ class Collection:
             raise ArticleNotFound(f"no article {article_id!r} in collection {self.name!r}")
         return found
 
-    def list(self, *, limit: int = 50, cursor: str | None = None) -> Page:
+    def list(self, *, limit: int = 50, cursor: str | None = None, newest: bool = False) -> Page:
         """Return articles in order of arrival.
 
         Args:
             limit: 1 to MAX_LIST_LIMIT.
             cursor: ``next_cursor`` of the page before.
+            newest: the last to arrive first.
 
         Raises:
             QueryError: limit out of range, or not a cursor.
@@ -241,7 +242,7 @@ class Collection:
             raise QueryError(f"limit must be 1 to {MAX_LIST_LIMIT:,}, not {limit}", field="limit")
         after = decode_cursor(cursor)
         with self._store.read() as view:
-            page, more = view.page(limit, after)
+            page, more = view.page(limit, after, newest=newest)
         return page if more is None else replace(page, next_cursor=encode_cursor(more))
 
     def encode_query(self, query: str) -> npt.NDArray[np.float32]:

@@ -151,10 +151,11 @@ class View:
             passages=tuple(Passage(article_id, number, at, at + len(text), text) for number, at, text in passages),
         )
 
-    def page(self, limit: int, after: int) -> tuple[Page, int | None]:
-        """Return articles in order of arrival after a key, and the key to go on from."""
+    def page(self, limit: int, after: int, *, newest: bool = False) -> tuple[Page, int | None]:
+        """Return articles in order of arrival after a key (0: from the start), and the key to go on from."""
+        where, order = ("(?1 = 0 OR a.key < ?1)", "DESC") if newest else ("a.key > ?1", "ASC")
         rows = self._db.execute(
-            f"SELECT {_INFO}, a.key FROM article a WHERE a.key > ? ORDER BY a.key LIMIT ?",
+            f"SELECT {_INFO}, a.key FROM article a WHERE {where} ORDER BY a.key {order} LIMIT ?2",
             (after, limit + 1),
         ).fetchall()
         more = rows[limit - 1][-1] if len(rows) > limit else None

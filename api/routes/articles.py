@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
@@ -16,12 +16,12 @@ from api.replies import AddedOut, ArticleOut, ArticleRow, ArticlesOut, FailureOu
 from api.requests import ArticleIn, Strict, UploadIn, VerifyIn
 from api.state import State, ready_state, state_of
 from api.uploads import MAX_ARTICLES, problem_of_failure, uploaded
+from api.verifying import verified
 from api.workers import FETCH, WRITE, Job
 from index import (
     DEFAULT_COLLECTION,
     Added,
     Article,
-    ArticleNotFound,
     Failure,
     StorageError,
     check_collection_name,
@@ -219,22 +219,4 @@ async def verify(request: Request) -> Any:
     given = await read_body(request, VerifyIn, state.settings.ask_body_bytes)
     caller_of(request).check_collection(given.collection)
     collection = state.qa.library.collection(given.collection)
-    try:
-        text = (await run_in_threadpool(collection.get, given.article_id)).text
-    except ArticleNotFound:
-        return VerifyOut(status="deleted")
-    status: Literal["valid", "moved"] = "valid"
-    start = given.article_start
-    if text[given.article_start : given.article_end] != given.text:
-        status, start = "moved", _nearest(text, given.text, given.article_start)
-        if start < 0:
-            return VerifyOut(status="changed")
-    return VerifyOut(status=status, article_start=start, article_end=start + len(given.text))
-
-
-def _nearest(text: str, wanted: str, place: int) -> int:
-    """Return where the wanted text stands nearest to a place, -1 where it does not."""
-    before = text.rfind(wanted, 0, place + len(wanted))
-    after = text.find(wanted, place)
-    found = [at for at in (before, after) if at >= 0]
-    return min(found, key=lambda at: abs(at - place), default=-1)
+    return await run_in_threadpool(verified, collection, given)

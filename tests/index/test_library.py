@@ -141,17 +141,18 @@ def test_collections_are_apart_and_go_as_a_whole(library: Library) -> None:
             library.collection(name, create=True)
 
 
-def test_listing_by_pages(library: Library) -> None:
+@pytest.mark.parametrize("newest", [False, True])
+def test_listing_by_pages(library: Library, newest: bool) -> None:
     collection = library.collection()
     list(collection.add(article(f"T{n}") for n in range(7)))
     seen, cursor = [], None
     while True:
-        page = collection.list(limit=3, cursor=cursor)
+        page = collection.list(limit=3, cursor=cursor, newest=newest)
         seen += [info.id for info in page.articles]
         cursor = page.next_cursor
         if cursor is None:
             break
-    assert seen == [f"T{n}" for n in range(7)]
+    assert seen == [f"T{n}" for n in (reversed(range(7)) if newest else range(7))]
     for bad in ("AAAA", "k", "k-1", "kzz", "k" + "f" * 40):
         with pytest.raises(QueryError):
             collection.list(cursor=bad)

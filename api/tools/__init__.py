@@ -1,0 +1,1 @@
+"""Tools for assistants, over the Model Context Protocol: ask, search, read, verify, and if wanted add and remove."""
