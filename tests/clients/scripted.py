@@ -55,7 +55,8 @@ class Scripted:
                 self.close_connection = True
                 if not reply.status:
                     return
-                self.send_response(reply.status)
+                self.send_response_only(reply.status)
+                self.send_header("Connection", "close")
                 for name, value in reply.headers.items():
                     self.send_header(name, value)
                 if not (reply.cut or reply.holds):
