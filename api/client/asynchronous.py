@@ -19,6 +19,7 @@ from api.client.records import (
     ArticleRow,
     AskEvent,
     Candidate,
+    Citation,
     Collection,
     Failure,
     Job,
@@ -91,6 +92,12 @@ class AsyncCitespan:
         """Answer a question step by step: Retrieved, Improved (again when it changes), Done."""
         return AsyncStream(self._events(requests.ask_stream(question, options)))
 
+    async def export_answer(
+        self, question: str, *, form: str = "markdown", style: str = "chicago", **options: Unpack[AskOptions]
+    ) -> str:
+        """Answer a question as a text with citations to paste: ``markdown``, or ``csv``."""
+        return await self._send(requests.export_answer(question, form, style, options))
+
     async def search(self, query: str, **options: Unpack[SearchOptions]) -> tuple[Candidate, ...]:
         """Return the passages that speak most of some words."""
         return await self._send(requests.search(query, options))
@@ -139,6 +146,17 @@ class AsyncCitespan:
     async def article(self, article_id: str, *, collection: str = DEFAULT_COLLECTION) -> Article:
         """Return an article with its whole text."""
         return await self._send(requests.article(article_id, collection))
+
+    async def cite(
+        self,
+        article_id: str,
+        *,
+        style: str = "chicago",
+        page: int | None = None,
+        collection: str = DEFAULT_COLLECTION,
+    ) -> Citation:
+        """Return an article as a writer cites it: ``chicago``, ``apa``, ``mla``, ``bibtex`` or ``csl-json``."""
+        return await self._send(requests.cite(article_id, style, page, collection))
 
     async def remove(self, article_id: str, *, collection: str = DEFAULT_COLLECTION) -> None:
         """Remove an article and everything made of it."""

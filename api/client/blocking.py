@@ -18,6 +18,7 @@ from api.client.records import (
     ArticleRow,
     AskEvent,
     Candidate,
+    Citation,
     Collection,
     Failure,
     Job,
@@ -90,6 +91,12 @@ class Citespan:
         """Answer a question step by step: Retrieved, Improved (again when it changes), Done."""
         return Stream(self._events(requests.ask_stream(question, options)))
 
+    def export_answer(
+        self, question: str, *, form: str = "markdown", style: str = "chicago", **options: Unpack[AskOptions]
+    ) -> str:
+        """Answer a question as a text with citations to paste: ``markdown``, or ``csv``."""
+        return self._send(requests.export_answer(question, form, style, options))
+
     def search(self, query: str, **options: Unpack[SearchOptions]) -> tuple[Candidate, ...]:
         """Return the passages that speak most of some words."""
         return self._send(requests.search(query, options))
@@ -137,6 +144,17 @@ class Citespan:
     def article(self, article_id: str, *, collection: str = DEFAULT_COLLECTION) -> Article:
         """Return an article with its whole text."""
         return self._send(requests.article(article_id, collection))
+
+    def cite(
+        self,
+        article_id: str,
+        *,
+        style: str = "chicago",
+        page: int | None = None,
+        collection: str = DEFAULT_COLLECTION,
+    ) -> Citation:
+        """Return an article as a writer cites it: ``chicago``, ``apa``, ``mla``, ``bibtex`` or ``csl-json``."""
+        return self._send(requests.cite(article_id, style, page, collection))
 
     def remove(self, article_id: str, *, collection: str = DEFAULT_COLLECTION) -> None:
         """Remove an article and everything made of it."""

@@ -105,8 +105,12 @@ def nothing(_: httpx2.Response) -> None:
     """Read a reply that says nothing."""
 
 
-def json_body(facts: Mapping[str, Any]) -> Body:
+def json_body(facts: Mapping[str, Any], accept: str | None = None) -> Body:
     """Return a body of JSON, without what is None; dates become ISO 8601.
+
+    Args:
+        facts: what it says.
+        accept: the media type that is wanted back, None for JSON.
 
     Raises:
         ValueError: a text holds a lone surrogate.
@@ -115,7 +119,7 @@ def json_body(facts: Mapping[str, Any]) -> Body:
     data = msgspec.json.encode({name: value for name, value in facts.items() if value is not None})
 
     def body(_: contextlib.ExitStack) -> dict[str, Any]:
-        return {"content": data, "headers": JSON}
+        return {"content": data, "headers": JSON if accept is None else {**JSON, "Accept": accept}}
 
     return body
 

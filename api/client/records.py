@@ -260,6 +260,16 @@ class Article(ArticleInfo):
 
 
 @dataclass(frozen=True, slots=True)
+class Citation:
+    """An article as a writer cites it, in plain text and in Markdown."""
+
+    article_id: str
+    style: str
+    citation: str
+    markdown: str
+
+
+@dataclass(frozen=True, slots=True)
 class Collection:
     """A collection's name and size; ``copies`` are near-copies of an earlier article."""
 

@@ -17,6 +17,7 @@ from api.client.records import (
     ArticlePage,
     AskEvent,
     Candidate,
+    Citation,
     Collection,
     Done,
     Improved,
@@ -30,6 +31,7 @@ from api.client.records import (
 
 DEFAULT_COLLECTION = "default"
 LINES = {"Content-Type": "application/x-ndjson"}
+FORMS = {"markdown": "text/markdown", "csv": "text/csv"}
 # Bytes of a file that are read at a time.
 _PIECE = 65_536
 File = str | os.PathLike[str] | tuple[str, bytes | IO[bytes]]
@@ -101,6 +103,18 @@ def ask(question: str, options: AskOptions) -> Call[Answer]:
 def ask_stream(question: str, options: AskOptions) -> StreamCall[AskEvent]:
     """Return the request of a question whose answer is followed as it is found."""
     return StreamCall("POST", "/v1/ask/stream", _unread, json_body({"question": question, **options}), event=_ask_event)
+
+
+def export_answer(question: str, form: str, style: str, options: AskOptions) -> Call[str]:
+    """Return the request of a question whose answer is wanted as a text with citations.
+
+    Raises:
+        ValueError: there is no such form.
+    """
+    if form not in FORMS:
+        raise ValueError(f"form is one of {', '.join(FORMS)}, not {form!r}")
+    body = json_body({"question": question, **options}, accept=FORMS[form])
+    return Call("POST", "/v1/ask", lambda response: response.text, body, query={"style": style})
 
 
 def search(query: str, options: SearchOptions) -> Call[tuple[Candidate, ...]]:
@@ -189,6 +203,12 @@ def articles(collection: str, limit: int, cursor: str | None) -> Call[ArticlePag
 def article(article_id: str, collection: str) -> Call[Article]:
     """Return the request of one article."""
     return Call("GET", f"/v1/articles/{segment(article_id)}", reader(Article), query={"collection": collection})
+
+
+def cite(article_id: str, style: str, page: int | None, collection: str) -> Call[Citation]:
+    """Return the request of an article's citation."""
+    query: dict[str, str | int | None] = {"style": style, "page": page, "collection": collection}
+    return Call("GET", f"/v1/articles/{segment(article_id)}/citation", reader(Citation), query=query)
 
 
 def remove(article_id: str, collection: str) -> Call[None]:

@@ -67,7 +67,9 @@ class _DrivenStream:
         self._loop.run_until_complete(self._stream.aclose())
 
 
-def opened(kind: str, url: str, *, slept: list[float] | None = None, retries: Retries | None = None, **more: Any) -> Any:
+def opened(
+    kind: str, url: str, *, slept: list[float] | None = None, retries: Retries | None = None, **more: Any
+) -> Any:
     """A client of either kind.
 
     Args:

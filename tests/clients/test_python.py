@@ -50,7 +50,11 @@ def writer(request: pytest.FixtureRequest, own: Server) -> Iterator[Any]:
 def test_importing_it_loads_nothing_heavy(tmp_path: Path) -> None:
     code = "import sys; import api.client; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
     ran = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], cwd=tmp_path, env=clean_environment(), capture_output=True, text=True
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=tmp_path,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
     )
     assert ran.returncode == 0, ran.stderr
     loaded = set(ran.stdout.split()) - set(sys.stdlib_module_names)
@@ -93,6 +97,19 @@ def test_an_answer_is_followed_as_it_is_found(samples: Any) -> None:
     with samples.ask_stream(QUESTION) as stream:
         assert isinstance(next(iter(stream)), Retrieved)
     assert list(stream) == []
+
+
+def test_answers_and_articles_are_cited(samples: Any) -> None:
+    answer = samples.ask(QUESTION)
+    text = samples.export_answer(QUESTION, style="apa")
+    assert answer.evidence[0].quote in text and text.lstrip().startswith(("#", "*", ">"))
+    assert samples.export_answer(QUESTION, form="csv", limit=1).count("\r\n") >= 2
+    cited = samples.cite(answer.evidence[0].article.id, style="mla")
+    assert cited.style == "mla" and answer.evidence[0].article.title[:12] in cited.citation
+    with pytest.raises(ValueError, match="markdown, csv"):
+        samples.export_answer(QUESTION, form="docx")
+    with pytest.raises(Invalid):
+        samples.cite(answer.evidence[0].article.id, style="napkin")
 
 
 def test_listings_go_through_all_pages(samples: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,7 +197,7 @@ def test_batches_and_their_jobs(writer: Any, tmp_path: Path) -> None:
     assert states[-1].failed == 1
     (failure,) = writer.job_failures(job.id)
     assert failure.source == "line 4" and writer.job(job.id).failures == (failure,)
-    assert [one.id for one in writer.jobs()][0] == job.id
+    assert next(one.id for one in writer.jobs()) == job.id
     assert writer.cancel_job(job.id).state == "done"
     assert len(list(writer.articles(collection="briefs"))) == 3
     writer.remove_collection("briefs")

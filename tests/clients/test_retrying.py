@@ -1,8 +1,9 @@
 """What the Python client does when the service refuses, is lost on the way, or is not Citespan at all."""
 
+import itertools
 import json
-from email.utils import format_datetime
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import httpx2
@@ -45,11 +46,13 @@ def test_what_is_refused_is_sent_again_when_the_service_says(kind: str) -> None:
     slept: list[float] = []
     now = datetime(2026, 1, 1, tzinfo=UTC)  # the service's clock counts, not ours
     dated = problem(
-        503, Retry_After=format_datetime(now + timedelta(seconds=7), usegmt=True), Date=format_datetime(now, usegmt=True)
+        503,
+        Retry_After=format_datetime(now + timedelta(seconds=7), usegmt=True),
+        Date=format_datetime(now, usegmt=True),
     )
-    with Scripted(problem(429, Retry_After="3"), dated, problem(503), ASKED) as service:
-        with opened(kind, service.url, slept=slept) as client:
-            assert client.ask("Who?").answer == "Ann"
+    replies = (problem(429, Retry_After="3"), dated, problem(503), ASKED)
+    with Scripted(*replies) as service, opened(kind, service.url, slept=slept) as client:
+        assert client.ask("Who?").answer == "Ann"
     assert [request.body for request in service.requests] == [service.requests[0].body] * 4
     assert 3 <= slept[0] <= 4 and 0.5 <= slept[2] <= 2
     assert 7 <= slept[1] <= 8
@@ -122,15 +125,18 @@ def test_what_is_not_citespan_is_told(kind: str) -> None:
                 client.ask("Who?")
             with pytest.raises(UnexpectedReply):
                 list(client.ask_stream("Who?"))
-    with Scripted(Reply(302, b"", {"Location": "http://127.0.0.1:1/"})) as service:
-        with opened(kind, service.url, api_key="secret") as client, pytest.raises(CitespanAPIError, match="302"):
+    elsewhere = Reply(302, b"", {"Location": "http://127.0.0.1:1/"})
+    with Scripted(elsewhere) as service, opened(kind, service.url, api_key="secret") as client:
+        with pytest.raises(CitespanAPIError, match="302"):
             client.ask("Who?")
     assert service.requests[0].headers["authorization"] == "Bearer secret"
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_stream_ends_with_its_last_event_an_error_or_a_cut(kind: str) -> None:
-    whole = event_text("answer", ANSWER) + b": still at it\n\n" + event_text("unheard_of", {}) + event_text("done", ANSWER)
+    whole = (
+        event_text("answer", ANSWER) + b": still at it\n\n" + event_text("unheard_of", {}) + event_text("done", ANSWER)
+    )
     for reply in (Reply(200, whole, EVENTS, cut=True), Reply(200, whole, EVENTS, holds=True)):
         with Scripted(problem(503), reply) as service, opened(kind, service.url, slept=[]) as client:
             events = list(client.ask_stream("Who?"))
@@ -151,12 +157,12 @@ def test_a_stream_ends_with_its_last_event_an_error_or_a_cut(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_closing_a_stream_closes_the_connection(kind: str) -> None:
-    with Scripted(Reply(200, event_text("answer", ANSWER), EVENTS, holds=True)) as service:
-        with opened(kind, service.url) as client:
-            with client.ask_stream("Who?") as stream:
-                assert isinstance(next(iter(stream)), Improved)
-                assert not service.gone.is_set()
-            assert service.gone.wait(10)
+    held = Reply(200, event_text("answer", ANSWER), EVENTS, holds=True)
+    with Scripted(held) as service, opened(kind, service.url) as client:
+        with client.ask_stream("Who?") as stream:
+            assert isinstance(next(iter(stream)), Improved)
+            assert not service.gone.is_set()
+        assert service.gone.wait(10)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -178,7 +184,8 @@ def test_following_a_job_goes_on_after_a_cut(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_waiting_for_a_job_has_an_end(kind: str) -> None:
     slept: list[float] = []
-    with Scripted(Reply(200, json.dumps(JOB).encode())) as service, opened(kind, service.url, slept=slept) as client:
+    running = Reply(200, json.dumps(JOB).encode())
+    with Scripted(running) as service, opened(kind, service.url, slept=slept) as client:
         with pytest.raises(TimedOut, match="1 of 3 lines"):
             client.wait("job_1", seconds=5)
     assert 3 <= sum(slept) <= 5
@@ -214,8 +221,9 @@ def test_a_service_may_stand_under_a_path() -> None:
 
 @pytest.mark.parametrize("status", [429, 500, 418])
 def test_errors_of_something_in_between_have_the_same_shape(status: int) -> None:
-    with Scripted(Reply(status, b"[not json", {"Retry-After": "soon"})) as service:
-        with Citespan(service.url, retries=Retries(most=0)) as client, pytest.raises(CitespanAPIError) as told:
+    reply = Reply(status, b"[not json", {"Retry-After": "soon"})
+    with Scripted(reply) as service, Citespan(service.url, retries=Retries(most=0)) as client:
+        with pytest.raises(CitespanAPIError) as told:
             client.ask("Who?")
     expected = {429: RateLimited, 500: ServerFault}.get(status, CitespanAPIError)
     assert type(told.value) is expected and told.value.detail == "[not json" and told.value.retry_after is None
@@ -238,7 +246,7 @@ class _Pieces(httpx2.BaseTransport, httpx2.SyncByteStream):
 def test_events_are_read_however_they_are_cut(text: str, cuts: list[int]) -> None:
     whole = event_text("answer", {**ANSWER, "answer": text}) + b": ping\n\n" + event_text("done", ANSWER)
     places = sorted({0, len(whole), *(cut for cut in cuts if cut < len(whole))})
-    pieces = [whole[start:end] for start, end in zip(places, places[1:], strict=False)]
+    pieces = [whole[start:end] for start, end in itertools.pairwise(places)]
     with httpx2.Client(transport=_Pieces(pieces)) as http, Citespan(http_client=http) as client:
         first, last = client.ask_stream("Who?")
     assert isinstance(first, Improved) and first.answer.answer == text and isinstance(last, Done)
