@@ -126,9 +126,12 @@ def test_what_is_not_citespan_is_told(kind: str) -> None:
             with pytest.raises(UnexpectedReply):
                 list(client.ask_stream("Who?"))
     elsewhere = Reply(302, b"", {"Location": "http://127.0.0.1:1/"})
-    with Scripted(elsewhere) as service, opened(kind, service.url, api_key="secret") as client:
-        with pytest.raises(CitespanAPIError, match="302"):
-            client.ask("Who?")
+    with (
+        Scripted(elsewhere) as service,
+        opened(kind, service.url, api_key="secret") as client,
+        pytest.raises(CitespanAPIError, match="302"),
+    ):
+        client.ask("Who?")
     assert service.requests[0].headers["authorization"] == "Bearer secret"
 
 
@@ -185,9 +188,12 @@ def test_following_a_job_goes_on_after_a_cut(kind: str) -> None:
 def test_waiting_for_a_job_has_an_end(kind: str) -> None:
     slept: list[float] = []
     running = Reply(200, json.dumps(JOB).encode())
-    with Scripted(running) as service, opened(kind, service.url, slept=slept) as client:
-        with pytest.raises(TimedOut, match="1 of 3 lines"):
-            client.wait("job_1", seconds=5)
+    with (
+        Scripted(running) as service,
+        opened(kind, service.url, slept=slept) as client,
+        pytest.raises(TimedOut, match="1 of 3 lines"),
+    ):
+        client.wait("job_1", seconds=5)
     assert 3 <= sum(slept) <= 5
 
 
@@ -222,9 +228,12 @@ def test_a_service_may_stand_under_a_path() -> None:
 @pytest.mark.parametrize("status", [429, 500, 418])
 def test_errors_of_something_in_between_have_the_same_shape(status: int) -> None:
     reply = Reply(status, b"[not json", {"Retry-After": "soon"})
-    with Scripted(reply) as service, Citespan(service.url, retries=Retries(most=0)) as client:
-        with pytest.raises(CitespanAPIError) as told:
-            client.ask("Who?")
+    with (
+        Scripted(reply) as service,
+        Citespan(service.url, retries=Retries(most=0)) as client,
+        pytest.raises(CitespanAPIError) as told,
+    ):
+        client.ask("Who?")
     expected = {429: RateLimited, 500: ServerFault}.get(status, CitespanAPIError)
     assert type(told.value) is expected and told.value.detail == "[not json" and told.value.retry_after is None
 
