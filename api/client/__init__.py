@@ -2,6 +2,7 @@
 
 from api.client.asynchronous import AsyncCitespan
 from api.client.blocking import Citespan
+from api.client.conversation_records import Conversation, ConversationRow, Message
 from api.client.errors import (
     CitespanAPIError,
     ClientError,
@@ -46,6 +47,7 @@ from api.client.records import (
     Retrieved,
     Subscription,
     Support,
+    Understood,
     Uploaded,
     Verified,
 )
@@ -70,6 +72,8 @@ __all__ = [
     "Collection",
     "Conflict",
     "ConnectionFailed",
+    "Conversation",
+    "ConversationRow",
     "DiskFull",
     "Done",
     "Evidence",
@@ -83,6 +87,7 @@ __all__ = [
     "Job",
     "Malformed",
     "Masked",
+    "Message",
     "NotFound",
     "Passage",
     "PassageRange",
@@ -99,6 +104,7 @@ __all__ = [
     "TooSlow",
     "Unauthorized",
     "Unavailable",
+    "Understood",
     "UnexpectedReply",
     "UnknownFormat",
     "Uploaded",

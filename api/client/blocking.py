@@ -1,16 +1,14 @@
 """Citespan: the client that waits."""
 
 import time
-from collections.abc import Callable, Generator, Iterator
-from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack
+from collections.abc import Iterator
+from typing import TypeVar, Unpack
 
-import httpx2
-
-from api.client import requests
-from api.client.calls import Call, StreamCall
-from api.client.connection import DEFAULT_URL, LOOKS, PAGE, Address
-from api.client.errors import ClientError, ConnectionFailed, TimedOut, error_of, failure_of
+from api.client import conversation_requests, requests
+from api.client.connection import LOOKS, PAGE
+from api.client.conversation_records import Conversation, ConversationRow
+from api.client.conversation_requests import MessageOptions
+from api.client.errors import TimedOut
 from api.client.records import (
     Added,
     Answer,
@@ -27,13 +25,13 @@ from api.client.records import (
     Verified,
 )
 from api.client.requests import DEFAULT_COLLECTION, ArticleFields, AskOptions, Batch, File, FileFields, SearchOptions
-from api.client.retrying import Attempts, Retries
-from api.client.streaming import MAX_EVENT_BYTES, Stream, read_event
+from api.client.sending import Sender
+from api.client.streaming import Stream
 
 T = TypeVar("T")
 
 
-class Citespan:
+class Citespan(Sender):
     """A client of one service.  May be shared by threads; close it, or use it in a ``with`` block.
 
     Every method raises CitespanAPIError where the service answers with an error, ConnectionFailed where there is no
@@ -47,39 +45,6 @@ class Citespan:
         http_client: what to send with, for proxies, certificates and the like; it stays open.
         sleep: what waits between attempts, given seconds.
     """
-
-    def __init__(
-        self,
-        base_url: str = DEFAULT_URL,
-        *,
-        api_key: str | None = None,
-        timeout: float = 60.0,
-        retries: Retries | None = None,
-        http_client: httpx2.Client | None = None,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._address = Address(base_url, api_key)
-        self._retries = retries or Retries()
-        self._http = http_client or httpx2.Client()
-        self._owned = http_client is None
-        self._timeout = timeout
-        self._sleep = sleep
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._address.base!r})"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the connections."""
-        if self._owned:
-            self._http.close()
 
     # --- questions
 
@@ -114,6 +79,40 @@ class Citespan:
         """Say whether an answer given earlier still stands in its article."""
         return self._send(requests.verify(article_id, article_start, article_end, text, sha256, collection))
 
+    # --- conversations
+
+    def create_conversation(self, *, title: str | None = None) -> str:
+        """Begin a conversation and return its id."""
+        return self._send(conversation_requests.create(title))
+
+    def send_message(self, conversation_id: str, question: str, **options: Unpack[MessageOptions]) -> Answer:
+        """Ask in a conversation: a follow-up is understood in the light of what was said.
+
+        The answer's ``standalone_question`` is the question as it was understood, and ``message_id`` the message that
+        a later one may take the place of (``replaces=``).
+        """
+        return self._send(conversation_requests.send(conversation_id, question, options))
+
+    def stream_message(
+        self, conversation_id: str, question: str, **options: Unpack[MessageOptions]
+    ) -> Stream[AskEvent]:
+        """Ask in a conversation step by step: as ask_stream, with Understood before the last answer."""
+        return Stream(self._events(conversation_requests.stream(conversation_id, question, options)))
+
+    def conversation(self, conversation_id: str) -> Conversation:
+        """Return a conversation with its messages in order."""
+        return self._send(conversation_requests.conversation(conversation_id))
+
+    def conversations(self) -> Iterator[ConversationRow]:
+        """Yield one's own conversations, those begun last first, asking for a page at a time."""
+        return self._pages(
+            lambda cursor: conversation_requests.conversations(PAGE, cursor), lambda page: page.conversations
+        )
+
+    def forget_conversation(self, conversation_id: str) -> None:
+        """Forget a conversation and all that was said in it."""
+        self._send(conversation_requests.forget(conversation_id))
+
     # --- articles
 
     def add(self, text: str | None = None, **fields: Unpack[ArticleFields]) -> Added:
@@ -133,13 +132,7 @@ class Citespan:
 
     def articles(self, *, collection: str = DEFAULT_COLLECTION) -> Iterator[ArticleRow]:
         """Yield all articles in order of arrival, asking for a page at a time."""
-        cursor: str | None = None
-        while True:
-            page = self._send(requests.articles(collection, PAGE, cursor))
-            yield from page.articles
-            cursor = page.next_cursor
-            if cursor is None:
-                return
+        return self._pages(lambda cursor: requests.articles(collection, PAGE, cursor), lambda page: page.articles)
 
     def article(self, article_id: str, *, collection: str = DEFAULT_COLLECTION) -> Article:
         """Return an article with its whole text."""
@@ -172,13 +165,7 @@ class Citespan:
 
     def jobs(self) -> Iterator[Job]:
         """Yield all jobs, the newest first, asking for a page at a time."""
-        cursor: str | None = None
-        while True:
-            page = self._send(requests.jobs(PAGE, cursor))
-            yield from page.jobs
-            cursor = page.next_cursor
-            if cursor is None:
-                return
+        return self._pages(lambda cursor: requests.jobs(PAGE, cursor), lambda page: page.jobs)
 
     def job(self, job_id: str) -> Job:
         """Return how far a job has come, with the first lines that could not be used."""
@@ -186,13 +173,7 @@ class Citespan:
 
     def job_failures(self, job_id: str) -> Iterator[Failure]:
         """Yield all lines that could not be used, asking for a page at a time."""
-        cursor: str | None = None
-        while True:
-            page = self._send(requests.job(job_id, PAGE, cursor))
-            yield from page.failures
-            cursor = page.next_cursor
-            if cursor is None:
-                return
+        return self._pages(lambda cursor: requests.job(job_id, PAGE, cursor), lambda page: page.failures)
 
     def follow_job(self, job_id: str) -> Stream[Job]:
         """Follow a job: how it stands now, and again when that changes, until it has ended; connecting anew if cut."""
@@ -252,60 +233,3 @@ class Citespan:
     def examples(self) -> tuple[str, ...]:
         """Return questions worth trying."""
         return self._send(requests.examples())
-
-    # --- how
-
-    def _send(self, call: Call[T]) -> T:
-        attempts = Attempts(self._retries, call)
-        while True:
-            failure: ClientError
-            try:
-                with call.arguments() as arguments:
-                    response = self._http.request(
-                        **self._address.complete(call.path, arguments), timeout=self._timeout, follow_redirects=False
-                    )
-            except httpx2.RequestError as error:
-                failure = failure_of(error)
-                failure.__cause__ = error
-            else:
-                if response.is_success:
-                    return call.read(response)
-                failure = error_of(response)
-                if attempts.settles(failure):
-                    return call.read(response)
-            self._sleep(attempts.pause(failure))
-
-    def _events(self, call: StreamCall[T]) -> Generator[T]:
-        attempts = Attempts(self._retries, call)
-        begun = False
-        while True:
-            failure: ClientError
-            try:
-                with call.arguments() as arguments, self._open(call, arguments) as source:
-                    if not source.response.is_success:
-                        source.response.read()
-                        raise error_of(source.response)
-                    for event in source:
-                        found: T | None = read_event(call, event, source.response)
-                        if found is not None:
-                            yield found
-                            begun, attempts = True, Attempts(self._retries, call)
-                        if event.event in call.last:
-                            return
-                raise ConnectionFailed("the stream ended before its last event")
-            except httpx2.RequestError as error:
-                failure = failure_of(error)
-                failure.__cause__ = error
-            except ClientError as error:
-                failure = error
-            if begun and not call.resumes:
-                raise failure
-            self._sleep(attempts.pause(failure))
-
-    def _open(self, call: StreamCall[Any], arguments: dict[str, Any]) -> Any:
-        return self._http.sse(
-            **self._address.complete(call.path, arguments),
-            timeout=self._timeout,
-            follow_redirects=False,
-            max_event_size=MAX_EVENT_BYTES,
-        )

@@ -121,6 +121,7 @@ class Answer:
         timings_ms: how long each step took, in milliseconds.
         hints: what whoever asked should know.
         standalone_question: in a conversation, the question as it was understood.
+        message_id: in a conversation, the message that this is the reply to.
     """
 
     id: str
@@ -135,6 +136,7 @@ class Answer:
     timings_ms: dict[str, float] = field(default_factory=dict)
     hints: tuple[Hint, ...] = ()
     standalone_question: str | None = None
+    message_id: str | None = None
 
     @property
     def text(self) -> str | None:
@@ -163,13 +165,20 @@ class Improved:
 
 
 @dataclass(frozen=True, slots=True)
+class Understood:
+    """While an answer is found in a conversation: the question as it was understood."""
+
+    standalone_question: str
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     """The last event of an answer that was streamed: the whole of it."""
 
     answer: Answer
 
 
-AskEvent = Retrieved | Improved | Done
+AskEvent = Retrieved | Improved | Understood | Done
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import IO, Any, TypedDict
+from typing import IO, Any, Required, TypedDict
 
 import httpx2
 
@@ -25,6 +25,7 @@ from api.client.records import (
     JobPage,
     Retrieved,
     Subscription,
+    Understood,
     Uploaded,
     Verified,
 )
@@ -48,8 +49,8 @@ class Filters(TypedDict, total=False):
     article_ids: Sequence[str]
 
 
-class AskOptions(TypedDict, total=False):
-    """What a question may come with; what is left out is the service's default."""
+class QuestionOptions(TypedDict, total=False):
+    """What a question may come with, wherever it is asked; what is left out is the service's default."""
 
     collection: str
     limit: int
@@ -58,6 +59,20 @@ class AskOptions(TypedDict, total=False):
     as_of: str | date | None
     min_confidence: float
     include: Sequence[str]
+
+
+class Turn(TypedDict, total=False):
+    """A question that was asked before, and what was answered."""
+
+    question: Required[str]
+    answer: str | None
+    standalone_question: str | None
+
+
+class AskOptions(QuestionOptions, total=False):
+    """What a question outside of conversations may come with: ``history`` is what was said before, in order."""
+
+    history: Sequence[Turn]
 
 
 class SearchOptions(TypedDict, total=False):
@@ -102,7 +117,7 @@ def ask(question: str, options: AskOptions) -> Call[Answer]:
 
 def ask_stream(question: str, options: AskOptions) -> StreamCall[AskEvent]:
     """Return the request of a question whose answer is followed as it is found."""
-    return StreamCall("POST", "/v1/ask/stream", _unread, json_body({"question": question, **options}), event=_ask_event)
+    return StreamCall("POST", "/v1/ask/stream", unread, json_body({"question": question, **options}), event=ask_event)
 
 
 def export_answer(question: str, form: str, style: str, options: AskOptions) -> Call[str]:
@@ -244,7 +259,7 @@ def cancel_job(job_id: str) -> Call[Job]:
 def follow_job(job_id: str) -> StreamCall[Job]:
     """Return the request that follows a job to its end."""
     path = f"/v1/jobs/{segment(job_id)}/events"
-    return StreamCall("GET", path, _unread, event=_job_event, last=("end",), resumes=True)
+    return StreamCall("GET", path, unread, event=_job_event, last=("end",), resumes=True)
 
 
 def subscriptions(collection: str) -> Call[tuple[Subscription, ...]]:
@@ -300,15 +315,19 @@ def _uploaded(response: httpx2.Response) -> Uploaded:
     return Uploaded((record(response.content, Added),))
 
 
-def _unread(response: httpx2.Response) -> Any:
+def unread(response: httpx2.Response) -> Any:
+    """Refuse to read a stream as a whole."""
     raise AssertionError("a stream is read event by event")
 
 
-def _ask_event(name: str, data: str) -> AskEvent | None:
+def ask_event(name: str, data: str) -> AskEvent | None:
+    """Return an event of an answer that is streamed, None where it is of another kind."""
     if name == "retrieved":
         return record(data, Retrieved)
     if name == "answer":
         return Improved(record(data, Answer))
+    if name == "understood":
+        return record(data, Understood)
     return Done(record(data, Answer)) if name == "done" else None
 
 
