@@ -76,21 +76,27 @@ def body_of_lines(kinds: Sequence[str]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {kind: {"schema": schema} for kind in kinds}}}
 
 
-def stream_of(description: str, *events: type[BaseModel], failing: bool = False) -> dict[str, Any]:
-    """Describe a reply that is a stream of events.
+def event_content(*models: type[BaseModel], failing: bool = False) -> dict[str, Any]:
+    """Describe the content of a reply that is a stream of events.
+
+    Args:
+        models: what the data of an event may be; each a model that the description has already, or one of _EVENTS.
+        failing: whether the stream may end with a problem.
+    """
+    names = [*(model.__name__ for model in models), *(["Problem"] if failing else [])]
+    shapes = [{"$ref": f"#/components/schemas/{name}"} for name in names]
+    return {"text/event-stream": {"schema": shapes[0] if len(shapes) == 1 else {"anyOf": shapes}}}
+
+
+def stream_of(description: str, *models: type[BaseModel], failing: bool = False) -> dict[str, Any]:
+    """Return the arguments of a route whose reply is a stream of events and nothing else.
 
     Args:
         description: the names of the events, in order.
-        events: what the data of one may be; each a model that the description has already, or one of _EVENTS.
-        failing: whether it may end with a problem.
-
-    Returns:
-        Arguments of a route.
+        models: as event_content() has them.
+        failing: likewise.
     """
-    names = [*(model.__name__ for model in events), *(["Problem"] if failing else [])]
-    shapes = [{"$ref": f"#/components/schemas/{name}"} for name in names]
-    schema = shapes[0] if len(shapes) == 1 else {"anyOf": shapes}
-    content = {"text/event-stream": {"schema": schema}}
+    content = event_content(*models, failing=failing)
     return {"response_class": Response, "responses": {200: {"description": description, "content": content}}}
 
 

@@ -36,6 +36,7 @@ OPERATIONS: dict[str, str | None] = {
     "remove_article": "remove",
     "remove_collection": "remove_collection",
     "search": "search",
+    "slack_command": None,  # for Slack
     "unfollow": "unfollow",
     "verify": "verify",
 }

@@ -24,6 +24,8 @@ from api.client import (
     Unavailable,
     UnexpectedReply,
 )
+from api.client.calls import Call, nothing
+from api.client.retrying import Attempts
 from api.streaming import event_text
 from tests.clients.both import KINDS, opened
 from tests.clients.scripted import Reply, Scripted
@@ -236,6 +238,34 @@ def test_errors_of_something_in_between_have_the_same_shape(status: int) -> None
         client.ask("Who?")
     expected = {429: RateLimited, 500: ServerFault}.get(status, CitespanAPIError)
     assert type(told.value) is expected and told.value.detail == "[not json" and told.value.retry_after is None
+
+
+REFUSED = st.builds(
+    lambda status, told: CitespanAPIError(status, "a title", "do otherwise", retry_after=told),
+    st.sampled_from([429, 503, 502, 504, 500, 404]),
+    st.none() | st.floats(0, 100),
+)
+LOST = st.builds(ConnectionFailed, st.just("lost"), sent=st.booleans()) | st.builds(TimedOut, st.just("late"))
+ALLOWED = st.builds(Retries, st.integers(0, 6), st.floats(0, 200), st.floats(0.01, 5), st.floats(0.01, 60))
+
+
+@given(ALLOWED, st.booleans(), st.booleans(), st.lists(REFUSED | LOST, min_size=7, max_size=12))
+def test_attempts_keep_within_what_is_allowed(
+    retries: Retries, repeatable: bool, replayable: bool, failures: list[CitespanAPIError | ConnectionFailed]
+) -> None:
+    call = Call("POST", "/", nothing, repeatable=repeatable, replayable=replayable)
+    attempts = Attempts(retries, call, clock=lambda: 0.0)
+    pauses: list[float] = []
+    with pytest.raises((CitespanAPIError, ConnectionFailed)) as given_up:
+        for failure in failures:
+            pauses.append(attempts.pause(failure))
+            refused = isinstance(failure, CitespanAPIError) and failure.status in (429, 503)
+            unsent = isinstance(failure, ConnectionFailed) and not failure.sent
+            assert replayable and (repeatable or refused or unsent)
+            told = failure.retry_after if isinstance(failure, CitespanAPIError) else None
+            assert pauses[-1] >= told if told is not None else 0 < pauses[-1] <= retries.longest
+    assert given_up.value is failures[len(pauses)]
+    assert len(pauses) <= retries.most and sum(pauses) <= retries.seconds + 1e-6
 
 
 class _Pieces(httpx2.BaseTransport, httpx2.SyncByteStream):
