@@ -31,7 +31,8 @@ MILL = "The mill of Tarn was built by Hugo Marsh in 1788. It burnt down in 1844,
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A service that these tests may change."""
     folder = tmp_path_factory.mktemp("own")
-    with Server(folder / "library", folder / "log", CITESPAN_ARTICLE_BODY_BYTES="100000") as running:
+    limits = {"CITESPAN_ARTICLE_BODY_BYTES": "100000", "CITESPAN_BATCH_BODY_BYTES": "200000"}
+    with Server(folder / "library", folder / "log", **limits) as running:
         yield running
 
 
@@ -208,6 +209,15 @@ def test_batches_and_their_jobs(writer: Any, tmp_path: Path) -> None:
         writer.add_batch("articles.ndjson")
     with pytest.raises(TypeError, match="mapping"):
         writer.add_batch(["text"])
+
+
+def test_why_a_body_was_refused_is_read_while_it_is_still_being_sent(writer: Any, tmp_path: Path) -> None:
+    with pytest.raises(TooLarge, match="200,000 bytes"):
+        writer.add_batch({"text": MILL * 50} for _ in range(5_000))
+    (tmp_path / "large.ndjson").write_bytes(b'{"text": "x"}\n' * 1_500_000)
+    with pytest.raises(TooLarge, match="200,000 bytes"):
+        writer.add_batch(tmp_path / "large.ndjson")
+    assert writer.health() == "alive"
 
 
 def test_what_is_followed(writer: Any) -> None:
