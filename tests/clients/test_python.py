@@ -12,16 +12,18 @@ import pytest
 from api.client import (
     CitespanAPIError,
     Done,
+    Forbidden,
     Improved,
     Invalid,
     Malformed,
     NotFound,
     Retrieved,
     TooLarge,
+    Unauthorized,
     UnknownFormat,
 )
 from tests.clients.both import KINDS, opened
-from tests.helpers import SAMPLES, Server, clean_environment
+from tests.helpers import SAMPLES, Server, citespan, clean_environment
 
 QUESTION = "Which countries recognize the annexations?"
 MILL = "The mill of Tarn was built by Hugo Marsh in 1788. It burnt down in 1844, and nobody built it again."
@@ -226,6 +228,21 @@ def test_what_is_followed(writer: Any) -> None:
         writer.follow("http://127.0.0.1/feed", every_seconds=3600)
     with pytest.raises(NotFound):
         writer.unfollow("https://example.org/feed")
+
+
+def test_a_key_goes_along(tmp_path: Path) -> None:
+    library = tmp_path / "library"
+    made = citespan("keys", "add", "reader", "--scope", "ask", "--library", str(library), "--json")
+    key = json.loads(made.stdout)["key"]
+    with Server(library, tmp_path / "log") as running:
+        for kind in KINDS:
+            with opened(kind, running.url) as client, pytest.raises(Unauthorized):
+                client.ask(QUESTION)
+            with opened(kind, running.url, api_key=key) as client:
+                assert client.ask(QUESTION).reason == "empty_collection"
+                assert list(client.ask_stream(QUESTION))[-1].answer.reason == "empty_collection"
+                with pytest.raises(Forbidden):
+                    client.add(MILL)
 
 
 def test_a_cursor_of_its_own_is_refused(own: Server) -> None:
