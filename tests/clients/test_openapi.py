@@ -16,11 +16,14 @@ DESCRIPTION = json.loads((ROOT / "docs" / "openapi.json").read_text(encoding="ut
 OPERATIONS: dict[str, str | None] = {
     "add_article": "add",
     "add_batch": "add_batch",
+    "answer_from_text": None,  # the hub's shape, with clients of its own
     "ask": "ask",
     "ask_get": None,  # the same as ask
     "ask_stream": "ask_stream",
     "cancel_job": "cancel_job",
     "cite_article": "cite",
+    "create_chat_completion": None,  # OpenAI's shape, likewise
+    "create_embedding": None,  # OpenAI's
     "examples": "examples",
     "follow": "follow",
     "follow_job": "follow_job",
@@ -30,11 +33,13 @@ OPERATIONS: dict[str, str | None] = {
     "list_articles": "articles",
     "list_collections": "collections",
     "list_jobs": "jobs",
+    "list_models": None,  # OpenAI's
     "list_subscriptions": "subscriptions",
     "metrics": None,  # for Prometheus
     "ready": "ready",
     "remove_article": "remove",
     "remove_collection": "remove_collection",
+    "retrieve_model": None,  # OpenAI's
     "search": "search",
     "slack_command": None,  # for Slack
     "unfollow": "unfollow",
