@@ -15,7 +15,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 STAMP := $(VENV)/installed
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser)
 
-.PHONY: help install serve test check docs browser clean data train-reader train-retriever calibrate quality bench
+.PHONY: help install serve test check docs browser node clean data train-reader train-retriever calibrate quality bench
 
 help:
 	@echo "make serve   install, fill the library with samples/ if it is empty, serve on http://127.0.0.1:$(PORT)"
@@ -54,7 +54,7 @@ serve: install
 	@echo "== serving on http://127.0.0.1:$(PORT) (Ctrl-C stops)"
 	@exec $(BIN)/citespan serve --library "$(LIBRARY)" --port $(PORT)
 
-test: install browser
+test: install browser node
 	@echo "== running the tests"
 	@$(BIN)/python -m pytest
 
@@ -109,5 +109,13 @@ browser:
 			|| echo "Chromium could not be installed: the page's tests will be skipped"; \
 		else echo "no Chromium here: the page's tests will be skipped (sudo apt-get install chromium)"; fi; fi
 
+node:
+	@if ! command -v npm >/dev/null; then \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			echo "== installing Node for the test of a TypeScript client"; \
+			{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nodejs npm >/dev/null; } \
+			|| echo "Node could not be installed: the test of a TypeScript client will be skipped"; \
+		else echo "no npm here: the test of a TypeScript client will be skipped (sudo apt-get install nodejs npm)"; fi; fi
+
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info build dist
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .cache *.egg-info build dist

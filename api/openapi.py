@@ -1,17 +1,19 @@
-"""What the OpenAPI description says of bodies and queries, which are read by us and not by FastAPI."""
+"""What the OpenAPI description says of bodies, queries and streams, which are ours to read and write, not FastAPI's."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 from pydantic import BaseModel
 
 from api.admission import is_open
 from api.openai.requests import ChatIn, ChatMessage, ChatOptions, EmbeddingIn, ResponseFormat, StreamOptions
+from api.replies import RetrievedOut
 from api.requests import ArticleIn, AskIn, FiltersIn, SearchIn, SubscriptionIn, VerifyIn
 from api.tasks import TaskIn, TaskInput, TaskParameters
 
 _BODIES: tuple[type[BaseModel], ...] = (ArticleIn, AskIn, SearchIn, SubscriptionIn, VerifyIn, FiltersIn)
+_EVENTS: tuple[type[BaseModel], ...] = (RetrievedOut,)
 _KEYS = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "a key made by citespan keys add"},
     "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "the same, in another header"},
@@ -30,7 +32,11 @@ _PROBLEM = {
             "type": "array",
             "items": {
                 "type": "object",
-                "properties": {"loc": {"type": "array", "items": {}}, "msg": {"type": "string"}},
+                "required": ["loc", "msg"],
+                "properties": {
+                    "loc": {"type": "array", "items": {"anyOf": [{"type": "string"}, {"type": "integer"}]}},
+                    "msg": {"type": "string"},
+                },
             },
         },
     },
@@ -70,6 +76,30 @@ def body_of_lines(kinds: Sequence[str]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {kind: {"schema": schema} for kind in kinds}}}
 
 
+def event_content(*models: type[BaseModel], failing: bool = False) -> dict[str, Any]:
+    """Describe the content of a reply that is a stream of events.
+
+    Args:
+        models: what the data of an event may be; each a model that the description has already, or one of _EVENTS.
+        failing: whether the stream may end with a problem.
+    """
+    names = [*(model.__name__ for model in models), *(["Problem"] if failing else [])]
+    shapes = [{"$ref": f"#/components/schemas/{name}"} for name in names]
+    return {"text/event-stream": {"schema": shapes[0] if len(shapes) == 1 else {"anyOf": shapes}}}
+
+
+def stream_of(description: str, *models: type[BaseModel], failing: bool = False) -> dict[str, Any]:
+    """Return the arguments of a route whose reply is a stream of events and nothing else.
+
+    Args:
+        description: the names of the events, in order.
+        models: as event_content() has them.
+        failing: likewise.
+    """
+    content = event_content(*models, failing=failing)
+    return {"response_class": Response, "responses": {200: {"description": description, "content": content}}}
+
+
 def query_of(
     model: type[BaseModel], leave_out: tuple[str, ...] = ("filters", "include", "min_confidence")
 ) -> dict[str, Any]:
@@ -79,6 +109,7 @@ def query_of(
     return {
         "parameters": [
             {"name": name, "in": "query", "required": name in required, "schema": _flat(facts)}
+            | ({"description": facts["description"]} if "description" in facts else {})
             for name, facts in schema["properties"].items()
             if name not in leave_out
         ]
@@ -93,7 +124,7 @@ def describe(app: FastAPI) -> None:
         if app.openapi_schema is None:
             facts = plain()
             schemas = facts.setdefault("components", {}).setdefault("schemas", {})
-            for model in _BODIES:
+            for model in _BODIES + _EVENTS:
                 schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
                 schema.pop("$defs", None)
                 schemas[model.__name__] = schema

@@ -1,10 +1,12 @@
 """uvicorn's HTTP protocol with limits on how long a request may take to arrive and how long its head may be.
 
 uvicorn waits for ever for a client that sends nothing, half a header, or a byte every two seconds, and
-keeps all that a client sends before the headers end.
+keeps all that a client sends before the headers end.  And it hangs up on a client that is still sending a body which
+was refused: the system then resets the connection, and the refusal is lost on the way (RFC 9112, section 9.6).
 """
 
-from asyncio import TimerHandle, Transport
+from asyncio import TimerHandle, Transport, get_running_loop
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -17,6 +19,38 @@ _HEAD_BYTES = 512 * 1024
 _PARSED_URL_BYTES = 65_535
 # Bytes a second that a large body must keep up in the end; one over its limit is refused whatever it declares.
 _SLOWEST = 256 * 1024
+# How long what a refused client still sends is thrown away, so that it can read why.
+_LINGER_SECONDS = 2.0
+
+
+class _Lingering:
+    """A transport that is closed in two steps while its client is still sending: first our side of it, then the rest.
+
+    Args:
+        transport: the real one.
+        sending: whether more of a request is to come.
+    """
+
+    def __init__(self, transport: Transport, sending: Callable[[], bool]) -> None:
+        self._transport = transport
+        self._sending = sending
+        self.lingers = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def is_closing(self) -> bool:
+        return self.lingers or self._transport.is_closing()
+
+    def close(self) -> None:
+        linger = not self.is_closing() and self._sending() and self._transport.can_write_eof()
+        if not linger:
+            self._transport.close()
+            return
+        self.lingers = True
+        self._transport.write_eof()
+        self._transport.resume_reading()
+        get_running_loop().call_later(_LINGER_SECONDS, self._transport.close)
 
 
 def with_deadlines(header_seconds: float, body_seconds: float) -> type[HttpToolsProtocol]:
@@ -35,7 +69,8 @@ def with_deadlines(header_seconds: float, body_seconds: float) -> type[HttpTools
         _head_bytes = 0
 
         def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
-            super().connection_made(transport)
+            self._link = _Lingering(transport, self._more_to_come)
+            super().connection_made(self._link)  # type: ignore[arg-type]
             self._arm(header_seconds)
 
         def connection_lost(self, exc: Exception | None) -> None:
@@ -43,12 +78,14 @@ def with_deadlines(header_seconds: float, body_seconds: float) -> type[HttpTools
             super().connection_lost(exc)
 
         def data_received(self, data: bytes) -> None:
+            if self._link.lingers:
+                return
             super().data_received(data)
             if self._in_head:
                 self._head_bytes += len(data)
                 if self._head_bytes > _HEAD_BYTES:
-                    self._in_head = False
                     self._refuse()
+                    self._in_head = False
 
         def on_message_begin(self) -> None:
             self._arm(header_seconds)
@@ -82,6 +119,9 @@ def with_deadlines(header_seconds: float, body_seconds: float) -> type[HttpTools
             )
             self.transport.write(head.encode("ascii") + body)
             self.transport.close()
+
+        def _more_to_come(self) -> bool:
+            return self._in_head or (self.cycle is not None and self.cycle.more_body)
 
         def _arm(self, seconds: float) -> None:
             self._disarm()

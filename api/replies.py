@@ -207,6 +207,13 @@ class AskOut(BaseModel):
         )
 
 
+class RetrievedOut(BaseModel):
+    """While an answer is streamed: its id and the candidates."""
+
+    id: str
+    passages: list[CandidateOut]
+
+
 class SearchOut(BaseModel):
     """The passages that speak most of a query."""
 

@@ -53,6 +53,7 @@ class WhichQuery(Strict):
     dependencies=[needs(Scope.WRITE)],
     openapi_extra=body_or_files(ArticleIn, UploadIn),
     operation_id="add_article",
+    responses={200: {"model": AddedOut, "description": "an article with this id was there: it was replaced"}},
 )
 async def add_article(request: Request, response: Response) -> Any:
     """Add an article, or replace the one with the same id (200); once answered, it survives a crash.

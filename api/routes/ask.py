@@ -10,8 +10,8 @@ from api.access import Scope, needs
 from api.asking import answered, events_of, steps_of
 from api.bodies import read_body, read_query
 from api.exports import MEDIA_TYPES, Entry, Format, Style, exported
-from api.openapi import body_of, query_of
-from api.replies import AskOut
+from api.openapi import body_of, query_of, stream_of
+from api.replies import AskOut, RetrievedOut
 from api.requests import AskIn, Strict
 from api.state import ready_state
 from api.streaming import stream
@@ -68,7 +68,7 @@ async def ask_get(request: Request) -> Any:
     "/v1/ask/stream",
     openapi_extra=body_of(AskIn),
     operation_id="ask_stream",
-    responses={200: {"content": {"text/event-stream": {}}, "description": "retrieved, answer ..., done or error"}},
+    **stream_of("retrieved, answer ..., done or error", RetrievedOut, AskOut, failing=True),
 )
 async def ask_stream(request: Request) -> Response:
     """Answer a question step by step: events retrieved, answer (again when it changes), done or error."""

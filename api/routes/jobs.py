@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from api.access import Caller, Scope, caller_of, needs
 from api.bodies import check_declared, check_encoding, content_type, pieces, read_query
 from api.job_replies import BatchOut, JobAndFailuresOut, JobOut, JobsOut
-from api.openapi import body_of_lines, query_of
+from api.openapi import body_of_lines, query_of, stream_of
 from api.problems import Problem
 from api.requests import Strict
 from api.state import State, ready_state, state_of
@@ -143,7 +143,7 @@ async def cancel_job(request: Request, job_id: str) -> Any:
 @router.get(
     "/v1/jobs/{job_id}/events",
     operation_id="follow_job",
-    responses={200: {"content": {"text/event-stream": {}}, "description": "progress ..., end"}},
+    **stream_of("progress ..., end", JobOut),
 )
 async def follow_job(request: Request, job_id: str) -> Response:
     """Follow a job: events progress (how it stands now, and again when that changes), then end."""

@@ -49,7 +49,12 @@ _TURN = 32
     response_model=ChatOut,
     openapi_extra=body_of(ChatIn),
     operation_id="create_chat_completion",
-    responses={200: {"content": {"text/event-stream": {}}, "description": "the reply; where stream is true, chunks"}},
+    responses={
+        200: {
+            "content": {"text/event-stream": {"schema": {"type": "object"}}},
+            "description": "the reply; where stream is true, chunks",
+        }
+    },
 )
 async def create_chat_completion(request: Request) -> Any:
     """Answer the last message of a conversation from the articles of the collection that the model stands for."""

@@ -4,6 +4,7 @@ from typing import Any
 
 import orjson
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
 from starlette.concurrency import run_in_threadpool
 
 from api.access import Scope, caller_of, needs
@@ -29,7 +30,7 @@ async def ready(request: Request) -> dict[str, str]:
     return {"status": "ready"}
 
 
-@router.get("/metrics", dependencies=[needs(Scope.ADMIN)], operation_id="metrics", response_class=Response)
+@router.get("/metrics", dependencies=[needs(Scope.ADMIN)], operation_id="metrics", response_class=PlainTextResponse)
 async def metrics(request: Request) -> Response:
     """Return the service's numbers in Prometheus' text format."""
     caller_of(request).check_all_collections()

@@ -31,7 +31,9 @@ _log = structlog.get_logger("citespan")
     openapi_extra=form_of(CommandIn),
     operation_id="slack_command",
     response_class=Response,
-    responses={200: {"content": {"application/json": {}}, "description": "a message for Slack"}},
+    responses={
+        200: {"content": {"application/json": {"schema": {"type": "object"}}}, "description": "a message for Slack"}
+    },
 )
 async def slack_command(request: Request) -> Response:
     """Answer a slash command of Slack's: at once where the answer is there in time, else at its response_url.

@@ -53,6 +53,7 @@ async def list_subscriptions(request: Request) -> Any:
     status_code=201,
     openapi_extra=body_of(SubscriptionIn),
     operation_id="follow",
+    responses={200: {"model": SubscriptionOut, "description": "it was followed already: how often was changed"}},
 )
 async def follow(request: Request, response: Response) -> Any:
     """Follow a feed or sitemap, or change how often (200); the first round begins at once, in the background."""
