@@ -17,6 +17,7 @@ from qa.answering import (
     Retrieved,
 )
 from qa.citing import STYLES, Citable, Style, cite, csl, escape_markdown
+from qa.conversations import MAX_TITLE, Conversation, Conversations, Message, new_message_id
 from qa.evaluation import Report, evaluate_confidence, evaluate_open, evaluate_reading, evaluate_retrieval
 from qa.examples import Example, load_examples
 from qa.task import (
@@ -50,15 +51,19 @@ __all__ = [
     "MAX_QUESTION_CHARACTERS",
     "MAX_TASK_QUESTION_CHARACTERS",
     "MAX_TOP_K",
+    "MAX_TITLE",
     "STYLES",
     "Answer",
     "Citable",
+    "Conversation",
+    "Conversations",
     "Evidence",
     "Example",
     "Hint",
     "Improved",
     "Item",
     "Level",
+    "Message",
     "Options",
     "QuestionAnswering",
     "QuestionAnsweringTask",
@@ -83,4 +88,5 @@ __all__ = [
     "evaluate_retrieval",
     "load_examples",
     "pipeline",
+    "new_message_id",
 ]
