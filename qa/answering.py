@@ -26,7 +26,9 @@ from index import (
     open_source,
 )
 from qa import calibration
+from qa.conversing import shares, together, wanted, worth
 from qa.decoding import N_BEST, ScoredSpan, decode
+from qa.followup import TURNS, variants
 from qa.hints import hints
 from qa.lists import LIST_N_BEST, asks_for_several
 from qa.merging import best_members
@@ -233,18 +235,36 @@ class QuestionAnswering:
         question = _checked(question, limit, passages, min_confidence)
         clock = _Clock()
         searched = self.library.collection(collection)
-        vector = searched.encode_query(question)
-        clock.lap("embed")
-        candidates = tuple(searched.search(question, limit=passages, filters=filters, vector=vector))
-        clock.lap("retrieve")
+        understood = variants(question, history)
+        found = []
+        for variant, share in zip(understood, shares(understood, passages), strict=True):
+            check()
+            vector = searched.encode_query(variant.query)
+            clock.lap("embed")
+            found.append(tuple(searched.search(variant.query, limit=share, filters=filters, vector=vector)))
+            clock.lap("retrieve")
+        candidates = together(found, passages)
         yield Retrieved(candidates)
 
-        for step in self._read_on(question, candidates, limit, min_confidence, clock, check, improving):
-            if isinstance(step, Answer) and not candidates and not searched.info().articles:
-                step = replace(step, reason="empty_collection")
-            if isinstance(step, Answer):
-                step = replace(step, hints=hints(question, self.models()))
-            yield step
+        best: Answer | None = None
+        titles = [turn.title for turn in history[-TURNS:] if turn.title]
+        several = len(understood) > 1
+        for variant, some in zip(understood, found, strict=True):
+            for step in self._read_on(
+                variant.question, some, limit, min_confidence, clock, check, improving and not several, variant.without
+            ):
+                if isinstance(step, Improved):
+                    yield step
+                elif best is None or worth(step, variant, titles) > best_worth:
+                    best, best_worth, kept = step, worth(step, variant, titles), variant
+                    if improving and several and step.answers:
+                        yield Improved(replace(step, question=question, standalone_question=variant.question))
+        answer = replace(best, question=question, timings=clock.timings(), hints=hints(question, self.models()))
+        if history:
+            answer = replace(answer, standalone_question=kept.question)
+        if not candidates and not searched.info().articles:
+            answer = replace(answer, reason="empty_collection")
+        yield answer
 
     def ask_of(
         self, question: str, candidates: Iterable[Candidate], *, limit: int = 5, min_confidence: float = 0.0
@@ -273,6 +293,7 @@ class QuestionAnswering:
         clock: "_Clock",
         check: Callable[[], None],
         improving: bool,
+        without: Sequence[str] = (),
     ) -> Iterator[Improved | Answer]:
         ranking = Ranking(question, candidates, self.calibration, limit, min_confidence, self.threshold)
         plan = Plan(question, candidates, None if self.thorough else self.calibration)
@@ -280,7 +301,7 @@ class QuestionAnswering:
         best = None
         while not plan.done:
             check()
-            spans += self.read(question, plan.next(spans))
+            spans += wanted(self.read(question, plan.next(spans)), without)
             clock.lap("read")
             if plan.done or not improving:
                 continue

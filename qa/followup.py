@@ -1,11 +1,123 @@
-"""stub"""
+"""A question and what was said before → how it may be understood.  Pure, deterministic, English.
+
+There is no language model in it.  A question that stands alone is left alone.  One that leans on what was said is put
+anew: what is left out is taken from the question before (ellipsis), pronouns and "that year" give way to what they may
+stand for, "else" asks again without what was answered.  Where more than one reading is possible all are returned, and
+whoever asks keeps the one that the articles support best (qa.conversing).
+"""
+
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from index import question_language
+from qa import anaphora
+from qa.ellipsis import ELSE, reasons, spliced, without_else
+from qa.mentions import mentions
+from qa.phrasing import bare, taken_apart
+from qa.said import Said, said
+from qa.types import Turn
+
+# Turns of a conversation that are looked back on.
 TURNS = 6
+# Readings that are tried, at most.
+READINGS = 4
+_MAX_TOPIC = 300
+
+
 @dataclass(frozen=True, slots=True)
 class Variant:
+    """One way to understand a question.
+
+    Attributes:
+        question: what it is understood to be.
+        query: what is looked for; more than the question where that alone leaves the topic out.
+        weight: how likely this reading is beside the others, 0..1; what its answer's confidence counts.
+        without: answers that are not wanted, since they were given.
+        leans: whether it goes on from what was said, so that the same articles are likely to answer it.
+    """
+
     question: str
     query: str
     weight: float = 1.0
     without: tuple[str, ...] = ()
-def variants(question, history):
-    return (Variant(question, question),)
+    leans: bool = False
+
+
+def variants(question: str, history: Sequence[Turn]) -> tuple[Variant, ...]:
+    """Return how a question may be understood, the likeliest first, at least one and at most READINGS.
+
+    Args:
+        question: as it was asked, trimmed.
+        history: what was said before, in order; the last TURNS count.
+    """
+    if not history:
+        return (Variant(question, question),)
+    memory = said([_shortened(turn) for turn in history[-TURNS:]])
+    topic = memory.topic[:_MAX_TOPIC]
+    if question_language(question) not in (None, "en"):
+        return (Variant(question, question), Variant(question, f"{question} {topic}", 0.9, leans=True))
+    found: dict[str, Variant] = {}
+    for one in _readings(question, memory, topic):
+        found.setdefault(one.question + one.query, one)
+    return tuple(found.values())[:READINGS]
+
+
+def _readings(question: str, memory: Said, topic: str) -> list[Variant]:
+    text, goes_on, corrects = bare(question)
+    given = tuple(memory.answers)
+    last = (memory.turn.answer,) if memory.turn.answer else ()
+    if reasons(text):
+        why = _asked("Why", memory)
+        return [Variant(why, f"{why} {topic}", leans=True, without=last)]
+    if ELSE.search(text):
+        again = without_else(text, memory)
+        put = [anaphora.resolved(one, memory) or [one] for one in again]
+        names = tuple(one.text for one in mentions(memory.question)) if memory.phrasing.word != "where" else ()
+        return [
+            Variant(one, f"{one} {topic}", 1.0 - 0.1 * place, (*given, *names), leans=True)
+            for place, one in enumerate(one for some in put for one in some)
+        ]
+    phrasing = taken_apart(text)
+    without = last if corrects else ()
+    if not phrasing.whole:
+        whole = spliced(text, phrasing, memory)
+        return [
+            *(Variant(one, f"{one} {topic}", 1.0 - 0.1 * place, without, leans=True) for place, one in enumerate(whole)),
+            Variant(text, f"{text} {topic}", 0.6, without, leans=True),
+        ]
+    put = anaphora.resolved(text, memory)
+    if put:
+        return [
+            *(Variant(one, f"{one} {topic}", 1.0 - 0.05 * place, without, leans=True) for place, one in enumerate(put[:2])),
+            Variant(text, f"{text} {topic}", 0.8, without, leans=True),
+        ]
+    alone = Variant(question, question)
+    if corrects:
+        return [Variant(text, f"{text} {topic}", 1.0, without, leans=True)]
+    if _names_something(text) and not goes_on:
+        return [alone]
+    leaning = Variant(text, f"{text} {topic}", 1.0, leans=True)
+    return [leaning, Variant(question, question, 0.9)]
+
+
+def _names_something(text: str) -> bool:
+    return bool(mentions(text))
+
+
+def _asked(opening: str, memory: Said) -> str:
+    return f"{opening} {memory.phrasing.with_answer(memory.turn.answer)}?"
+
+
+def _shortened(turn: Turn) -> Turn:
+    """The same within bounds: what is read of each turn must not grow with what others send as history."""
+    if max(len(turn.question), len(turn.answer or ""), len(turn.sentence or ""), len(turn.title or "")) <= 1_000:
+        return turn
+    return Turn(
+        turn.question[:1_000],
+        None if turn.standalone_question is None else turn.standalone_question[:1_000],
+        None if turn.answer is None else turn.answer[:1_000],
+        tuple(item[:200] for item in turn.items[:50]),
+        None if turn.sentence is None else turn.sentence[:1_000],
+        None if turn.title is None else turn.title[:300],
+    )

@@ -1,0 +1,188 @@
+"""Words that stand for something said before: "he", "its", "there", "that year", "the agency".  Pure, English."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from qa.mentions import mentions
+from qa.phrasing import taken_apart
+from qa.said import Said
+from qa.verbs import AUXILIARIES, is_past
+
+_PRONOUN = re.compile(
+    r"\b(he|him|his|she|her|hers|it|its|they|them|their|theirs|there|then|this|that|these|those|such)\b", re.IGNORECASE
+)
+_PERSONAL = {"he", "him", "his", "she", "her", "hers"}
+_PLURAL = {"they", "them", "their", "theirs", "these", "those"}
+_POSSESSIVE = {"his", "its", "their", "hers", "theirs"}
+_TIMES = ("year", "day", "night", "time", "month", "week", "decade", "century", "summer", "winter", "spring", "autumn", "season", "evening", "morning")
+_PEOPLE = ("man", "woman", "men", "women", "doctor", "person", "scientist", "leader", "president", "minister", "king", "queen", "runner", "author")
+_AFTER_NO_NOUN = frozenset(
+    "in on at to from by for with of into before after since until during under over against through about near "
+    "like and but or so not what why who where when how than as because".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Anaphor:
+    """A word, with the noun after it if there is one, that stands for something else.
+
+    Attributes:
+        word: in lower case.
+        noun: "year" of "that year", in lower case, with what stands between; "" where it stands alone.
+        start: offset of its first code point in the question.
+        end: offset after its last one.
+    """
+
+    word: str
+    noun: str
+    start: int
+    end: int
+
+
+def resolved(text: str, memory: Said) -> list[str]:
+    """Return a question with what stands for something said before replaced by it, the likeliest first.
+
+    Args:
+        text: without fillers.
+        memory: what was said.
+
+    Returns:
+        Nothing where nothing in it does: it may stand alone.
+    """
+    found = list(_anaphors(text))
+    if not found:
+        return []
+    readings = []
+    for rank in range(2):
+        put, changed = text, False
+        for one in reversed(found):
+            new = _meant(one, text, memory, rank)
+            if new is not None:
+                put = put[: one.start] + new + put[one.end :]
+                changed = True
+        if changed:
+            readings.append(put)
+    return list(dict.fromkeys(readings)) or [text]
+
+
+def _anaphors(text: str) -> Iterator[Anaphor]:
+    named = mentions(text)
+    for match in _PRONOUN.finditer(text):
+        word = match[1].lower()
+        before = text[: match.start()].split()
+        after = text[match.end() :].strip().rstrip("?!. ,").split()
+        if any(one.start <= match.start() < one.end for one in named):
+            continue  # "He Jiankui"
+        noun, end = "", match.end()
+        if word in ("this", "that", "these", "those", "such"):
+            if word == "that" and not _demonstrative(before, after):
+                continue
+            noun, end = _noun_after(text, match.end(), plural=word in ("these", "those"))
+        elif word == "there" and (before and before[-1].lower() in AUXILIARIES or after and after[0].lower() in AUXILIARIES):
+            continue  # "is there"
+        elif word in _PERSONAL | _PLURAL | {"it", "its"} and _bound(word, text, match.start(), [m for m in named if m.end <= match.start()]):
+            continue
+        yield Anaphor(word, noun, match.start(), end)
+
+
+def _demonstrative(before: list[str], after: list[str]) -> bool:
+    """Whether "that" points at something, and is not what a clause begins with."""
+    if not after or not before:
+        return True
+    last = before[-1].lower()
+    if last in _AFTER_NO_NOUN or last in AUXILIARIES:
+        return True
+    return after[0].lower() in _TIMES
+
+
+def _noun_after(text: str, end: int, *, plural: bool) -> tuple[str, int]:
+    match = re.match(r"((?: (?!(?:is|are|was|were|do|does|did|has|have|had|what|who)\b)[a-z-]+){1,3})", text[end:])
+    if not match:
+        return "", end
+    words = match.group().split()
+    kept: list[str] = []
+    for word in words:
+        if word in _AFTER_NO_NOUN or word in AUXILIARIES or is_past(word):
+            break
+        kept.append(word)
+        if word in _TIMES or word in _PEOPLE or (plural and word.endswith(("s", "men")) and not word.endswith("ss")):
+            break
+    if kept and kept[0] == "a":
+        kept = kept[:2]
+    elif not plural and len(kept) > 1:
+        kept = kept[:1] if kept[1].endswith(("s", "e")) else kept[:2]
+    noun = " ".join(kept)
+    return noun, end + (len(noun) + 1 if noun else 0)
+
+
+def _bound(word: str, text: str, start: int, earlier: list) -> bool:
+    """Whether what a pronoun stands for is in the question itself, before it."""
+    asked = taken_apart(text)
+    before = text[:start]
+    if word in _PERSONAL:
+        if any(one.kind == "person" or re.fullmatch(r"[A-Z][\w'’-]+", one.text) for one in earlier):
+            return True
+        if re.search(r"\b(?:an?|the) (?:\w+ )?(?:man|woman|patient|doctor|king|president|minister|scientist|mother)\b", before):
+            return True
+    elif word in _PLURAL:
+        if re.search(r"\b[a-z]{3,}[^\Wsu]s\b", re.sub(r"^\S+", "", before)) or len(earlier) > 1:
+            return len(before.split()) > 2
+    elif any(one.kind in ("thing", "several") for one in earlier):
+        return True
+    elif re.search(r"\b(?:the|an?) [a-z]+(?: [a-z]+)* (?:that|which|and|when|before|after|because)\b", before):
+        return True
+    # "Who ran in Boston under her initials": whoever is asked for.
+    distance = len(before.split())
+    return asked.word == "who" and not asked.auxiliary and word in _PERSONAL and distance >= 3
+
+
+def _meant(one: Anaphor, text: str, memory: Said, rank: int) -> str | None:
+    """What an anaphor most likely stands for, as it is put into the question; None where nothing is known."""
+    named = memory.named
+    if one.noun:
+        return _of_noun(one, memory, rank)
+    if one.word in _PERSONAL:
+        pool = named["person"]
+    elif one.word in _PLURAL:
+        pool = [*named["several"], *named["person"], *named["thing"]]
+    elif one.word in ("it", "its"):
+        pool = [*named["thing"], *named["several"][:1]]
+    elif one.word == "there":
+        pool = [f"in {name}" for name in named["thing"]]
+    elif one.word == "then":
+        pool = [f"in {name}" for name in named["time"]] or [f"when {memory.statement}"]
+    else:
+        return memory.statement if rank == 0 else next(iter(named["thing"]), None)
+    if not pool:
+        return None
+    name = pool[min(rank, len(pool) - 1)]
+    if _possessive(one, text):
+        return f"{name}'" if name.endswith("s") and one.word == "their" else f"{name}'s"
+    return name
+
+
+def _possessive(one: Anaphor, text: str) -> bool:
+    if one.word in _POSSESSIVE:
+        return True
+    after = text[one.end :].strip().rstrip("?!. ").split()
+    return one.word == "her" and bool(after) and after[0].lower() not in _AFTER_NO_NOUN
+
+
+def _of_noun(one: Anaphor, memory: Said, rank: int) -> str | None:
+    head = one.noun.split()[-1]
+    if head in _TIMES and memory.named["time"]:
+        times = memory.named["time"]
+        name = times[min(rank, len(times) - 1)]
+        return f"in {name}" if head in ("year", "month", "time", "decade", "summer", "winter") else f"on {name}"
+    if head in _PEOPLE:
+        pool = memory.named["several" if one.word in _PLURAL else "person"]
+        return pool[min(rank, len(pool) - 1)] if pool else None
+    singular = head.rstrip("s")
+    if memory.phrasing.head.rstrip("s").lower() == singular and memory.turn.answer:
+        return memory.turn.answer
+    for kind in ("thing", "several"):
+        for name in memory.named[kind]:
+            if singular in name.lower():
+                return name
+    return f"the {one.noun}" if rank == 0 else None
