@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from qa.mentions import mentions
+from qa.mentions import PEOPLE, mentions
 from qa.phrasing import taken_apart
 from qa.said import Said
 from qa.verbs import AUXILIARIES, is_past
@@ -16,7 +16,7 @@ _PERSONAL = {"he", "him", "his", "she", "her", "hers"}
 _PLURAL = {"they", "them", "their", "theirs", "these", "those"}
 _POSSESSIVE = {"his", "its", "their", "hers", "theirs"}
 _TIMES = ("year", "day", "night", "time", "month", "week", "decade", "century", "summer", "winter", "spring", "autumn", "season", "evening", "morning")
-_PEOPLE = ("man", "woman", "men", "women", "doctor", "person", "scientist", "leader", "president", "minister", "king", "queen", "runner", "author")
+_YEARS = ("year", "month", "time", "decade", "century", "summer", "winter", "spring", "autumn", "season", "week")
 _AFTER_NO_NOUN = frozenset(
     "in on at to from by for with of into before after since until during under over against through about near "
     "like and but or so not what why who where when how than as because".split()
@@ -56,8 +56,11 @@ def resolved(text: str, memory: Said) -> list[str]:
     readings = []
     for rank in range(2):
         put, changed = text, False
+        sexes = list(dict.fromkeys(one.word[0] == "h" and one.word[:3] != "her" for one in found if one.word in _PERSONAL))
         for one in reversed(found):
-            new = _meant(one, text, memory, rank)
+            # "Why did he push her": two people.
+            other = one.word in _PERSONAL and sexes.index(one.word[0] == "h" and one.word[:3] != "her")
+            new = _meant(one, text, memory, rank + int(other))
             if new is not None:
                 put = put[: one.start] + new + put[one.end :]
                 changed = True
@@ -75,6 +78,8 @@ def _anaphors(text: str) -> Iterator[Anaphor]:
         if any(one.start <= match.start() < one.end for one in named):
             continue  # "He Jiankui"
         noun, end = "", match.end()
+        if before and before[-1].lower() == "like":
+            continue
         if word in ("this", "that", "these", "those", "such"):
             if word == "that" and not _demonstrative(before, after):
                 continue
@@ -97,21 +102,17 @@ def _demonstrative(before: list[str], after: list[str]) -> bool:
 
 
 def _noun_after(text: str, end: int, *, plural: bool) -> tuple[str, int]:
-    match = re.match(r"((?: (?!(?:is|are|was|were|do|does|did|has|have|had|what|who)\b)[a-z-]+){1,3})", text[end:])
-    if not match:
-        return "", end
-    words = match.group().split()
+    """The words after a demonstrative that may be its noun, and where they end."""
     kept: list[str] = []
-    for word in words:
-        if word in _AFTER_NO_NOUN or word in AUXILIARIES or is_past(word):
+    for word in text[end:].split(" ")[1:5]:
+        bare = word.rstrip("?!.,;:'")
+        if not bare.isalpha() or not bare.islower() or bare in _AFTER_NO_NOUN or bare in AUXILIARIES:
             break
-        kept.append(word)
-        if word in _TIMES or word in _PEOPLE or (plural and word.endswith(("s", "men")) and not word.endswith("ss")):
+        kept.append(bare)
+        if len(bare) < len(word) or bare in _TIMES or bare in PEOPLE:
             break
-    if kept and kept[0] == "a":
-        kept = kept[:2]
-    elif not plural and len(kept) > 1:
-        kept = kept[:1] if kept[1].endswith(("s", "e")) else kept[:2]
+        if plural and bare.endswith(("s", "men")) and not bare.endswith("ss"):
+            break
     noun = " ".join(kept)
     return noun, end + (len(noun) + 1 if noun else 0)
 
@@ -133,15 +134,17 @@ def _bound(word: str, text: str, start: int, earlier: list) -> bool:
     elif re.search(r"\b(?:the|an?) [a-z]+(?: [a-z]+)* (?:that|which|and|when|before|after|because)\b", before):
         return True
     # "Who ran in Boston under her initials": whoever is asked for.
-    distance = len(before.split())
-    return asked.word == "who" and not asked.auxiliary and word in _PERSONAL and distance >= 3
+    if asked.word != "who" or word not in _PERSONAL:
+        return False
+    clause = re.search(r"\b(?:because|when|after|before|although|that|who|while|and|though|since|if)\b", before[4:])
+    return bool(clause) or (not asked.auxiliary and len(before.split()) >= 3)
 
 
 def _meant(one: Anaphor, text: str, memory: Said, rank: int) -> str | None:
     """What an anaphor most likely stands for, as it is put into the question; None where nothing is known."""
     named = memory.named
     if one.noun:
-        return _of_noun(one, memory, rank)
+        return _of_noun(one, text, memory, rank)
     if one.word in _PERSONAL:
         pool = named["person"]
     elif one.word in _PLURAL:
@@ -156,7 +159,7 @@ def _meant(one: Anaphor, text: str, memory: Said, rank: int) -> str | None:
         return memory.statement if rank == 0 else next(iter(named["thing"]), None)
     if not pool:
         return None
-    name = pool[min(rank, len(pool) - 1)]
+    name = _ranked(pool, rank)
     if _possessive(one, text):
         return f"{name}'" if name.endswith("s") and one.word == "their" else f"{name}'s"
     return name
@@ -169,20 +172,29 @@ def _possessive(one: Anaphor, text: str) -> bool:
     return one.word == "her" and bool(after) and after[0].lower() not in _AFTER_NO_NOUN
 
 
-def _of_noun(one: Anaphor, memory: Said, rank: int) -> str | None:
-    head = one.noun.split()[-1]
-    if head in _TIMES and memory.named["time"]:
-        times = memory.named["time"]
-        name = times[min(rank, len(times) - 1)]
-        return f"in {name}" if head in ("year", "month", "time", "decade", "summer", "winter") else f"on {name}"
-    if head in _PEOPLE:
-        pool = memory.named["several" if one.word in _PLURAL else "person"]
-        return pool[min(rank, len(pool) - 1)] if pool else None
-    singular = head.rstrip("s")
-    if memory.phrasing.head.rstrip("s").lower() == singular and memory.turn.answer:
-        return memory.turn.answer
-    for kind in ("thing", "several"):
-        for name in memory.named[kind]:
-            if singular in name.lower():
-                return name
-    return f"the {one.noun}" if rank == 0 else None
+def _of_noun(one: Anaphor, text: str, memory: Said, rank: int) -> str | None:
+    """What "that year", "this crisis" or "these two women" most likely stand for, with the words after the noun."""
+    words = one.noun.split()
+    for at, word in enumerate(words):
+        after = "".join(f" {other}" for other in words[at + 1 :])
+        if word in _TIMES and memory.named["time"]:
+            name = _ranked(memory.named["time"], rank)
+            put = f"in {name}" if word in _YEARS else f"on {name}"
+            if re.search(r"\b(?:in|on|at|of|during|after|before|since|until) $", text[: one.start]):
+                put = name
+            return put + after
+        if word in PEOPLE or word in ("men", "women", "people"):
+            pool = memory.named["several" if one.word in _PLURAL else "person"]
+            return _ranked(pool, rank) + after if pool else None
+        singular = word.rstrip("s")
+        if memory.phrasing.head.rstrip("s").lower() == singular and memory.turn.answer:
+            return memory.turn.answer + after
+        for kind in ("thing", "several"):
+            for name in memory.named[kind]:
+                if len(singular) > 2 and re.search(rf"\b{re.escape(singular)}", name, re.IGNORECASE):
+                    return name + after
+    return None
+
+
+def _ranked(pool: list[str], rank: int) -> str:
+    return pool[min(rank, len(pool) - 1)]

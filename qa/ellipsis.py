@@ -13,6 +13,14 @@ _REASONS = re.compile(
     r"(?:that|this|it))?|because of what)$",
     re.IGNORECASE,
 )
+# "When did they do that?", "How was this?", "Where did it happen?"
+_AGAIN = re.compile(
+    r"^.*?\b(?:who|when|where|why|how)\b(?: \w+){0,2}? (?:do|did|does|was|is|were|would|has|had|will|could) "
+    r"(?:he|she|it|they|that|this|these|those)(?: (?:all|really|actually|ever))?"
+    r"(?: (?:do|done) (?:it|that|this|so|such a thing)| happen(?:ed)?| take place| occur(?:red)?| come about| so)?"
+    r"(?: then)?$",
+    re.IGNORECASE,
+)
 _PREPOSITION = re.compile(r"^(in|on|at|to|from|by|for|with|of|into|before|after|since|until|during|under)\s+", re.IGNORECASE)
 _NOT = re.compile(r"^(.*?)[, ]+(?:and )?not (.+)$|^not (.+?)[,;] *(?:but )?(.+)$", re.IGNORECASE)
 _COUNT = re.compile(r"^how (?:many|much)$", re.IGNORECASE)
@@ -21,6 +29,21 @@ _COUNT = re.compile(r"^how (?:many|much)$", re.IGNORECASE)
 def reasons(text: str) -> bool:
     """Return whether a question asks for nothing but the reason of what was said."""
     return _REASONS.match(text.strip().rstrip("?!. ")) is not None
+
+
+def repeated(text: str, asked: Phrasing, memory: Said) -> list[str]:
+    """Return the question before with a new opening where one only points at it: "When did they do that?"."""
+    match = _AGAIN.match(text.strip().rstrip("?!. "))
+    if not match:
+        return []
+    if asked.word == "who":
+        return []
+    return [f"{asked.opening} {memory.phrasing.with_answer(_complement(memory))}?"]
+
+
+def _complement(memory: Said) -> str | None:
+    """The answer before, as it completes what was asked."""
+    return memory.turn.answer
 
 
 def spliced(text: str, asked: Phrasing, memory: Said) -> list[str]:
@@ -32,6 +55,8 @@ def spliced(text: str, asked: Phrasing, memory: Said) -> list[str]:
         memory: what was said.
     """
     before = memory.phrasing
+    if asked.word == "why":
+        return [f"Why {before.with_answer(_complement(memory))}?"]
     if asked.opening:
         body = before.with_answer(memory.turn.answer)
         if _COUNT.match(asked.opening) and not before.auxiliary:
@@ -68,6 +93,8 @@ def _like_for_like(fragment: str, memory: Said) -> list[str]:
             same = re.search(rf"\b{place[1]} (?:the )?(?:[A-Z][\w-]*)(?: [A-Z][\w-]*)*", question)
             if same:
                 return [_put(question, same.start(), same.end(), fragment) + "?"]
+        if place and memory.phrasing.word == "where":
+            return [f"{memory.phrasing.auxiliary.capitalize()} {memory.phrasing.rest} {fragment}?"]
         return [f"{question} {fragment if place else 'in ' + fragment}?"]
     counted = re.match(r"(.*\bhow (?:many|much) )((?:[\w-]+ )?[\w-]+)( .*)$", question, re.IGNORECASE)
     if counted and fragment.islower():

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from index import question_language
 from qa import anaphora
-from qa.ellipsis import ELSE, reasons, spliced, without_else
+from qa.ellipsis import ELSE, reasons, repeated, spliced, without_else
 from qa.mentions import mentions
 from qa.phrasing import bare, taken_apart
 from qa.said import Said, said
@@ -22,7 +22,12 @@ from qa.types import Turn
 TURNS = 6
 # Readings that are tried, at most.
 READINGS = 4
+# What the answer of the next likely reading counts beside that of the one before, and that of the question untouched.
+SECOND = 0.75
+RAW = 0.6
 _MAX_TOPIC = 300
+# A question without a verb that has more words than this is one whose verb was not recognised.
+_FRAGMENT = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +85,20 @@ def _readings(question: str, memory: Said, topic: str) -> list[Variant]:
         ]
     phrasing = taken_apart(text)
     without = last if corrects else ()
-    if not phrasing.whole:
-        whole = spliced(text, phrasing, memory)
-        return [
-            *(Variant(one, f"{one} {topic}", 1.0 - 0.1 * place, without, leans=True) for place, one in enumerate(whole)),
-            Variant(text, f"{text} {topic}", 0.6, without, leans=True),
-        ]
     put = anaphora.resolved(text, memory)
+    whole = repeated(text, phrasing, memory)
+    if not whole and not phrasing.whole and not (put and len(text.split()) > _FRAGMENT):
+        whole = spliced(text, phrasing, memory)
+    if whole:
+        return [
+            *(Variant(one, f"{one} {topic}", SECOND**place, last, leans=True) for place, one in enumerate(whole)),
+            Variant(text, f"{text} {topic}", RAW, last, leans=True),
+        ]
     if put:
         return [
-            *(Variant(one, f"{one} {topic}", 1.0 - 0.05 * place, without, leans=True) for place, one in enumerate(put[:2])),
-            Variant(text, f"{text} {topic}", 0.8, without, leans=True),
+            *(Variant(one, f"{one} {topic}", SECOND**place, without, leans=True) for place, one in enumerate(put[:2])),
+            Variant(text, f"{text} {topic}", RAW, without, leans=True),
+            *([Variant(question, question, RAW)] if _names_something(text) and not goes_on else []),
         ]
     alone = Variant(question, question)
     if corrects:

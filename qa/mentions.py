@@ -37,6 +37,14 @@ _THINGS = frozenset(
     university valley village war week west world zone""".split()
 )
 _GROUPS = re.compile(r"^(?:the )?(?:[A-Z][a-z]+(?:ans|ese|ish|ians|s|men|women))$")
+# Nouns for people; whoever they are, "he" or "she" may be one.
+PEOPLE = frozenset(
+    """ambassador artist astronomer author boy captain chancellor chairman child clergyman doctor driver founder general
+    girl inventor journalist king leader man mayor minister mother father brother sister son daughter wife husband
+    officer official painter patient person philosopher physician president prince princess professor queen runner
+    scientist secretary secretary-general singer soldier spokesman spokeswoman watchmaker winner woman writer
+    """.split()
+)
 # Capitalised at the beginning of a question, and no names.
 _OPENERS = frozenset(
     """a an and any are as at be because before but by can could did do does during for from had has have he her his
@@ -99,6 +107,8 @@ def kind_of(name: str) -> Kind:
     if _GROUPS.match(name) and name.lower().startswith("the "):
         return "several"
     lower = {word.lower() for word in words}
+    if words[-1].islower() and (words[-1] in PEOPLE or len(words) > 1 and words[1] in PEOPLE):
+        return "person"
     if lower & _THINGS or words[0] in ("The", "the") or not words[-1][:1].isupper() or any(map(str.isdigit, words)):
         return "thing"
     return "person" if 2 <= len(words) <= 4 and all(word[:1].isupper() for word in words) else "thing"

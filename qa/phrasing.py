@@ -28,6 +28,15 @@ _CORRECTION = re.compile(
     re.IGNORECASE,
 )
 _MAX_OPENING = 8
+_QUESTION_WORDS = ("what", "when", "where", "which", "whose", "why", "who", "how")
+_SPELT = {"".join(sorted(word)): word for word in _QUESTION_WORDS if len(word) > 3}
+_CONTRACTED = re.compile(r"\b(what|who|where|when|how|that)['’]s\b", re.IGNORECASE)
+_HOW_COME = re.compile(r"\bhow come (?=\w)", re.IGNORECASE)
+_DISLOCATED = re.compile(
+    r"((?!(?:who|what|when|where|which|why|how|in|on|at|by|if|after|before|during|since)\b)[^,?]{2,80}), "
+    r"((?:who|whose|what|when|where|which|why|how)\b[^,?]*?\b)(?:it|that|this|they|those|she|he)\b([^,?]*\??)$",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +80,10 @@ class Phrasing:
         if self.auxiliary in ("is", "are", "was", "were") and self.word in ("who", "what", "which") and answer:
             if not re.search(r"\b(?:ed|called|like|for)$|\w+ed\b", self.rest) or self.word == "who":
                 return f"{self.auxiliary} {answer} {self.rest}"
+        if self.auxiliary and self.rest.endswith(" like") and answer:
+            return f"{self.auxiliary} {self.rest.removesuffix(' like')} {answer}"
         if self.auxiliary:
-            object_ = self.word in ("who", "whom", "what", "which") and self.auxiliary in ("do", "does", "did")
+            object_ = self.word in ("who", "whom", "what", "which") and self.auxiliary in ("do", "does", "did", "had", "has")
             number = self.word == "how" and self.head and re.search(r"\b(?:many|much)\b", self.opening, re.IGNORECASE)
             if number and answer:
                 noun = re.split(r"\b(?:many|much)\b", self.opening, flags=re.IGNORECASE)[-1].strip()
@@ -116,8 +127,10 @@ def taken_apart(question: str) -> Phrasing:
             return Phrasing(" ".join(words[:at]), words[at], " ".join(words[at + 1 :]))
         if at >= asked and (at > asked or match.group().lower().split()[-1] in ("who", "what")) and is_past(words[at]):
             return Phrasing(" ".join(words[:at]), "", " ".join(words[at:]))
-    if match.group().lower() in ("who", "what") and len(words) > 1 and words[1].lower() not in ("else", "about", "other"):
-        return Phrasing(words[0], "", " ".join(words[1:]))
+    if len(words) > 2 and words[1].lower() not in ("else", "about", "other", "on", "of"):
+        verb = match.group().lower() == "who" or re.search(r"[^s]s$|^(?:if|of)$", words[1])
+        if match.group().lower() in ("who", "what") and verb:
+            return Phrasing(words[0], "", " ".join(words[1:]))
     return Phrasing(text, "", "")
 
 
@@ -128,7 +141,7 @@ def bare(question: str) -> tuple[str, bool, bool]:
         The question without it, whether something of it says that it goes on ("and", "what about"), and whether it
         corrects what was asked ("no, I meant").
     """
-    text, goes_on, corrects = question.strip(), False, False
+    text, goes_on, corrects = _mended(question.strip()), False, False
     for _ in range(8):
         if match := _CORRECTION.match(text):
             corrects = True
@@ -141,4 +154,18 @@ def bare(question: str) -> tuple[str, bool, bool]:
         text = text[match.end() :]
     if corrects:
         text = re.sub(r"[\s,]+(?:sorry|please)\s*$", "", text)
+    if match := _DISLOCATED.match(text):
+        # "The cathedral, when was that finished?"
+        text, goes_on = f"{match[2]}{match[1]}{match[3]}", True
     return text, goes_on, corrects
+
+
+def _mended(text: str) -> str:
+    """A question with its question word spelt right and nothing drawn together: "waht's" → "what is"."""
+    words = text.split(" ")
+    for at, word in enumerate(words[:6]):
+        lower = word.lower().rstrip("?")
+        known = _SPELT.get("".join(sorted(lower)))
+        if known is not None and lower not in _QUESTION_WORDS and lower[:1] == known[:1]:
+            words[at] = known + word[len(lower) :]
+    return _HOW_COME.sub("why ", _CONTRACTED.sub(r"\1 is", " ".join(words)))

@@ -90,13 +90,20 @@ def _remember(found: Said, turn: Turn) -> None:
     found.answers += [text for text in (turn.answer, *turn.items) if text]
     answered = [] if turn.answer is None else [(_answer_kind(asked, turn), turn.answer)]
     named: list[tuple[Kind, str]] = []
+    counted = re.match(r"(?:how many|which|what) (.+)$", asked.opening, re.IGNORECASE)
+    if counted and re.search(r"[a-z]{2}[^su]s\b|men\b|people\b", counted[1]):
+        named.append(("several", f"the {counted[1]}"))
     subject = subject_of(asked)
     if subject:
         named.append((_subject_kind(asked, subject), subject))
     named += [(one.kind, one.text) for one in mentions(question)]
     named += [("thing", match.group()) for match in _LOWER_NOUN.finditer(question)]
     # "Which telescope ...?" is answered with what is spoken of next; "When did it ...?" is not.
-    of_answer = asked.word in ("who", "whom", "whose", "which", "what") and not asked.opening.lower().startswith("in ")
+    of_answer = (
+        asked.word in ("who", "whom", "whose", "which", "what")
+        and not asked.opening.lower().startswith(("in ", "at ", "on "))
+        and not (asked.opening.lower() == "what" and asked.auxiliary in ("do", "does", "did"))
+    )
     for kind, name in [*answered, *named] if of_answer else [*named, *answered]:
         found.add(kind, name)
         if kind == "thing" and _may_be_person(name):
@@ -117,7 +124,7 @@ def _answer_kind(asked: Phrasing, turn: Turn) -> Kind:
 
 
 def _subject_kind(asked: Phrasing, subject: str) -> Kind:
-    if asked.auxiliary in ("are", "were", "do", "have") or re.search(r"^(?:the )?[a-z -]*[a-z]{2,}[^su]s\b", subject):
+    if asked.auxiliary in ("are", "were", "do", "have") or re.search(r"^(?:the |[A-Z]\w+['’]s )?[\w -]*[a-z]{2,}[^su]s$", subject):
         return "several"
     return kind_of(subject)
 
@@ -127,7 +134,8 @@ def subject_of(asked: Phrasing) -> str:
     if not asked.auxiliary:
         return ""
     named = next(iter(mentions(asked.rest)), None)
-    if named is not None and asked.rest.lower().startswith(named.text.lower()):
+    after = asked.rest[named.end : named.end + 2] if named is not None else ""
+    if named is not None and asked.rest.lower().startswith(named.text.lower()) and after not in ("'s", "’s"):
         return named.text
     match = _NOUNS.match(asked.rest)
     if not match:
