@@ -12,6 +12,7 @@ from qa.verbs import AUXILIARIES, is_past
 _PRONOUN = re.compile(
     r"\b(he|him|his|she|her|hers|it|its|they|them|their|theirs|there|then|this|that|these|those|such)\b", re.IGNORECASE
 )
+_DOING = re.compile(r"\bdo (?:it|that|this|so)\b(?! [a-z])", re.IGNORECASE)
 _PERSONAL = {"he", "him", "his", "she", "her", "hers"}
 _PLURAL = {"they", "them", "their", "theirs", "these", "those"}
 _POSSESSIVE = {"his", "its", "their", "hers", "theirs"}
@@ -50,9 +51,13 @@ def resolved(text: str, memory: Said) -> list[str]:
     Returns:
         Nothing where nothing in it does: it may stand alone.
     """
+    # "Who refused to do it?"
+    done = _DOING.search(text)
+    if done and memory.deed and not re.search(r"\bwhat\b", text, re.IGNORECASE):
+        text = text[: done.start()] + memory.deed + text[done.end() :]
     found = list(_anaphors(text))
     if not found:
-        return []
+        return [text] if done else []
     readings = []
     for rank in range(2):
         put, changed = text, False

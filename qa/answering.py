@@ -26,7 +26,7 @@ from index import (
     open_source,
 )
 from qa import calibration
-from qa.conversing import shares, together, wanted, worth
+from qa.conversing import shares, shifted, together, wanted
 from qa.decoding import N_BEST, ScoredSpan, decode
 from qa.followup import TURNS, variants
 from qa.hints import hints
@@ -236,18 +236,19 @@ class QuestionAnswering:
         clock = _Clock()
         searched = self.library.collection(collection)
         understood = variants(question, history)
+        titles = [turn.title for turn in history[-TURNS:] if turn.title]
         found = []
         for variant, share in zip(understood, shares(understood, passages), strict=True):
             check()
             vector = searched.encode_query(variant.query)
             clock.lap("embed")
-            found.append(tuple(searched.search(variant.query, limit=share, filters=filters, vector=vector)))
+            some = searched.search(variant.query, limit=share, filters=filters, vector=vector)
+            found.append(tuple(some))
             clock.lap("retrieve")
         candidates = together(found, passages)
         yield Retrieved(candidates)
 
         best: Answer | None = None
-        titles = [turn.title for turn in history[-TURNS:] if turn.title]
         several = len(understood) > 1
         for variant, some in zip(understood, found, strict=True):
             for step in self._read_on(
@@ -255,8 +256,10 @@ class QuestionAnswering:
             ):
                 if isinstance(step, Improved):
                     yield step
-                elif best is None or worth(step, variant, titles) > best_worth:
-                    best, best_worth, kept = step, worth(step, variant, titles), variant
+                    continue
+                step = shifted(step, variant, titles, max(self.threshold, min_confidence), self.calibration)
+                if best is None or step.confidence * variant.weight > best.confidence * kept.weight:
+                    best, kept = step, variant
                     if improving and several and step.answers:
                         yield Improved(replace(step, question=question, standalone_question=variant.question))
         answer = replace(best, question=question, timings=clock.timings(), hints=hints(question, self.models()))

@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from index import Candidate
+from qa.calibration import Calibration
 from qa.followup import Variant
 from qa.merging import normalize
 from qa.types import Answer, Span
 
-# What an answer from an article that the conversation has not spoken of counts, where the question goes on from it.
-ELSEWHERE = 0.85
+# What the odds of an answer from an article that the conversation has an answer from are multiplied by, and of one from
+# elsewhere, where the question goes on from what was said: such articles hold the answer more often than others do.
+HERE, ELSEWHERE = 2.0, 0.6
 
 
 def shares(variants: Sequence[Variant], passages: int) -> list[int]:
@@ -43,27 +45,35 @@ def wanted(spans: Sequence[Span], without: Sequence[str]) -> list[Span]:
     return [span for span in spans if not any(_within(normalize(span.text).split(), words) for words in said)]
 
 
-def worth(answer: Answer, variant: Variant, titles: Sequence[str]) -> float:
-    """Return what an answer counts beside those of other ways to understand the question.
+def shifted(answer: Answer, variant: Variant, titles: Sequence[str], threshold: float, calibration: Calibration) -> Answer:
+    """Return an answer with the confidence that it has in its conversation.
 
     Args:
         answer: the answer.
         variant: how the question was understood.
         titles: of the articles that the conversation has answers from.
+        threshold: confidence below which no answer is given.
+        calibration: numbers of confidence.
     """
-    if not answer.answers:
-        return 0.0
+    if not variant.leans or not titles or not answer.answers:
+        return answer
     known = answer.answers[0].evidence[0].article.title in titles
-    return answer.confidence * variant.weight * (1.0 if known or not titles else ELSEWHERE)
+    factor = HERE if known else ELSEWHERE
+    answers = tuple(replace(one, confidence=_at_odds(one.confidence, factor)) for one in answer.answers)
+    answered = answers[0].confidence >= threshold
+    reason = None if answered else answer.reason or "below_threshold"
+    level = calibration.level(answers[0].confidence) if answered else "none"
+    return replace(answer, answers=answers, answered=answered, reason=reason, level=level)
 
 
-def named(answer: Answer, question: str, variant: Variant, candidates: tuple[Candidate, ...]) -> Answer:
-    """Return an answer as that to the question as it was asked."""
-    return replace(answer, question=question, standalone_question=variant.question, candidates=candidates)
+def _at_odds(confidence: float, factor: float) -> float:
+    return factor * confidence / (factor * confidence + 1.0 - confidence)
 
 
 def _within(words: list[str], said: list[str]) -> bool:
-    """Whether a span says what was said: the same words, or some of them."""
-    return bool(words) and any(said[at : at + len(words)] == words for at in range(len(said) - len(words) + 1)) or (
-        bool(said) and any(words[at : at + len(said)] == said for at in range(len(words) - len(said) + 1))
-    )
+    """Whether a span says what was said: all of it, or more than half of it."""
+    if not words or not said:
+        return False
+    short, long = (words, said) if len(words) <= len(said) else (said, words)
+    part = any(long[at : at + len(short)] == short for at in range(len(long) - len(short) + 1))
+    return part and (len(words) >= len(said) or 2 * len(words) > len(said))

@@ -90,14 +90,11 @@ def _readings(question: str, memory: Said, topic: str) -> list[Variant]:
     if not whole and not phrasing.whole and not (put and len(text.split()) > _FRAGMENT):
         whole = spliced(text, phrasing, memory)
     if whole:
-        return [
-            *(Variant(one, f"{one} {topic}", SECOND**place, last, leans=True) for place, one in enumerate(whole)),
-            Variant(text, f"{text} {topic}", RAW, last, leans=True),
-        ]
+        return [Variant(one, f"{one} {topic}", SECOND**place, given, leans=True) for place, one in enumerate(whole)]
     if put:
         return [
-            *(Variant(one, f"{one} {topic}", SECOND**place, without, leans=True) for place, one in enumerate(put[:2])),
-            Variant(text, f"{text} {topic}", RAW, without, leans=True),
+            *(Variant(one, f"{one} {topic}", SECOND**place, last, leans=True) for place, one in enumerate(put[:2])),
+            Variant(text, f"{text} {topic}", RAW, last, leans=True),
             *([Variant(question, question, RAW)] if _names_something(text) and not goes_on else []),
         ]
     alone = Variant(question, question)
@@ -105,8 +102,12 @@ def _readings(question: str, memory: Said, topic: str) -> list[Variant]:
         return [Variant(text, f"{text} {topic}", 1.0, without, leans=True)]
     if _names_something(text) and not goes_on:
         return [alone]
-    leaning = Variant(text, f"{text} {topic}", 1.0, leans=True)
-    return [leaning, Variant(question, question, 0.9)]
+    when = f"{text.rstrip('?!. ')} when {memory.statement}?"
+    return [
+        Variant(text, f"{text} {topic}", leans=True),
+        Variant(when, f"{text} {topic}", SECOND, last, leans=True),
+        Variant(question, question, SECOND),
+    ]
 
 
 def _names_something(text: str) -> bool:

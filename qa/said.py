@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from qa.mentions import Kind, kind_of, mentions
 from qa.phrasing import Phrasing, bare, taken_apart
 from qa.types import Turn
+from qa.verbs import plain_form
 
 # An answer beyond so many words is a clause, and no name for anything.
 _MAX_NAME_WORDS = 8
@@ -56,6 +57,16 @@ class Said:
         if self.phrasing.auxiliary:
             return self.phrasing.rest
         return f"{self.turn.answer or 'they'} {self.phrasing.rest}"
+
+    @property
+    def deed(self) -> str:
+        """What the last question says that somebody did, in the plain form: "nationalise the Suez Canal"."""
+        rest = self.phrasing.rest
+        if self.phrasing.auxiliary:
+            subject = subject_of(self.phrasing)
+            return rest[len(subject) :].strip() if subject and rest.startswith(subject) else ""
+        verb, _, after = rest.partition(" ")
+        return f"{plain_form(verb)} {after}".strip()
 
     def add(self, kind: Kind, name: str) -> None:
         """Remember something that was named, unless it is known."""
