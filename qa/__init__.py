@@ -10,7 +10,6 @@
 from qa.answering import (
     MAX_LIMIT,
     MAX_PASSAGES,
-    MAX_QUESTION_CHARACTERS,
     Improved,
     Options,
     QuestionAnswering,
@@ -31,6 +30,7 @@ from qa.task import (
     pipeline,
 )
 from qa.types import (
+    MAX_QUESTION_CHARACTERS,
     Answer,
     Evidence,
     Hint,

@@ -16,7 +16,23 @@ _DOING = re.compile(r"\bdo (?:it|that|this|so)\b(?! [a-z])", re.IGNORECASE)
 _PERSONAL = {"he", "him", "his", "she", "her", "hers"}
 _PLURAL = {"they", "them", "their", "theirs", "these", "those"}
 _POSSESSIVE = {"his", "its", "their", "hers", "theirs"}
-_TIMES = ("year", "day", "night", "time", "month", "week", "decade", "century", "summer", "winter", "spring", "autumn", "season", "evening", "morning")
+_TIMES = (
+    "year",
+    "day",
+    "night",
+    "time",
+    "month",
+    "week",
+    "decade",
+    "century",
+    "summer",
+    "winter",
+    "spring",
+    "autumn",
+    "season",
+    "evening",
+    "morning",
+)
 _YEARS = ("year", "month", "time", "decade", "century", "summer", "winter", "spring", "autumn", "season", "week")
 _AFTER_NO_NOUN = frozenset(
     "in on at to from by for with of into before after since until during under over against through about near "
@@ -61,7 +77,9 @@ def resolved(text: str, memory: Said) -> list[str]:
     readings = []
     for rank in range(2):
         put, changed = text, False
-        sexes = list(dict.fromkeys(one.word[0] == "h" and one.word[:3] != "her" for one in found if one.word in _PERSONAL))
+        sexes = list(
+            dict.fromkeys(one.word[0] == "h" and one.word[:3] != "her" for one in found if one.word in _PERSONAL)
+        )
         for one in reversed(found):
             # "Why did he push her": two people.
             other = one.word in _PERSONAL and sexes.index(one.word[0] == "h" and one.word[:3] != "her")
@@ -89,9 +107,13 @@ def _anaphors(text: str) -> Iterator[Anaphor]:
             if word == "that" and not _demonstrative(before, after):
                 continue
             noun, end = _noun_after(text, match.end(), plural=word in ("these", "those"))
-        elif word == "there" and (before and before[-1].lower() in AUXILIARIES or after and after[0].lower() in AUXILIARIES):
+        elif word == "there" and (
+            before and before[-1].lower() in AUXILIARIES or after and after[0].lower() in AUXILIARIES
+        ):
             continue  # "is there"
-        elif word in _PERSONAL | _PLURAL | {"it", "its"} and _bound(word, text, match.start(), [m for m in named if m.end <= match.start()]):
+        elif word in _PERSONAL | _PLURAL | {"it", "its"} and _bound(
+            word, text, match.start(), [m for m in named if m.end <= match.start()]
+        ):
             continue
         yield Anaphor(word, noun, match.start(), end)
 
@@ -129,7 +151,9 @@ def _bound(word: str, text: str, start: int, earlier: list) -> bool:
     if word in _PERSONAL:
         if any(one.kind == "person" or re.fullmatch(r"[A-Z][\w'’-]+", one.text) for one in earlier):
             return True
-        if re.search(r"\b(?:an?|the) (?:\w+ )?(?:man|woman|patient|doctor|king|president|minister|scientist|mother)\b", before):
+        if re.search(
+            r"\b(?:an?|the) (?:\w+ )?(?:man|woman|patient|doctor|king|president|minister|scientist|mother)\b", before
+        ):
             return True
     elif word in _PLURAL:
         if re.search(r"\b[a-z]{3,}[^\Wsu]s\b", re.sub(r"^\S+", "", before)) or len(earlier) > 1:

@@ -35,9 +35,8 @@ from qa.merging import best_members
 from qa.plan import Part, Plan, given
 from qa.ranking import Ranking
 from qa.reader import Reader
-from qa.types import Answer, Span, Timings, Turn
+from qa.types import MAX_QUESTION_CHARACTERS, Answer, Span, Timings, Turn
 
-MAX_QUESTION_CHARACTERS = 1_000
 MAX_LIMIT = 20
 MAX_PASSAGES = 100
 

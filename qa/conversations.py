@@ -91,9 +91,7 @@ class Conversations:
         Raises:
             StorageError: the disk refused; nothing was kept.
         """
-        made = Record(
-            CONVERSATION, f"conv_{secrets.token_hex(12)}", {"owner": owner, "title": title}, _owner_id(owner)
-        )
+        made = Record(CONVERSATION, f"conv_{secrets.token_hex(12)}", {"owner": owner, "title": title}, _owner_id(owner))
         with self._records.change() as changes:
             if made.parent is not None:
                 changes.put(Record(OWNER, made.parent, {"owner": owner}))
@@ -117,9 +115,7 @@ class Conversations:
             limit: at most so many.
             before: only those with a lesser number; 0 for all.
         """
-        found = self._records.list(
-            CONVERSATION, parent=_owner_id(owner), after=before, limit=limit, newest_first=True
-        )
+        found = self._records.list(CONVERSATION, parent=_owner_id(owner), after=before, limit=limit, newest_first=True)
         return [self._made(record) for record in found]
 
     def messages(self, conversation_id: str) -> "list[Message]":
@@ -287,9 +283,7 @@ def _record(
     before: Sequence[Record],
 ) -> Record:
     best = answer.answers[0] if answer.answered else None
-    quoted = {
-        (collection, piece.article.id): piece.article.sha256 for one in answer.answers for piece in one.evidence
-    }
+    quoted = {(collection, piece.article.id): piece.article.sha256 for one in answer.answers for piece in one.evidence}
     turn = {
         "answer": answer.text,
         "items": [item.text for item in best.items] if best else [],

@@ -45,7 +45,9 @@ def wanted(spans: Sequence[Span], without: Sequence[str]) -> list[Span]:
     return [span for span in spans if not any(_within(normalize(span.text).split(), words) for words in said)]
 
 
-def shifted(answer: Answer, variant: Variant, titles: Sequence[str], threshold: float, calibration: Calibration) -> Answer:
+def shifted(
+    answer: Answer, variant: Variant, titles: Sequence[str], threshold: float, calibration: Calibration
+) -> Answer:
     """Return an answer with the confidence that it has in its conversation.
 
     Args:

@@ -15,13 +15,16 @@ _REASONS = re.compile(
 )
 # "When did they do that?", "How was this?", "Where did it happen?"
 _AGAIN = re.compile(
-    r"^.*?\b(?:who|when|where|why|how)\b(?: \w+){0,2}? (?:do|did|does|was|is|were|would|has|had|will|could) "
-    r"(?:he|she|it|they|that|this|these|those)(?: (?:all|really|actually|ever))?"
-    r"(?: (?:do|done) (?:it|that|this|so|such a thing)| happen(?:ed)?| take place| occur(?:red)?| come about| so)?"
-    r"(?: then)?$",
+    r"^(?:\w+ )?(?:when|where|why|how)(?: exactly| really)? "
+    r"(?:(?:do|did|does|was|is|were|would|has|had|will|could) (?:he|she|it|they|that|this|these|those)"
+    r"(?: (?:all|really|actually|ever))?"
+    r"(?: (?:do|done) (?:it|that|this|so|such a thing)| happen(?:ed)?| take place| occur(?:red)?| come about| so)|"
+    r"(?:is|was|were) (?:that|this))(?: then)?$",
     re.IGNORECASE,
 )
-_PREPOSITION = re.compile(r"^(in|on|at|to|from|by|for|with|of|into|before|after|since|until|during|under)\s+", re.IGNORECASE)
+_PREPOSITION = re.compile(
+    r"^(in|on|at|to|from|by|for|with|of|into|before|after|since|until|during|under)\s+", re.IGNORECASE
+)
 _NOT = re.compile(r"^(.*?)[, ]+(?:and )?not (.+)$|^not (.+?)[,;] *(?:but )?(.+)$", re.IGNORECASE)
 _COUNT = re.compile(r"^how (?:many|much)$", re.IGNORECASE)
 
@@ -34,16 +37,7 @@ def reasons(text: str) -> bool:
 def repeated(text: str, asked: Phrasing, memory: Said) -> list[str]:
     """Return the question before with a new opening where one only points at it: "When did they do that?"."""
     match = _AGAIN.match(text.strip().rstrip("?!. "))
-    if not match:
-        return []
-    if asked.word == "who":
-        return []
-    return [f"{asked.opening} {memory.phrasing.with_answer(_complement(memory))}?"]
-
-
-def _complement(memory: Said) -> str | None:
-    """The answer before, as it completes what was asked."""
-    return memory.turn.answer
+    return [f"{asked.opening} {memory.phrasing.with_answer(memory.turn.answer)}?"] if match else []
 
 
 def spliced(text: str, asked: Phrasing, memory: Said) -> list[str]:
@@ -56,7 +50,7 @@ def spliced(text: str, asked: Phrasing, memory: Said) -> list[str]:
     """
     before = memory.phrasing
     if asked.word == "why":
-        return [f"Why {before.with_answer(_complement(memory))}?"]
+        return [f"Why {before.with_answer(memory.turn.answer)}?"]
     if asked.opening:
         body = before.with_answer(memory.turn.answer)
         if _COUNT.match(asked.opening) and not before.auxiliary:
@@ -99,7 +93,11 @@ def _like_for_like(fragment: str, memory: Said) -> list[str]:
     counted = re.match(r"(.*\bhow (?:many|much) )((?:[\w-]+ )?[\w-]+)( .*)$", question, re.IGNORECASE)
     if counted and fragment.islower():
         noun = memory.phrasing.head
-        return [question.replace(f" {noun} ", f" {fragment} ", 1) + "?"] if noun else [f"{counted[1]}{fragment}{counted[3]}?"]
+        return (
+            [question.replace(f" {noun} ", f" {fragment} ", 1) + "?"]
+            if noun
+            else [f"{counted[1]}{fragment}{counted[3]}?"]
+        )
     found = []
     things = [one for one in named if one.kind != "time"]
     subject = subject_of(memory.phrasing)
@@ -126,7 +124,10 @@ def without_else(text: str, memory: Said) -> list[str]:
     plain = re.sub(r"\s+", " ", re.sub(r"\b(?:else|others?|another)\b", " ", text, flags=re.IGNORECASE)).strip()
     bare = plain.rstrip("?!. ").lower()
     asked = taken_apart(plain)
-    if bare in ("any", "anything", "anyone", "anybody", "any ones", "the", "which", "what about", "who are the") or not bare:
+    if (
+        bare in ("any", "anything", "anyone", "anybody", "any ones", "the", "which", "what about", "who are the")
+        or not bare
+    ):
         return [memory.question]
     if asked.opening and not asked.rest and not asked.auxiliary:
         return [memory.question] if asked.word == memory.phrasing.word else spliced(plain, asked, memory)

@@ -8,7 +8,7 @@ whoever asks keeps the one that the articles support best (qa.conversing).
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from index import question_language
 from qa import anaphora
@@ -16,7 +16,7 @@ from qa.ellipsis import ELSE, reasons, repeated, spliced, without_else
 from qa.mentions import mentions
 from qa.phrasing import bare, taken_apart
 from qa.said import Said, said
-from qa.types import Turn
+from qa.types import MAX_QUESTION_CHARACTERS, Turn
 
 # Turns of a conversation that are looked back on.
 TURNS = 6
@@ -62,10 +62,16 @@ def variants(question: str, history: Sequence[Turn]) -> tuple[Variant, ...]:
     topic = memory.topic[:_MAX_TOPIC]
     if question_language(question) not in (None, "en"):
         return (Variant(question, question), Variant(question, f"{question} {topic}", 0.9, leans=True))
-    found: dict[str, Variant] = {}
+    found: dict[tuple[str, str], Variant] = {}
     for one in _readings(question, memory, topic):
-        found.setdefault(one.question + one.query, one)
-    return tuple(found.values())[:READINGS]
+        put = " ".join(one.question.split())
+        # What does not fit, or says nothing, is no question any more.
+        if len(put) <= MAX_QUESTION_CHARACTERS and any(map(str.isalnum, put)):
+            found.setdefault(
+                (put, one.query), replace(one, question=put if put != " ".join(question.split()) else question)
+            )
+    readings = list(found.values())[:READINGS] or [Variant(question, f"{question} {topic}".strip(), leans=True)]
+    return (replace(readings[0], weight=1.0), *readings[1:])
 
 
 def _readings(question: str, memory: Said, topic: str) -> list[Variant]:

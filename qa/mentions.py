@@ -80,7 +80,9 @@ def mentions(text: str) -> list[Mention]:
         start, end = match.span()
         words = match.group().split(" ")
         # The first word of a sentence has its capital for nothing.
-        while words and words[0].strip(".,;:").lower() in _OPENERS and not (len(words) > 1 and words[0] in ("the", "The")):
+        while (
+            words and words[0].strip(".,;:").lower() in _OPENERS and not (len(words) > 1 and words[0] in ("the", "The"))
+        ):
             start += len(words.pop(0)) + 1
         end = start + len(" ".join(words))
         if not words or start >= end or any(start < last and first < end for first, last in taken):

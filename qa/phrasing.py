@@ -83,7 +83,13 @@ class Phrasing:
         if self.auxiliary and self.rest.endswith(" like") and answer:
             return f"{self.auxiliary} {self.rest.removesuffix(' like')} {answer}"
         if self.auxiliary:
-            object_ = self.word in ("who", "whom", "what", "which") and self.auxiliary in ("do", "does", "did", "had", "has")
+            object_ = self.word in ("who", "whom", "what", "which") and self.auxiliary in (
+                "do",
+                "does",
+                "did",
+                "had",
+                "has",
+            )
             number = self.word == "how" and self.head and re.search(r"\b(?:many|much)\b", self.opening, re.IGNORECASE)
             if number and answer:
                 noun = re.split(r"\b(?:many|much)\b", self.opening, flags=re.IGNORECASE)[-1].strip()

@@ -135,7 +135,9 @@ def _answer_kind(asked: Phrasing, turn: Turn) -> Kind:
 
 
 def _subject_kind(asked: Phrasing, subject: str) -> Kind:
-    if asked.auxiliary in ("are", "were", "do", "have") or re.search(r"^(?:the |[A-Z]\w+['’]s )?[\w -]*[a-z]{2,}[^su]s$", subject):
+    if asked.auxiliary in ("are", "were", "do", "have") or re.search(
+        r"^(?:the |[A-Z]\w+['’]s )?[\w -]*[a-z]{2,}[^su]s$", subject
+    ):
         return "several"
     return kind_of(subject)
 
@@ -168,5 +170,3 @@ def subject_of(asked: Phrasing) -> str:
 
 def _may_be_person(name: str) -> bool:
     return re.fullmatch(r"[A-Z][\w'’-]+", name) is not None and not any(map(str.isdigit, name))
-
-

@@ -36,7 +36,9 @@ class ListQuery(Strict):
     """What a listing takes."""
 
     limit: int = Field(50, ge=1, le=1_000)
-    cursor: str | None = Field(None, max_length=20, pattern="^[0-9]{1,18}$", description="next_cursor of the page before")
+    cursor: str | None = Field(
+        None, max_length=20, pattern="^[0-9]{1,18}$", description="next_cursor of the page before"
+    )
 
 
 @router.post(
@@ -114,9 +116,7 @@ async def list_conversations(request: Request) -> Any:
     )
 
 
-@router.get(
-    "/v1/conversations/{conversation_id}", response_model=ConversationOut, operation_id="get_conversation"
-)
+@router.get("/v1/conversations/{conversation_id}", response_model=ConversationOut, operation_id="get_conversation")
 async def get_conversation(request: Request, conversation_id: str) -> Any:
     """Give a conversation with its messages in order."""
     state, caller = ready_state(request), caller_of(request)
