@@ -1,4 +1,4 @@
-"""Follow-ups of conversations over the sample articles: asked alone, in the conversation, and as a person would have put them.
+"""Follow-ups of conversations over the sample articles: alone, in the conversation, as a person would put them.
 
     python -m benchmarks.dialogues [--half development|final] [--wrong]
 
@@ -27,7 +27,7 @@ _SPARE_WORDS = 3
 
 
 def right(answer: Answer, wanted: list[str]) -> bool:
-    """Return whether an answer, or one of its items, is one of those that are wanted; none wanted, whether none came."""
+    """Return whether an answer, or one of its items, is wanted; with none wanted, whether none came."""
     if not wanted:
         return not answer.answered
     if not answer.answered:

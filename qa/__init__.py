@@ -50,8 +50,8 @@ __all__ = [
     "MAX_PASSAGES",
     "MAX_QUESTION_CHARACTERS",
     "MAX_TASK_QUESTION_CHARACTERS",
-    "MAX_TOP_K",
     "MAX_TITLE",
+    "MAX_TOP_K",
     "STYLES",
     "Answer",
     "Citable",
@@ -87,6 +87,6 @@ __all__ = [
     "evaluate_reading",
     "evaluate_retrieval",
     "load_examples",
-    "pipeline",
     "new_message_id",
+    "pipeline",
 ]

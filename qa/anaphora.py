@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from qa.mentions import PEOPLE, mentions
+from qa.mentions import PEOPLE, Mention, mentions
 from qa.phrasing import taken_apart
 from qa.said import Said
-from qa.verbs import AUXILIARIES, is_past
+from qa.verbs import AUXILIARIES
 
 _PRONOUN = re.compile(
     r"\b(he|him|his|she|her|hers|it|its|they|them|their|theirs|there|then|this|that|these|those|such)\b", re.IGNORECASE
@@ -35,8 +35,44 @@ _TIMES = (
 )
 _YEARS = ("year", "month", "time", "decade", "century", "summer", "winter", "spring", "autumn", "season", "week")
 _AFTER_NO_NOUN = frozenset(
-    "in on at to from by for with of into before after since until during under over against through about near "
-    "like and but or so not what why who where when how than as because".split()
+    [
+        "in",
+        "on",
+        "at",
+        "to",
+        "from",
+        "by",
+        "for",
+        "with",
+        "of",
+        "into",
+        "before",
+        "after",
+        "since",
+        "until",
+        "during",
+        "under",
+        "over",
+        "against",
+        "through",
+        "about",
+        "near",
+        "like",
+        "and",
+        "but",
+        "or",
+        "so",
+        "not",
+        "what",
+        "why",
+        "who",
+        "where",
+        "when",
+        "how",
+        "than",
+        "as",
+        "because",
+    ]
 )
 
 
@@ -108,7 +144,7 @@ def _anaphors(text: str) -> Iterator[Anaphor]:
                 continue
             noun, end = _noun_after(text, match.end(), plural=word in ("these", "those"))
         elif word == "there" and (
-            before and before[-1].lower() in AUXILIARIES or after and after[0].lower() in AUXILIARIES
+            (before and before[-1].lower() in AUXILIARIES) or (after and after[0].lower() in AUXILIARIES)
         ):
             continue  # "is there"
         elif word in _PERSONAL | _PLURAL | {"it", "its"} and _bound(
@@ -144,7 +180,7 @@ def _noun_after(text: str, end: int, *, plural: bool) -> tuple[str, int]:
     return noun, end + (len(noun) + 1 if noun else 0)
 
 
-def _bound(word: str, text: str, start: int, earlier: list) -> bool:
+def _bound(word: str, text: str, start: int, earlier: list[Mention]) -> bool:
     """Whether what a pronoun stands for is in the question itself, before it."""
     asked = taken_apart(text)
     before = text[:start]
@@ -158,9 +194,9 @@ def _bound(word: str, text: str, start: int, earlier: list) -> bool:
     elif word in _PLURAL:
         if re.search(r"\b[a-z]{3,}[^\Wsu]s\b", re.sub(r"^\S+", "", before)) or len(earlier) > 1:
             return len(before.split()) > 2
-    elif any(one.kind in ("thing", "several") for one in earlier):
-        return True
-    elif re.search(r"\b(?:the|an?) [a-z]+(?: [a-z]+)* (?:that|which|and|when|before|after|because)\b", before):
+    elif any(one.kind in ("thing", "several") for one in earlier) or re.search(
+        r"\b(?:the|an?) [a-z]+(?: [a-z]+)* (?:that|which|and|when|before|after|because)\b", before
+    ):
         return True
     # "Who ran in Boston under her initials": whoever is asked for.
     if asked.word != "who" or word not in _PERSONAL:

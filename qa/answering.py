@@ -26,9 +26,9 @@ from index import (
     open_source,
 )
 from qa import calibration
-from qa.conversing import shares, shifted, together, wanted
+from qa.conversing import best, shares, shifted, together, wanted
 from qa.decoding import N_BEST, ScoredSpan, decode
-from qa.followup import TURNS, variants
+from qa.followup import TURNS, Variant, variants
 from qa.hints import hints
 from qa.lists import LIST_N_BEST, asks_for_several
 from qa.merging import best_members
@@ -241,13 +241,12 @@ class QuestionAnswering:
             check()
             vector = searched.encode_query(variant.query)
             clock.lap("embed")
-            some = searched.search(variant.query, limit=share, filters=filters, vector=vector)
-            found.append(tuple(some))
+            found.append(tuple(searched.search(variant.query, limit=share, filters=filters, vector=vector)))
             clock.lap("retrieve")
         candidates = together(found, passages)
         yield Retrieved(candidates)
 
-        best: Answer | None = None
+        answers: list[tuple[Variant, Answer]] = []
         several = len(understood) > 1
         for variant, some in zip(understood, found, strict=True):
             for step in self._read_on(
@@ -256,12 +255,12 @@ class QuestionAnswering:
                 if isinstance(step, Improved):
                     yield step
                     continue
-                step = shifted(step, variant, titles, max(self.threshold, min_confidence), self.calibration)
-                if best is None or step.confidence * variant.weight > best.confidence * kept.weight:
-                    best, kept = step, variant
-                    if improving and several and step.answers:
-                        yield Improved(replace(step, question=question, standalone_question=variant.question))
-        answer = replace(best, question=question, timings=clock.timings(), hints=hints(question, self.models()))
+                read = shifted(step, variant, titles, max(self.threshold, min_confidence), self.calibration)
+                answers.append((variant, replace(read, question=question)))
+                if improving and several and best(answers)[0] is variant and read.answers:
+                    yield Improved(replace(answers[-1][1], standalone_question=variant.question))
+        kept, answer = best(answers)
+        answer = replace(answer, timings=clock.timings(), hints=hints(question, self.models()))
         if history:
             answer = replace(answer, standalone_question=kept.question)
         if not candidates and not searched.info().articles:
@@ -300,7 +299,7 @@ class QuestionAnswering:
         ranking = Ranking(question, candidates, self.calibration, limit, min_confidence, self.threshold)
         plan = Plan(question, candidates, None if self.thorough else self.calibration)
         spans: list[Span] = []
-        best = None
+        shown = None
         while not plan.done:
             check()
             spans += wanted(self.read(question, plan.next(spans)), without)
@@ -308,8 +307,8 @@ class QuestionAnswering:
             if plan.done or not improving:
                 continue
             answer = ranking.answer(spans, clock.timings())
-            if answer.answers and answer.answers[0].text != best:
-                best = answer.answers[0].text
+            if answer.answers and answer.answers[0].text != shown:
+                shown = answer.answers[0].text
                 yield Improved(answer)
         answer = ranking.answer(spans, clock.timings())
         clock.lap("read")

@@ -107,7 +107,7 @@ class Conversations:
         """
         return self._made(self._records.get(CONVERSATION, conversation_id))
 
-    def list(self, *, owner: str | None = None, limit: int = 50, before: int = 0) -> "list[Conversation]":
+    def list(self, *, owner: str | None = None, limit: int = 50, before: int = 0) -> Sequence[Conversation]:
         """Return an owner's conversations, those begun last first.
 
         Args:
@@ -118,7 +118,7 @@ class Conversations:
         found = self._records.list(CONVERSATION, parent=_owner_id(owner), after=before, limit=limit, newest_first=True)
         return [self._made(record) for record in found]
 
-    def messages(self, conversation_id: str) -> "list[Message]":
+    def messages(self, conversation_id: str) -> Sequence[Message]:
         """Return a conversation's messages in order.
 
         Raises:

@@ -45,6 +45,11 @@ def wanted(spans: Sequence[Span], without: Sequence[str]) -> list[Span]:
     return [span for span in spans if not any(_within(normalize(span.text).split(), words) for words in said)]
 
 
+def best(answers: Sequence[tuple[Variant, Answer]]) -> tuple[Variant, Answer]:
+    """Return the answer that is supported best, with how the question was understood; of equals the first."""
+    return max(answers, key=lambda one: one[1].confidence * one[0].weight)
+
+
 def shifted(
     answer: Answer, variant: Variant, titles: Sequence[str], threshold: float, calibration: Calibration
 ) -> Answer:

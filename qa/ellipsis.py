@@ -9,8 +9,8 @@ from qa.said import Said, subject_of
 ELSE = re.compile(r"\b(?:else|others?|another|besides that|apart from that|more of them)\b", re.IGNORECASE)
 _REASONS = re.compile(
     r"^(?:why(?: (?:so|that|not|is|was) ?(?:that|this|it|so)?)?|how (?:come|so)|what(?: on earth)? for|"
-    r"(?:for|to) what (?:reason|purpose|end)|(?:any|the|what(?:'s| is| was| were)?(?: the)?) reasons?(?: (?:for|of|behind) "
-    r"(?:that|this|it))?|because of what)$",
+    r"(?:for|to) what (?:reason|purpose|end)|(?:any|the|what(?:'s| is| was| were)?(?: the)?) reasons?"
+    r"(?: (?:for|of|behind) (?:that|this|it))?|because of what)$",
     re.IGNORECASE,
 )
 # "When did they do that?", "How was this?", "Where did it happen?"
@@ -82,7 +82,7 @@ def _like_for_like(fragment: str, memory: Said) -> list[str]:
     times = [one for one in named if one.kind == "time"]
     if time and times:
         return [_put(question, times[-1].start, times[-1].end, time.group()) + "?"]
-    if time and not times or place:
+    if (time and not times) or place:
         if place:
             same = re.search(rf"\b{place[1]} (?:the )?(?:[A-Z][\w-]*)(?: [A-Z][\w-]*)*", question)
             if same:

@@ -6,7 +6,6 @@ stand for, "else" asks again without what was answered.  Where more than one rea
 whoever asks keeps the one that the articles support best (qa.conversing).
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -83,11 +82,11 @@ def _readings(question: str, memory: Said, topic: str) -> list[Variant]:
         return [Variant(why, f"{why} {topic}", leans=True, without=last)]
     if ELSE.search(text):
         again = without_else(text, memory)
-        put = [anaphora.resolved(one, memory) or [one] for one in again]
+        meant = [reading for one in again for reading in anaphora.resolved(one, memory) or [one]]
         names = tuple(one.text for one in mentions(memory.question)) if memory.phrasing.word != "where" else ()
         return [
-            Variant(one, f"{one} {topic}", 1.0 - 0.1 * place, (*given, *names), leans=True)
-            for place, one in enumerate(one for some in put for one in some)
+            Variant(one, f"{one} {topic}", SECOND**place, (*given, *names), leans=True)
+            for place, one in enumerate(meant)
         ]
     phrasing = taken_apart(text)
     without = last if corrects else ()

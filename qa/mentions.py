@@ -24,35 +24,37 @@ _NAME = re.compile(rf"(?:\b[Tt]he )?\b[A-Z][\w&'’.-]*(?:(?: {_LINK})? {_PART})
 _HEAD = re.compile(r" ([a-z]+)\b")
 _POSSESSIVE = re.compile(r"['’]s?$")
 # Words of names that no person bears.
-_THINGS = frozenset(
-    """affair agency airport alliance army art assembly association authority awards bank battle board bridge broadcasting
-    bureau canal cathedral centre center championship church city club college commission committee company conference
-    congress convention corporation council country court crisis cup dam day department district election empire europe
-    exchange express festival fire force foundation fund games garden government group house institute international
-    island islands kingdom lake law league library line lane lines marathon market mechanism minister ministry monument
-    mountain museum nations nobel north ocean office olympics olympic organization organisation pacific palace
-    parliament park party peace peninsula plan police port press prize programme program project range republic
-    resolution review revolution river road royal school sea security senate service ship society south square state
-    states station street strike summit system telescope theatre times tower treasury treaty tribunal trust union united
-    university valley village war week west world zone""".split()
-)
+_THINGS_LISTED = """
+    affair agency airport alliance army art assembly association authority awards bank battle board bridge
+    broadcasting bureau canal cathedral centre center championship church city club college commission committee
+    company conference congress convention corporation council country court crisis cup dam day department
+    district election empire europe exchange express festival fire force foundation fund games garden government
+    group house institute international island islands kingdom lake law league library line lane lines marathon
+    market mechanism minister ministry monument mountain museum nations nobel north ocean office olympics olympic
+    organization organisation pacific palace parliament park party peace peninsula plan police port press prize
+    programme program project range republic resolution review revolution river road royal school sea security
+    senate service ship society south square state states station street strike summit system telescope theatre
+    times tower treasury treaty tribunal trust union united university valley village war week west world zone
+"""
+_THINGS = frozenset(_THINGS_LISTED.split())
 _GROUPS = re.compile(r"^(?:the )?(?:[A-Z][a-z]+(?:ans|ese|ish|ians|s|men|women))$")
 # Nouns for people; whoever they are, "he" or "she" may be one.
-PEOPLE = frozenset(
-    """ambassador artist astronomer author boy captain chancellor chairman child clergyman doctor driver founder general
-    girl inventor journalist king leader man mayor minister mother father brother sister son daughter wife husband
-    officer official painter patient person philosopher physician president prince princess professor queen runner
-    scientist secretary secretary-general singer soldier spokesman spokeswoman watchmaker winner woman writer
-    """.split()
-)
+_PEOPLE_LISTED = """
+    ambassador artist astronomer author boy captain chancellor chairman child clergyman doctor driver founder
+    general girl inventor journalist king leader man mayor minister mother father brother sister son daughter wife
+    husband officer official painter patient person philosopher physician president prince princess professor
+    queen runner scientist secretary secretary-general singer soldier spokesman spokeswoman watchmaker winner
+    woman writer
+"""
+PEOPLE = frozenset(_PEOPLE_LISTED.split())
 # Capitalised at the beginning of a question, and no names.
-_OPENERS = frozenset(
-    """a an and any are as at be because before but by can could did do does during for from had has have he her his
-    how i if in into is it its list may might my name no not of on or our please she should since so tell than that the
-    their them then there these they this those to under until up was we were what when where which who whom whose why
-    will with would you your yes ok okay sorry thanks after about also else
-    """.split()
-)
+_OPENERS_LISTED = """
+    a an and any are as at be because before but by can could did do does during for from had has have he her his
+    how i if in into is it its list may might my name no not of on or our please she should since so tell than
+    that the their them then there these they this those to under until up was we were what when where which who
+    whom whose why will with would you your yes ok okay sorry thanks after about also else
+"""
+_OPENERS = frozenset(_OPENERS_LISTED.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ def kind_of(name: str) -> Kind:
     if _GROUPS.match(name) and name.lower().startswith("the "):
         return "several"
     lower = {word.lower() for word in words}
-    if words[-1].islower() and (words[-1] in PEOPLE or len(words) > 1 and words[1] in PEOPLE):
+    if words[-1].islower() and (words[-1] in PEOPLE or (len(words) > 1 and words[1] in PEOPLE)):
         return "person"
     if lower & _THINGS or words[0] in ("The", "the") or not words[-1][:1].isupper() or any(map(str.isdigit, words)):
         return "thing"

@@ -18,13 +18,14 @@ _FILLER = re.compile(
     r"(?:(?:and|but|so|ok|okay|well|wow|nice|great|good|fine|thanks|thank you|oh|also|hmm*|please|right|alright|"
     r"cool|yes|just|exactly|roughly)\b[\s,.!:;…-]*|"
     r"(?:please\s+)?(?:can you |could you )?tell me\s+|(?:i['’]?d|i would)\s+(?:also\s+)?(?:like|love|want) to know\s+|"
-    r"(?:do you|did they) (?:also )?(?:know|say)\s+(?=who|what|when|where|why|how|which)|what exactly\s+(?=(?:do|di|is|wa))|"
+    r"(?:do you|did they) (?:also )?(?:know|say)\s+(?=who|what|when|where|why|how|which)|"
+    r"what exactly\s+(?=(?:do|di|is|wa))|"
     r"(?:what|how) about\s+)",
     re.IGNORECASE,
 )
 _CORRECTION = re.compile(
-    r"(?:no|nope|sorry|not that)\b[\s,.!:;…-]*|(?:i\s+(?:mean|meant)|i['’]?m asking|i was asking|i am asking|rather|actually)"
-    r"\b[\s,:]*",
+    r"(?:no|nope|sorry|not that)\b[\s,.!:;…-]*|(?:i\s+(?:mean|meant)|i['’]?m asking|i was asking|i am asking|rather|"
+    r"actually)\b[\s,:]*",
     re.IGNORECASE,
 )
 _MAX_OPENING = 8
@@ -77,9 +78,10 @@ class Phrasing:
         Args:
             answer: takes the place of what was asked for, where it is a part of what is said; None leaves it out.
         """
-        if self.auxiliary in ("is", "are", "was", "were") and self.word in ("who", "what", "which") and answer:
-            if not re.search(r"\b(?:ed|called|like|for)$|\w+ed\b", self.rest) or self.word == "who":
-                return f"{self.auxiliary} {answer} {self.rest}"
+        is_ = self.auxiliary in ("is", "are", "was", "were") and self.word in ("who", "what", "which")
+        # "What is the lake called", "which telescope was launched": the answer is not what that is said of.
+        if is_ and answer and (self.word == "who" or not re.search(r"\b(?:like|for)$|\w+ed\b", self.rest)):
+            return f"{self.auxiliary} {answer} {self.rest}"
         if self.auxiliary and self.rest.endswith(" like") and answer:
             return f"{self.auxiliary} {self.rest.removesuffix(' like')} {answer}"
         if self.auxiliary:
@@ -111,7 +113,26 @@ class Phrasing:
         return f"{self.auxiliary} {rest} {object_}"
 
 
-_STARTS = tuple(f"{word} " for word in "in on at to from by for with of into before after since until during".split())
+_STARTS = tuple(
+    f"{word} "
+    for word in [
+        "in",
+        "on",
+        "at",
+        "to",
+        "from",
+        "by",
+        "for",
+        "with",
+        "of",
+        "into",
+        "before",
+        "after",
+        "since",
+        "until",
+        "during",
+    ]
+)
 
 
 def taken_apart(question: str) -> Phrasing:

@@ -1,4 +1,4 @@
-"""What a conversation has spoken of so far: people, things, groups and times, the likeliest to be meant first.  Pure."""
+"""What a conversation has spoken of so far: people, things, groups, times; the likeliest first.  Pure."""
 
 import re
 from collections.abc import Sequence
@@ -18,8 +18,8 @@ _STOPS = (
 )
 _STOP = rf"(?:{'|'.join(_STOPS.split())})"
 _NOUNS = re.compile(
-    rf"^(?:{_DETERMINER} )?(?!{_STOP}\b)[\w'’-]+(?: (?!{_STOP}\b)[\w'’-]+){{0,3}}(?: (?:of|in|behind|on|to|from|off) (?:the |an? )?"
-    rf"[A-Z][\w-]*(?: [A-Z][\w-]*)*)?"
+    rf"^(?:{_DETERMINER} )?(?!{_STOP}\b)[\w'’-]+(?: (?!{_STOP}\b)[\w'’-]+){{0,3}}"
+    rf"(?: (?:of|in|behind|on|to|from|off) (?:the |an? )?[A-Z][\w-]*(?: [A-Z][\w-]*)*)?"
 )
 _LOWER_NOUN = re.compile(rf"\b(?:the|an?) (?!{_STOP}\b)(?:[a-z-]+ )?(?!{_STOP}\b)[a-z-]+\b")
 

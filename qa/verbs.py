@@ -2,24 +2,24 @@
 
 import re
 
-AUXILIARIES = frozenset(
-    """is are was were be been am do does did has have had can could will would shall should may might must
-    isn't aren't wasn't weren't don't doesn't didn't hasn't haven't hadn't can't couldn't won't wouldn't""".split()
-)
-_IRREGULAR = {
-    past: plain
-    for pair in """began:begin begun:begin bore:bear beat:beat became:become bit:bite blew:blow bought:buy broke:break
-    brought:bring built:build burst:burst came:come caught:catch chose:choose cost:cost created:create cut:cut dealt:deal did:do
-    drew:draw drove:drive fell:fall fed:feed felt:feel fled:flee flew:fly forbade:forbid forgot:forget fought:fight
-    found:find froze:freeze gave:give got:get grew:grow had:have heard:hear held:hold hid:hide hit:hit kept:keep
-    knew:know laid:lay led:lead left:leave lent:lend let:let lost:lose made:make meant:mean met:meet overthrew:overthrow
-    paid:pay put:put quit:quit ran:run read:read rang:ring rode:ride rose:rise said:say sang:sing sank:sink sat:sit
-    saw:see sent:send set:set shook:shake shot:shoot shut:shut slept:sleep sold:sell sought:seek spent:spend
-    split:split spoke:speak spread:spread stole:steal stood:stand struck:strike swam:swim swore:swear taught:teach
-    threw:throw thought:think told:tell took:take tore:tear undertook:undertake understood:understand went:go
-    withdrew:withdraw woke:wake won:win wore:wear wrote:write""".split()
-    for past, plain in [pair.split(":")]
-}
+_AUXILIARIES_LISTED = """
+    is are was were be been am do does did has have had can could will would shall should may might must isn't
+    aren't wasn't weren't don't doesn't didn't hasn't haven't hadn't can't couldn't won't wouldn't
+"""
+AUXILIARIES = frozenset(_AUXILIARIES_LISTED.split())
+_PASTS = """
+    began:begin begun:begin bore:bear beat:beat became:become bit:bite blew:blow bought:buy broke:break
+    brought:bring built:build burst:burst came:come caught:catch chose:choose cost:cost created:create cut:cut
+    dealt:deal did:do drew:draw drove:drive fell:fall fed:feed felt:feel fled:flee flew:fly forbade:forbid
+    forgot:forget fought:fight found:find froze:freeze gave:give got:get grew:grow had:have heard:hear held:hold
+    hid:hide hit:hit kept:keep knew:know laid:lay led:lead left:leave lent:lend let:let lost:lose made:make
+    meant:mean met:meet overthrew:overthrow paid:pay put:put quit:quit ran:run read:read rang:ring rode:ride
+    rose:rise said:say sang:sing sank:sink sat:sit saw:see sent:send set:set shook:shake shot:shoot shut:shut
+    slept:sleep sold:sell sought:seek spent:spend split:split spoke:speak spread:spread stole:steal stood:stand
+    struck:strike swam:swim swore:swear taught:teach threw:throw thought:think told:tell took:take tore:tear
+    undertook:undertake understood:understand went:go withdrew:withdraw woke:wake won:win wore:wear wrote:write
+"""
+_IRREGULAR = {past: plain for pair in _PASTS.split() for past, plain in [pair.split(":")]}
 # Stems before "-ed" that have lost an "e": told by their ends, since there is no list of all verbs.
 _SILENT = re.compile(
     r"(?:[iy][sz]|[aeiou]{2}[sv]|[nrl]s|[aiou]v|[rl]v|[aeou]g|[nrd]g|c|u|[^aeo][ae]r|[^aeiou]?[io]r|ur|[aiu]t|[aiou]s|"

@@ -163,7 +163,10 @@ def test_what_was_acknowledged_outlives_kills_and_what_quoted_a_removed_article_
     said = []
     with server, httpx2.Client(base_url=server.url, timeout=60) as client:
         conversation = begin(client)
-        for question in ("Who confessed that he had started the Great Fire of London?", "When was the Suez Canal opened?"):
+        for question in (
+            "Who confessed that he had started the Great Fire of London?",
+            "When was the Suez Canal opened?",
+        ):
             said.append(say(client, conversation, question))
             server.stop(signal.SIGKILL)
             server.start()
