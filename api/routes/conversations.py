@@ -106,6 +106,7 @@ async def send_message(request: Request, conversation_id: str) -> Any:
 )
 async def list_conversations(request: Request) -> Any:
     """List the caller's conversations, those begun last first."""
+    caller_of(request).check_own()
     state, asked = ready_state(request), read_query(request, ListQuery, ("limit",))
     owner, before = caller_of(request).name, int(asked.cursor or 0)
     found = await run_in_threadpool(state.conversations.list, owner=owner, limit=asked.limit + 1, before=before)
@@ -140,12 +141,13 @@ async def forget_conversation(request: Request, conversation_id: str) -> Respons
 
 
 def _own(state: State, caller: Caller, conversation_id: str) -> Conversation:
-    """Return a conversation of a caller; somebody else's is not there for them, unless they may do everything."""
+    """Return a conversation of a caller; somebody else's is there only for who may do everything."""
     try:
         conversation = state.conversations.get(conversation_id)
     except RecordNotFound:
         conversation = None
-    if conversation is None or not (conversation.owner == caller.name or caller.may(Scope.ADMIN)):
+    everything = caller.may(Scope.ADMIN) and caller.collections is None
+    if conversation is None or not (everything or conversation.owner == caller.name):
         raise Problem(404, "no such conversation: list those that there are at /v1/conversations")
     return conversation
 

@@ -9,6 +9,9 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from api.access import Scope
+from api.keys import Keys
+from index import Records
 from tests.helpers import Server, assert_problem
 
 FIRST = "Which countries accepted that the regions were annexed?"
@@ -143,6 +146,44 @@ def test_ask_takes_the_history_of_who_keeps_it_elsewhere(client: httpx2.Client) 
     assert ("understood", {"standalone_question": reply["standalone_question"]}) in events(streamed.text)
     assert_problem(client.post("/v1/ask", json={"question": "Why?", "history": history * 21}), 422)
     assert_problem(client.get("/v1/ask", params={"question": "Why?", "history": "[]"}), 422)
+
+
+def test_a_conversation_is_its_keys_own(sample_library: Path, tmp_path: Path) -> None:
+    shutil.copytree(sample_library, tmp_path / "library")
+    records = Records(tmp_path / "library")
+    keys = Keys(records)
+    made = {
+        "mine": keys.add("mine", Scope.ASK)[1],
+        "other": keys.add("other", Scope.WRITE)[1],
+        "elsewhere": keys.add("elsewhere", Scope.ADMIN, collections=["elsewhere"])[1],
+        "page": keys.add("page", Scope.ASK, origins=["https://reader.example"])[1],
+        "admin": keys.add("admin", Scope.ADMIN)[1],
+    }
+    records.close()
+    with (
+        Server(tmp_path / "library", tmp_path / "log") as server,
+        httpx2.Client(base_url=server.url, timeout=60) as client,
+    ):
+
+        def send(key: str, method: str, path: str = "", **more: object) -> httpx2.Response:
+            headers = {"Authorization": f"Bearer {made[key]}"}
+            if key == "page":
+                headers["Origin"] = "https://reader.example"
+            return client.request(method, f"/v1/conversations{path}", headers=headers, **more)  # type: ignore[arg-type]
+
+        conversation = send("mine", "POST").json()["id"]
+        assert send("mine", "POST", f"/{conversation}/messages", json={"question": FIRST}).status_code == 200
+        for key in ("other", "elsewhere", "page"):
+            assert_problem(send(key, "POST", f"/{conversation}/messages", json={"question": "Why?"}), 404)
+            assert_problem(send(key, "GET", f"/{conversation}"), 404)
+            assert_problem(send(key, "DELETE", f"/{conversation}"), 404)
+        assert send("other", "GET").json()["conversations"] == []
+        assert [one["id"] for one in send("mine", "GET").json()["conversations"]] == [conversation]
+        assert_problem(send("page", "GET"), 403)
+        own = send("elsewhere", "POST").json()["id"]
+        assert_problem(send("elsewhere", "POST", f"/{own}/messages", json={"question": "Why?"}), 403)
+        assert len(send("admin", "GET", f"/{conversation}").json()["messages"]) == 1
+        assert send("admin", "DELETE", f"/{conversation}").status_code == 204
 
 
 def test_two_at_once_are_put_in_order_and_none_is_lost(client: httpx2.Client) -> None:
