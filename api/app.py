@@ -24,6 +24,7 @@ from api.routes import (
     ask,
     citations,
     collections,
+    conversations,
     jobs,
     mcp,
     openai,
@@ -110,6 +111,7 @@ def create_app(qa: QuestionAnswering, settings: Settings | None = None) -> FastA
     app.add_exception_handler(Cancelled, _gone)
     for module in (
         ask,
+        conversations,
         search,
         jobs,
         articles,

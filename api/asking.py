@@ -1,6 +1,7 @@
 """A question's way through the workers, the same for every entrance."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import structlog
@@ -9,7 +10,7 @@ from fastapi import Request
 from api.access import caller_of, take_place
 from api.bodies import until_gone
 from api.replies import AskOut, CandidateOut, new_id
-from api.requests import AskIn
+from api.requests import AskIn, QuestionIn
 from api.state import State, ready_state
 from api.streaming import Event
 from api.workers import ASK, Job
@@ -26,7 +27,7 @@ async def answered(
     Args:
         request: whose caller is asked for; its body has been read.
         asked: the question.
-        history: what was said before it, in order.
+        history: what was said before it, in order; empty takes what the question brings.
         gone: an awaitable function that returns once the client has gone; None looks at the request.
 
     Raises:
@@ -34,7 +35,25 @@ async def answered(
         CollectionNotFound: no such collection.
     """
     state = ready_state(request)
-    steps = steps_of(request, state, asked, history, improving=False)
+    return await finished(request, steps_of(request, state, asked, history, improving=False), gone=gone)
+
+
+async def finished(
+    request: Request,
+    steps: Callable[[Job], Iterator[Retrieved | Improved | Answer]],
+    *,
+    gone: Callable[[], Any] | None = None,
+) -> Answer:
+    """Go through the steps of an answer in a worker's thread and return the last.
+
+    Args:
+        request: whose client is looked at.
+        steps: from steps_of() or counted().
+        gone: an awaitable function that returns once the client has gone; None looks at the request.
+
+    Raises:
+        Problem: 503, full or out of time; and whatever the steps raise.
+    """
 
     def work(job: Job) -> Answer:
         for step in steps(job):
@@ -42,7 +61,7 @@ async def answered(
                 return step
         raise AssertionError("steps end with an Answer")
 
-    answer: Answer = await state.workers.run(ASK, work, gone=gone or (lambda: until_gone(request)))
+    answer: Answer = await ready_state(request).workers.run(ASK, work, gone=gone or (lambda: until_gone(request)))
     return answer
 
 
@@ -55,11 +74,31 @@ def steps_of(
         request: whose caller is asked for.
         state: of the service.
         asked: the question.
-        history: what was said before it, in order.
+        history: what was said before it, in order; empty takes what the question brings.
         improving: whether Improved is wanted.
 
     Raises:
         Problem: 403 not their collection, 429 too many under way.
+        CollectionNotFound: no such collection.
+        QueryError: a filter that cannot be.
+    """
+    said = history or asked.turns()
+    return counted(request, state, asked, partial(state.qa.steps, history=said, improving=improving))
+
+
+def counted(
+    request: Request, state: State, asked: QuestionIn, ask: Callable[..., Iterator[Retrieved | Improved | Answer]]
+) -> Callable[[Job], Iterator[Retrieved | Improved | Answer]]:
+    """Return what goes through the steps of a way to ask; the last one is counted and logged.
+
+    Args:
+        request: whose caller is asked for.
+        state: of the service.
+        asked: the question.
+        ask: QuestionAnswering.steps, or what takes the same arguments.
+
+    Raises:
+        Problem: 403 not their collection.
         CollectionNotFound: no such collection.
         QueryError: a filter that cannot be.
     """
@@ -69,7 +108,7 @@ def steps_of(
     take_place(request)
 
     def steps(job: Job) -> Iterator[Retrieved | Improved | Answer]:
-        for step in state.qa.steps(asked.question, history=history, **arguments, check=job.check, improving=improving):
+        for step in ask(asked.question, **arguments, check=job.check):
             if isinstance(step, Answer):
                 _count(state, request, step)
             yield step
@@ -78,15 +117,23 @@ def steps_of(
 
 
 def events_of(
-    steps: Callable[[Job], Iterator[Retrieved | Improved | Answer]], *, passages: bool
+    steps: Callable[[Job], Iterator[Retrieved | Improved | Answer]],
+    *,
+    passages: bool,
+    answer_id: str | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> Callable[[Job], Iterator[Event]]:
     """Return the events of an answer that is streamed: retrieved, answer (again when it changes), done.
 
+    In a conversation ``understood`` comes before the last answer: the question as it was understood.
+
     Args:
-        steps: from steps_of().
+        steps: from steps_of() or counted().
         passages: whether the candidates are wanted in the last event.
+        answer_id: its id; None makes one.
+        more: what the last event holds beside the answer.
     """
-    answer_id = new_id()
+    answer_id = answer_id or new_id()
 
     def events(job: Job) -> Iterator[Event]:
         for step in steps(job):
@@ -96,8 +143,11 @@ def events_of(
             elif isinstance(step, Improved):
                 yield "answer", AskOut.from_answer(step.answer, answer_id=answer_id).model_dump()
             else:
+                if step.standalone_question is not None:
+                    yield "understood", {"standalone_question": step.standalone_question}
                 yield "answer", AskOut.from_answer(step, answer_id=answer_id).model_dump()
-                yield "done", AskOut.from_answer(step, passages=passages, answer_id=answer_id).model_dump()
+                whole = AskOut.from_answer(step, passages=passages, answer_id=answer_id).model_dump()
+                yield "done", {**whole, **(more or {})}
 
     return events
 

@@ -38,6 +38,18 @@ async def read_body(request: Request, model: type[Model], limit: int) -> Model:
         raise problem_of(error) from None
 
 
+async def read_optional(request: Request, model: type[Model], limit: int) -> Model:
+    """Read a body as read_body() does; none at all, of whatever type, is one without fields.
+
+    Raises:
+        Problem: as read_body().
+    """
+    headers = request.headers
+    if headers.get("content-length", "0").strip("0") == "" and "transfer-encoding" not in headers:
+        return model.model_validate({})
+    return await read_body(request, model, limit)
+
+
 def content_type(request: Request) -> str:
     """Return what a body is said to be, without parameters, in small letters; "" where nothing is said."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()

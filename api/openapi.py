@@ -9,10 +9,30 @@ from pydantic import BaseModel
 from api.admission import is_open
 from api.openai.requests import ChatIn, ChatMessage, ChatOptions, EmbeddingIn, ResponseFormat, StreamOptions
 from api.replies import RetrievedOut
-from api.requests import ArticleIn, AskIn, FiltersIn, SearchIn, SubscriptionIn, VerifyIn
+from api.requests import (
+    ArticleIn,
+    AskIn,
+    ConversationIn,
+    FiltersIn,
+    MessageIn,
+    SearchIn,
+    SubscriptionIn,
+    TurnIn,
+    VerifyIn,
+)
 from api.tasks import TaskIn, TaskInput, TaskParameters
 
-_BODIES: tuple[type[BaseModel], ...] = (ArticleIn, AskIn, SearchIn, SubscriptionIn, VerifyIn, FiltersIn)
+_BODIES: tuple[type[BaseModel], ...] = (
+    ArticleIn,
+    AskIn,
+    ConversationIn,
+    FiltersIn,
+    MessageIn,
+    SearchIn,
+    SubscriptionIn,
+    TurnIn,
+    VerifyIn,
+)
 _EVENTS: tuple[type[BaseModel], ...] = (RetrievedOut,)
 _KEYS = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "a key made by citespan keys add"},
@@ -43,10 +63,10 @@ _PROBLEM = {
 }
 
 
-def body_of(model: type[BaseModel]) -> dict[str, Any]:
+def body_of(model: type[BaseModel], *, required: bool = True) -> dict[str, Any]:
     """Describe a JSON body."""
     schema = {"$ref": f"#/components/schemas/{model.__name__}"}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+    return {"requestBody": {"required": required, "content": {"application/json": {"schema": schema}}}}
 
 
 def body_or_files(model: type[BaseModel], fields: type[BaseModel]) -> dict[str, Any]:
@@ -101,7 +121,7 @@ def stream_of(description: str, *models: type[BaseModel], failing: bool = False)
 
 
 def query_of(
-    model: type[BaseModel], leave_out: tuple[str, ...] = ("filters", "include", "min_confidence")
+    model: type[BaseModel], leave_out: tuple[str, ...] = ("filters", "include", "min_confidence", "history")
 ) -> dict[str, Any]:
     """Describe a query string that has the fields of a model."""
     schema = model.model_json_schema()

@@ -22,6 +22,7 @@ from index import (
     ModelError,
     NotFound,
     QueryError,
+    RecordNotFound,
     StorageError,
     TooLarge,
     UnsupportedFormat,
@@ -123,6 +124,8 @@ def problem_of(error: Exception, *, place: str = "body") -> Problem:
         return Problem(422, str(error), errors=[{"loc": loc, "msg": str(error)}])
     if isinstance(error, JobNotFound):
         return Problem(404, "no such job, or it ended long ago: list them at /v1/jobs")
+    if isinstance(error, RecordNotFound):
+        return Problem(404, "there is nothing with that id: it is mistyped, or was removed")
     if isinstance(error, NotFound):
         return Problem(404, "no such article or collection: list them at /v1/articles and /v1/collections")
     if isinstance(error, StorageError) and error.disk_full:

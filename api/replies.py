@@ -4,7 +4,7 @@ import secrets
 import time
 from typing import Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from index import (
     Added,
@@ -175,6 +175,9 @@ class AskOut(BaseModel):
     passages: list[CandidateOut]
     timings_ms: dict[str, float]
     hints: list[HintOut]
+    standalone_question: str | None = Field(
+        None, exclude_if=lambda value: value is None, description="the question as understood, in a conversation only"
+    )
 
     @classmethod
     def from_answer(cls, answer: Answer, *, passages: bool = False, answer_id: str | None = None) -> "AskOut":
@@ -204,6 +207,7 @@ class AskOut(BaseModel):
                 "total": round(timings.total, 1),
             },
             hints=[HintOut(code=hint.code, message=hint.message) for hint in answer.hints],
+            standalone_question=answer.standalone_question,
         )
 
 

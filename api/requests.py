@@ -16,11 +16,14 @@ from index import (
     read_text,
     shared_fetcher,
 )
-from qa import MAX_LIMIT, MAX_PASSAGES, MAX_QUESTION_CHARACTERS
+from qa import MAX_LIMIT, MAX_PASSAGES, MAX_QUESTION_CHARACTERS, MAX_TITLE, Turn
 
 Question = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_QUESTION_CHARACTERS, strict=True)
 ]
+MAX_HISTORY = 20
+# What an answer before may have: they are stretches of passages.
+MAX_SAID = 10_000
 Names = Annotated[list[Annotated[str, Field(max_length=300)]], Field(max_length=1_000)]
 
 
@@ -55,8 +58,20 @@ class FiltersIn(Strict):
         )
 
 
-class AskIn(Strict):
-    """A question."""
+class TurnIn(Strict):
+    """A question that was asked before, and what was answered."""
+
+    question: Question
+    answer: str | None = Field(None, max_length=MAX_SAID, description="null where there was none")
+    standalone_question: Question | None = Field(None, description="the question as it was understood")
+
+    def to_turn(self) -> Turn:
+        """Return the frozen type."""
+        return Turn(self.question, self.standalone_question, self.answer)
+
+
+class QuestionIn(Strict):
+    """A question, wherever it is asked."""
 
     question: Question
     collection: str = "default"
@@ -81,6 +96,39 @@ class AskIn(Strict):
             "filters": self.filters.to_filters(self.as_of),
             "min_confidence": self.min_confidence,
         }
+
+
+class AskIn(QuestionIn):
+    """A question."""
+
+    history: list[TurnIn] = Field(
+        default_factory=list,
+        max_length=MAX_HISTORY,
+        description="what was said before, in order: a follow-up is understood in its light",
+    )
+
+    def turns(self) -> tuple[Turn, ...]:
+        """Return what was said before."""
+        return tuple(turn.to_turn() for turn in self.history)
+
+
+class MessageIn(QuestionIn):
+    """A question of a conversation."""
+
+    standalone_question: Question | None = Field(
+        None, description="how the question is to be understood; left out, that is found out from what was said"
+    )
+    replaces: str | None = Field(
+        None, min_length=1, max_length=100, description="id of the message that this one takes the place of"
+    )
+
+
+class ConversationIn(Strict):
+    """A conversation to begin."""
+
+    title: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TITLE)] | None = Field(
+        None, description="what it is called; left out, its first question"
+    )
 
 
 class SearchIn(Strict):

@@ -138,6 +138,12 @@ class Settings(BaseSettings):
         le=2.5,
         description="time in which an answer is the reply itself, since Slack waits 3 s; later it is sent",
     )
+    conversations_size: int = Field(
+        1_000, ge=1, le=1_000_000, description="conversations kept for each key; beyond, those begun first go"
+    )
+    conversation_messages: int = Field(
+        200, ge=2, le=100_000, description="messages kept of a conversation; beyond, the first go"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severe event logged")
     mcp_writes: bool = Field(
         False, description="whether assistants get the tools that add and remove articles (Model Context Protocol)"

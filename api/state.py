@@ -14,7 +14,7 @@ from api.settings import Settings
 from api.slack import Slack
 from api.workers import Workers
 from index import FetchPolicy
-from qa import QuestionAnswering
+from qa import Conversations, QuestionAnswering
 
 
 @dataclass
@@ -26,6 +26,7 @@ class State:
         settings: all settings.
         workers: where work is done.
         metrics: what is counted.
+        conversations: those that are kept in the library.
         jobs: what works through long work.
         policy: where fetching may go and how far.
         wake: set when something that is followed may be due.
@@ -48,6 +49,13 @@ class State:
     uploads: int = 0
     slack: Slack | None = None
     failure: str | None = None
+    conversations: Conversations = field(init=False)
+
+    def __post_init__(self) -> None:
+        chosen = self.settings
+        self.conversations = Conversations(
+            self.qa, size=chosen.conversations_size, messages=chosen.conversation_messages
+        )
 
     @contextlib.contextmanager
     def upload(self) -> Iterator[None]:

@@ -181,6 +181,7 @@ class Collection:
                 raise ArticleNotFound(f"no article {article_id!r} in collection {self.name!r}")
             gone = self._nearest.apply(written, None)
             removed = Removed(1, len(written.removed), written.words, written.vectors, gone)
+        self._records.forget(self.name, [article_id])  # what was kept in between
         if forget:
             self.forget()
         return removed
@@ -226,6 +227,11 @@ class Collection:
         if found is None:
             raise ArticleNotFound(f"no article {article_id!r} in collection {self.name!r}")
         return found
+
+    def holds(self, article_id: str, sha256: str) -> bool:
+        """Return whether an article is there and its text has this SHA-256, in hexadecimal digits."""
+        with self._store.read() as view:
+            return view.sha256(article_id) == sha256
 
     def list(self, *, limit: int = 50, cursor: str | None = None, newest: bool = False) -> Page:
         """Return articles in order of arrival.
@@ -342,6 +348,7 @@ class Collection:
                     self._nearest.apply(written, np.concatenate([item.vectors for item in ready]))
                     for site in outgrown_sites(self._store, fresh):
                         mask_anew(site, self._store, self._nearest, self._encoder)
+            self._records.forget(self.name, rewritten)  # what was kept in between
             for item, created in zip(ready, written.created, strict=True):
                 article = item.article
                 results[article.id] = Added(article.id, article.title, len(item.passages), created, True, item.embedded)

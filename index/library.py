@@ -194,6 +194,7 @@ class Library:
             del self._collections[name]
             collection.discard()
             shutil.rmtree(away, ignore_errors=True)
+            self.records.forget(name)  # what was kept in between
             if name == DEFAULT_COLLECTION:
                 self.collection(name, create=True)
 

@@ -10,13 +10,13 @@
 from qa.answering import (
     MAX_LIMIT,
     MAX_PASSAGES,
-    MAX_QUESTION_CHARACTERS,
     Improved,
     Options,
     QuestionAnswering,
     Retrieved,
 )
 from qa.citing import STYLES, Citable, Style, cite, csl, escape_markdown
+from qa.conversations import MAX_TITLE, Conversation, Conversations, Message, new_message_id
 from qa.evaluation import Report, evaluate_confidence, evaluate_open, evaluate_reading, evaluate_retrieval
 from qa.examples import Example, load_examples
 from qa.task import (
@@ -30,6 +30,7 @@ from qa.task import (
     pipeline,
 )
 from qa.types import (
+    MAX_QUESTION_CHARACTERS,
     Answer,
     Evidence,
     Hint,
@@ -49,16 +50,20 @@ __all__ = [
     "MAX_PASSAGES",
     "MAX_QUESTION_CHARACTERS",
     "MAX_TASK_QUESTION_CHARACTERS",
+    "MAX_TITLE",
     "MAX_TOP_K",
     "STYLES",
     "Answer",
     "Citable",
+    "Conversation",
+    "Conversations",
     "Evidence",
     "Example",
     "Hint",
     "Improved",
     "Item",
     "Level",
+    "Message",
     "Options",
     "QuestionAnswering",
     "QuestionAnsweringTask",
@@ -82,5 +87,6 @@ __all__ = [
     "evaluate_reading",
     "evaluate_retrieval",
     "load_examples",
+    "new_message_id",
     "pipeline",
 ]

@@ -26,16 +26,17 @@ from index import (
     open_source,
 )
 from qa import calibration
+from qa.conversing import best, shares, shifted, together, wanted
 from qa.decoding import N_BEST, ScoredSpan, decode
+from qa.followup import TURNS, Variant, variants
 from qa.hints import hints
 from qa.lists import LIST_N_BEST, asks_for_several
 from qa.merging import best_members
 from qa.plan import Part, Plan, given
 from qa.ranking import Ranking
 from qa.reader import Reader
-from qa.types import Answer, Span, Timings, Turn
+from qa.types import MAX_QUESTION_CHARACTERS, Answer, Span, Timings, Turn
 
-MAX_QUESTION_CHARACTERS = 1_000
 MAX_LIMIT = 20
 MAX_PASSAGES = 100
 
@@ -233,18 +234,38 @@ class QuestionAnswering:
         question = _checked(question, limit, passages, min_confidence)
         clock = _Clock()
         searched = self.library.collection(collection)
-        vector = searched.encode_query(question)
-        clock.lap("embed")
-        candidates = tuple(searched.search(question, limit=passages, filters=filters, vector=vector))
-        clock.lap("retrieve")
+        understood = variants(question, history)
+        titles = [turn.title for turn in history[-TURNS:] if turn.title]
+        found = []
+        for variant, share in zip(understood, shares(understood, passages), strict=True):
+            check()
+            vector = searched.encode_query(variant.query)
+            clock.lap("embed")
+            found.append(tuple(searched.search(variant.query, limit=share, filters=filters, vector=vector)))
+            clock.lap("retrieve")
+        candidates = together(found, passages)
         yield Retrieved(candidates)
 
-        for step in self._read_on(question, candidates, limit, min_confidence, clock, check, improving):
-            if isinstance(step, Answer) and not candidates and not searched.info().articles:
-                step = replace(step, reason="empty_collection")
-            if isinstance(step, Answer):
-                step = replace(step, hints=hints(question, self.models()))
-            yield step
+        answers: list[tuple[Variant, Answer]] = []
+        several = len(understood) > 1
+        for variant, some in zip(understood, found, strict=True):
+            for step in self._read_on(
+                variant.question, some, limit, min_confidence, clock, check, improving and not several, variant.without
+            ):
+                if isinstance(step, Improved):
+                    yield step
+                    continue
+                read = shifted(step, variant, titles, max(self.threshold, min_confidence), self.calibration)
+                answers.append((variant, replace(read, question=question)))
+                if improving and several and best(answers)[0] is variant and read.answers:
+                    yield Improved(replace(answers[-1][1], standalone_question=variant.question))
+        kept, answer = best(answers)
+        answer = replace(answer, timings=clock.timings(), hints=hints(question, self.models()))
+        if history:
+            answer = replace(answer, standalone_question=kept.question)
+        if not candidates and not searched.info().articles:
+            answer = replace(answer, reason="empty_collection")
+        yield answer
 
     def ask_of(
         self, question: str, candidates: Iterable[Candidate], *, limit: int = 5, min_confidence: float = 0.0
@@ -273,20 +294,21 @@ class QuestionAnswering:
         clock: "_Clock",
         check: Callable[[], None],
         improving: bool,
+        without: Sequence[str] = (),
     ) -> Iterator[Improved | Answer]:
         ranking = Ranking(question, candidates, self.calibration, limit, min_confidence, self.threshold)
         plan = Plan(question, candidates, None if self.thorough else self.calibration)
         spans: list[Span] = []
-        best = None
+        shown = None
         while not plan.done:
             check()
-            spans += self.read(question, plan.next(spans))
+            spans += wanted(self.read(question, plan.next(spans)), without)
             clock.lap("read")
             if plan.done or not improving:
                 continue
             answer = ranking.answer(spans, clock.timings())
-            if answer.answers and answer.answers[0].text != best:
-                best = answer.answers[0].text
+            if answer.answers and answer.answers[0].text != shown:
+                shown = answer.answers[0].text
                 yield Improved(answer)
         answer = ranking.answer(spans, clock.timings())
         clock.lap("read")

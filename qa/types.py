@@ -9,6 +9,7 @@ from typing import Literal
 
 from index import ArticleInfo, Candidate, Passage
 
+MAX_QUESTION_CHARACTERS = 1_000
 Level = Literal["high", "medium", "low", "none"]
 Reason = Literal["empty_collection", "nothing_relevant", "no_answer_in_passages", "below_threshold"]
 

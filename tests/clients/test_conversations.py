@@ -8,11 +8,8 @@ import pytest
 
 from api.client import Done, NotFound, Understood
 from tests.clients.both import KINDS, opened
-from tests.helpers import ROOT, Server
+from tests.helpers import Server
 
-pytestmark = pytest.mark.skipif(
-    "/v1/conversations" not in (ROOT / "docs" / "openapi.json").read_text(), reason="this service has no conversations"
-)
 MILL = "The mill of Tarn was built by Hugo Marsh in 1788. It burnt down in 1844, and nobody built it again."
 
 

@@ -23,15 +23,19 @@ OPERATIONS: dict[str, str | None] = {
     "cancel_job": "cancel_job",
     "cite_article": "cite",
     "create_chat_completion": None,  # OpenAI's shape, likewise
+    "create_conversation": "create_conversation",
     "create_embedding": None,  # OpenAI's
     "examples": "examples",
     "follow": "follow",
+    "forget_conversation": "forget_conversation",
     "follow_job": "follow_job",
     "get_article": "article",
+    "get_conversation": "conversation",
     "get_job": "job",
     "health": "health",
     "list_articles": "articles",
     "list_collections": "collections",
+    "list_conversations": "conversations",
     "list_jobs": "jobs",
     "list_models": None,  # OpenAI's
     "list_subscriptions": "subscriptions",
@@ -41,6 +45,7 @@ OPERATIONS: dict[str, str | None] = {
     "remove_collection": "remove_collection",
     "retrieve_model": None,  # OpenAI's
     "search": "search",
+    "send_message": "send_message",
     "slack_command": None,  # for Slack
     "unfollow": "unfollow",
     "verify": "verify",

@@ -54,10 +54,11 @@ def test_the_examples_are_answered_as_the_page_says(client: httpx2.Client) -> No
     blocks = pages.texts(PAGE, "sh")
     lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
     assert len(lines) >= 8
-    job = ""
+    job = conversation = message = ""
+    job_reply: dict = {}
     for line in lines:
         command, _, status = line.rpartition("  # ")
-        program, *words = shlex.split(command.replace("$JOB", job))
+        program, *words = shlex.split(_filled(command, JOB=job, CONVERSATION=conversation, MESSAGE=message))
         assert program == "curl"
         reply = client.request(**request_of(words))
         assert str(reply.status_code) == status, f"{line}\n{reply.text}"
@@ -65,4 +66,17 @@ def test_the_examples_are_answered_as_the_page_says(client: httpx2.Client) -> No
             job = reply.json()["job"]["id"]
             shown = pages.texts(PAGE, "json")[0]
             assert set(re.findall(r'"(\w+)": ', shown)) == {"job", *reply.json()["job"]}
-    assert job and reply.json()["state"] == "done" and reply.json()["done"] == reply.json()["total"] == 4
+        if command.endswith("/jobs/$JOB"):
+            job_reply = reply.json()
+        if command.endswith("/v1/conversations"):
+            conversation = reply.json()["id"]
+        if "/messages" in command:
+            message = reply.json()["message_id"]
+    assert job and job_reply["state"] == "done" and job_reply["done"] == job_reply["total"] == 4
+    assert conversation and reply.json()["standalone_question"] == "When did Hugo Marsh build the mill of Tarn?"
+
+
+def _filled(command: str, **names: str) -> str:
+    for name, value in names.items():
+        command = command.replace(f"${name}", value)
+    return command

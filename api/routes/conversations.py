@@ -1,0 +1,157 @@
+"""/v1/conversations: questions that are understood in the light of those before, kept until they are forgotten."""
+
+from functools import partial
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from pydantic import Field
+from starlette.concurrency import run_in_threadpool
+
+from api.access import Caller, Scope, caller_of, needs
+from api.asking import counted, events_of, finished
+from api.bodies import read_body, read_optional, read_query
+from api.conversation_replies import (
+    BegunOut,
+    ConversationOut,
+    ConversationRow,
+    ConversationsOut,
+    MessageAskedOut,
+    MessageOut,
+)
+from api.openapi import body_of, event_content, query_of
+from api.problems import Problem
+from api.replies import AskOut, RetrievedOut, new_id
+from api.requests import ConversationIn, MessageIn, Strict
+from api.state import State, ready_state, state_of
+from api.streaming import stream
+from api.workers import WRITE
+from index import RecordNotFound
+from qa import Answer, Conversation, new_message_id
+
+router = APIRouter(tags=["conversations"], dependencies=[needs(Scope.ASK)])
+_EVENTS = "text/event-stream"
+
+
+class ListQuery(Strict):
+    """What a listing takes."""
+
+    limit: int = Field(50, ge=1, le=1_000)
+    cursor: str | None = Field(
+        None, max_length=20, pattern="^[0-9]{1,18}$", description="next_cursor of the page before"
+    )
+
+
+@router.post(
+    "/v1/conversations",
+    response_model=BegunOut,
+    status_code=201,
+    openapi_extra=body_of(ConversationIn, required=False),
+    operation_id="create_conversation",
+)
+async def create_conversation(request: Request) -> Any:
+    """Begin a conversation."""
+    state = ready_state(request)
+    given = await read_optional(request, ConversationIn, state.settings.ask_body_bytes)
+    begin = partial(state.conversations.create, owner=caller_of(request).name, title=given.title)
+    return BegunOut(id=(await state.workers.run(WRITE, lambda job: begin())).id)
+
+
+@router.post(
+    "/v1/conversations/{conversation_id}/messages",
+    response_model=MessageAskedOut,
+    openapi_extra=body_of(MessageIn),
+    operation_id="send_message",
+    responses={
+        200: {
+            "content": event_content(RetrievedOut, AskOut, failing=True),
+            "description": "the answer; with Accept: text/event-stream the events retrieved, answer ..., understood, "
+            "answer, done or error",
+        }
+    },
+)
+async def send_message(request: Request, conversation_id: str) -> Any:
+    """Ask in a conversation: a follow-up is understood in the light of what was said, and kept with its answer."""
+    state = ready_state(request)
+    asked = await read_body(request, MessageIn, state.settings.ask_body_bytes)
+    await run_in_threadpool(_own, state, caller_of(request), conversation_id)
+    streamed = _wants_events(request)
+    answer_id, message_id = new_id(), asked.replaces or new_message_id()
+
+    def kept(answer: Answer) -> dict[str, Any]:
+        return AskOut.from_answer(answer, answer_id=answer_id).model_copy(update={"passages": []}).model_dump()
+
+    ask = partial(
+        state.conversations.steps,
+        conversation_id,
+        message_id=message_id,
+        standalone_question=asked.standalone_question,
+        replaces=asked.replaces,
+        reply=kept,
+        improving=streamed,
+    )
+    steps = counted(request, state, asked, ask)
+    passages = "passages" in asked.include
+    if streamed:
+        more = {"message_id": message_id}
+        return stream(state.workers, events_of(steps, passages=passages, answer_id=answer_id, more=more))
+    out = AskOut.from_answer(await finished(request, steps), passages=passages, answer_id=answer_id)
+    return MessageAskedOut(**out.model_dump(), message_id=message_id)
+
+
+@router.get(
+    "/v1/conversations",
+    response_model=ConversationsOut,
+    openapi_extra=query_of(ListQuery),
+    operation_id="list_conversations",
+)
+async def list_conversations(request: Request) -> Any:
+    """List the caller's conversations, those begun last first."""
+    caller_of(request).check_own()
+    state, asked = ready_state(request), read_query(request, ListQuery, ("limit",))
+    owner, before = caller_of(request).name, int(asked.cursor or 0)
+    found = await run_in_threadpool(state.conversations.list, owner=owner, limit=asked.limit + 1, before=before)
+    shown = found[: asked.limit]
+    return ConversationsOut(
+        conversations=[ConversationRow.from_conversation(one) for one in shown],
+        next_cursor=str(shown[-1].number) if len(found) > len(shown) else None,
+    )
+
+
+@router.get("/v1/conversations/{conversation_id}", response_model=ConversationOut, operation_id="get_conversation")
+async def get_conversation(request: Request, conversation_id: str) -> Any:
+    """Give a conversation with its messages in order."""
+    state, caller = ready_state(request), caller_of(request)
+    conversation = await run_in_threadpool(_own, state, caller, conversation_id)
+    messages = await run_in_threadpool(state.conversations.messages, conversation_id)
+    return ConversationOut(
+        id=conversation.id,
+        created=conversation.created,
+        title=conversation.title,
+        messages=[MessageOut.from_message(one) for one in messages if caller.sees(one.collection)],
+    )
+
+
+@router.delete("/v1/conversations/{conversation_id}", status_code=204, operation_id="forget_conversation")
+async def forget_conversation(request: Request, conversation_id: str) -> Response:
+    """Forget a conversation and all that was said in it."""
+    state = state_of(request)
+    await run_in_threadpool(_own, state, caller_of(request), conversation_id)
+    await state.workers.run(WRITE, lambda job: state.conversations.forget(conversation_id))
+    return Response(status_code=204)
+
+
+def _own(state: State, caller: Caller, conversation_id: str) -> Conversation:
+    """Return a conversation of a caller; somebody else's is there only for who may do everything."""
+    try:
+        conversation = state.conversations.get(conversation_id)
+    except RecordNotFound:
+        conversation = None
+    everything = caller.may(Scope.ADMIN) and caller.collections is None
+    if conversation is None or not (everything or conversation.owner == caller.name):
+        raise Problem(404, "no such conversation: list those that there are at /v1/conversations")
+    return conversation
+
+
+def _wants_events(request: Request) -> bool:
+    accepted = request.headers.get("accept", "").lower()
+    return any(part.partition(";")[0].strip() == _EVENTS for part in accepted.split(","))

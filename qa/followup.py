@@ -1,0 +1,137 @@
+"""A question and what was said before → how it may be understood.  Pure, deterministic, English.
+
+There is no language model in it.  A question that stands alone is left alone.  One that leans on what was said is put
+anew: what is left out is taken from the question before (ellipsis), pronouns and "that year" give way to what they may
+stand for, "else" asks again without what was answered.  Where more than one reading is possible all are returned, and
+whoever asks keeps the one that the articles support best (qa.conversing).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from index import question_language
+from qa import anaphora
+from qa.ellipsis import ELSE, reasons, repeated, spliced, without_else
+from qa.mentions import mentions
+from qa.phrasing import bare, taken_apart
+from qa.said import Said, said
+from qa.types import MAX_QUESTION_CHARACTERS, Turn
+
+# Turns of a conversation that are looked back on.
+TURNS = 6
+# Readings that are tried, at most.
+READINGS = 4
+# What the answer of the next likely reading counts beside that of the one before, and that of the question untouched.
+SECOND = 0.75
+RAW = 0.6
+_MAX_TOPIC = 300
+# A question without a verb that has more words than this is one whose verb was not recognised.
+_FRAGMENT = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One way to understand a question.
+
+    Attributes:
+        question: what it is understood to be.
+        query: what is looked for; more than the question where that alone leaves the topic out.
+        weight: how likely this reading is beside the others, 0..1; what its answer's confidence counts.
+        without: answers that are not wanted, since they were given.
+        leans: whether it goes on from what was said, so that the same articles are likely to answer it.
+    """
+
+    question: str
+    query: str
+    weight: float = 1.0
+    without: tuple[str, ...] = ()
+    leans: bool = False
+
+
+def variants(question: str, history: Sequence[Turn]) -> tuple[Variant, ...]:
+    """Return how a question may be understood, the likeliest first, at least one and at most READINGS.
+
+    Args:
+        question: as it was asked, trimmed.
+        history: what was said before, in order; the last TURNS count.
+    """
+    if not history:
+        return (Variant(question, question),)
+    memory = said([_shortened(turn) for turn in history[-TURNS:]])
+    topic = memory.topic[:_MAX_TOPIC]
+    if question_language(question) not in (None, "en"):
+        return (Variant(question, question), Variant(question, f"{question} {topic}", 0.9, leans=True))
+    found: dict[tuple[str, str], Variant] = {}
+    for one in _readings(question, memory, topic):
+        put = " ".join(one.question.split())
+        # What does not fit, or says nothing, is no question any more.
+        if len(put) <= MAX_QUESTION_CHARACTERS and any(map(str.isalnum, put)):
+            found.setdefault(
+                (put, one.query), replace(one, question=put if put != " ".join(question.split()) else question)
+            )
+    readings = list(found.values())[:READINGS] or [Variant(question, f"{question} {topic}".strip(), leans=True)]
+    return (replace(readings[0], weight=1.0), *readings[1:])
+
+
+def _readings(question: str, memory: Said, topic: str) -> list[Variant]:
+    text, goes_on, corrects = bare(question)
+    given = tuple(memory.answers)
+    last = (memory.turn.answer,) if memory.turn.answer else ()
+    if reasons(text):
+        why = _asked("Why", memory)
+        return [Variant(why, f"{why} {topic}", leans=True, without=last)]
+    if ELSE.search(text):
+        again = without_else(text, memory)
+        meant = [reading for one in again for reading in anaphora.resolved(one, memory) or [one]]
+        names = tuple(one.text for one in mentions(memory.question)) if memory.phrasing.word != "where" else ()
+        return [
+            Variant(one, f"{one} {topic}", SECOND**place, (*given, *names), leans=True)
+            for place, one in enumerate(meant)
+        ]
+    phrasing = taken_apart(text)
+    without = last if corrects else ()
+    put = anaphora.resolved(text, memory)
+    whole = repeated(text, phrasing, memory)
+    if not whole and not phrasing.whole and not (put and len(text.split()) > _FRAGMENT):
+        whole = spliced(text, phrasing, memory)
+    if whole:
+        return [Variant(one, f"{one} {topic}", SECOND**place, given, leans=True) for place, one in enumerate(whole)]
+    if put:
+        return [
+            *(Variant(one, f"{one} {topic}", SECOND**place, last, leans=True) for place, one in enumerate(put[:2])),
+            Variant(text, f"{text} {topic}", RAW, last, leans=True),
+            *([Variant(question, question, RAW)] if _names_something(text) and not goes_on else []),
+        ]
+    alone = Variant(question, question)
+    if corrects:
+        return [Variant(text, f"{text} {topic}", 1.0, without, leans=True)]
+    if _names_something(text) and not goes_on:
+        return [alone]
+    when = f"{text.rstrip('?!. ')} when {memory.statement}?"
+    return [
+        Variant(text, f"{text} {topic}", leans=True),
+        Variant(when, f"{text} {topic}", SECOND, last, leans=True),
+        Variant(question, question, SECOND),
+    ]
+
+
+def _names_something(text: str) -> bool:
+    return bool(mentions(text))
+
+
+def _asked(opening: str, memory: Said) -> str:
+    return f"{opening} {memory.phrasing.with_answer(memory.turn.answer)}?"
+
+
+def _shortened(turn: Turn) -> Turn:
+    """The same within bounds: what is read of each turn must not grow with what others send as history."""
+    if max(len(turn.question), len(turn.answer or ""), len(turn.sentence or ""), len(turn.title or "")) <= 1_000:
+        return turn
+    return Turn(
+        turn.question[:1_000],
+        None if turn.standalone_question is None else turn.standalone_question[:1_000],
+        None if turn.answer is None else turn.answer[:1_000],
+        tuple(item[:200] for item in turn.items[:50]),
+        None if turn.sentence is None else turn.sentence[:1_000],
+        None if turn.title is None else turn.title[:300],
+    )

@@ -1,0 +1,198 @@
+"""A question taken apart, and put together anew: its opening, what it is asked of, and what it says once answered.
+
+Pure, English, by word forms alone; what cannot be taken apart stays whole.
+"""
+
+import re
+from dataclasses import dataclass
+
+from qa.verbs import AUXILIARIES, is_past, plain_form
+
+_PREPOSITION = (
+    r"(?:in|on|at|to|from|by|for|with|of|into|before|after|since|until|till|during|under|over|against|through|about)"
+)
+_OPENING = re.compile(
+    rf"(?:{_PREPOSITION}\s+|until\s+|since\s+)?(?:who|whom|whose|what|which|when|where|why|how)\b", re.IGNORECASE
+)
+_FILLER = re.compile(
+    r"(?:(?:and|but|so|ok|okay|well|wow|nice|great|good|fine|thanks|thank you|oh|also|hmm*|please|right|alright|"
+    r"cool|yes|just|exactly|roughly)\b[\s,.!:;…-]*|"
+    r"(?:please\s+)?(?:can you |could you )?tell me\s+|(?:i['’]?d|i would)\s+(?:also\s+)?(?:like|love|want) to know\s+|"
+    r"(?:do you|did they) (?:also )?(?:know|say)\s+(?=who|what|when|where|why|how|which)|"
+    r"what exactly\s+(?=(?:do|di|is|wa))|"
+    r"(?:what|how) about\s+)",
+    re.IGNORECASE,
+)
+_CORRECTION = re.compile(
+    r"(?:no|nope|sorry|not that)\b[\s,.!:;…-]*|(?:i\s+(?:mean|meant)|i['’]?m asking|i was asking|i am asking|rather|"
+    r"actually)\b[\s,:]*",
+    re.IGNORECASE,
+)
+_MAX_OPENING = 8
+_QUESTION_WORDS = ("what", "when", "where", "which", "whose", "why", "who", "how")
+_SPELT = {"".join(sorted(word)): word for word in _QUESTION_WORDS if len(word) > 3}
+_CONTRACTED = re.compile(r"\b(what|who|where|when|how|that)['’]s\b", re.IGNORECASE)
+_HOW_COME = re.compile(r"\bhow come (?=\w)", re.IGNORECASE)
+_DISLOCATED = re.compile(
+    r"((?!(?:who|what|when|where|which|why|how|in|on|at|by|if|after|before|during|since)\b)[^,?]{2,80}), "
+    r"((?:who|whose|what|when|where|which|why|how)\b[^,?]*?\b)(?:it|that|this|they|those|she|he)\b([^,?]*\??)$",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Phrasing:
+    """A question in its parts; joined by spaces they are the question.
+
+    Attributes:
+        opening: what is asked for: "When", "Which countries", "On what"; "" where there is none.
+        auxiliary: "did", "is" ...; "" where the opening is what does it: "Who nationalised the canal".
+        rest: everything after.
+    """
+
+    opening: str
+    auxiliary: str
+    rest: str
+
+    @property
+    def word(self) -> str:
+        """The question word alone, in lower case; "" where there is none."""
+        found = re.search(r"\b(?:who|whom|whose|what|which|when|where|why|how)\b", self.opening.lower())
+        return found.group() if found else ""
+
+    @property
+    def head(self) -> str:
+        """The noun that the opening asks for: "countries" of "Which countries"; "" where there is none."""
+        words = self.opening.split()
+        at = next((i for i, one in enumerate(words) if one.lower() == self.word), len(words))
+        return words[-1] if len(words) - at > 1 and self.word in ("which", "what", "whose", "how") else ""
+
+    @property
+    def whole(self) -> bool:
+        """Whether it has a verb, and not only an opening or a name."""
+        return bool(self.auxiliary) or (bool(self.opening) and bool(self.rest))
+
+    def with_answer(self, answer: str | None) -> str:
+        """Return what follows an opening where the same is asked about: "did Nasser nationalise the Suez Canal".
+
+        Args:
+            answer: takes the place of what was asked for, where it is a part of what is said; None leaves it out.
+        """
+        is_ = self.auxiliary in ("is", "are", "was", "were") and self.word in ("who", "what", "which")
+        # "What is the lake called", "which telescope was launched": the answer is not what that is said of.
+        if is_ and answer and (self.word == "who" or not re.search(r"\b(?:like|for)$|\w+ed\b", self.rest)):
+            return f"{self.auxiliary} {answer} {self.rest}"
+        if self.auxiliary and self.rest.endswith(" like") and answer:
+            return f"{self.auxiliary} {self.rest.removesuffix(' like')} {answer}"
+        if self.auxiliary:
+            object_ = self.word in ("who", "whom", "what", "which") and self.auxiliary in (
+                "do",
+                "does",
+                "did",
+                "had",
+                "has",
+            )
+            number = self.word == "how" and self.head and re.search(r"\b(?:many|much)\b", self.opening, re.IGNORECASE)
+            if number and answer:
+                noun = re.split(r"\b(?:many|much)\b", self.opening, flags=re.IGNORECASE)[-1].strip()
+                counted = "" if not noun or noun.split()[-1].lower() in answer.lower() else f" {noun}"
+                return self._with_object(f"{answer}{counted}")
+            if object_ and answer and not self.opening.lower().startswith(_STARTS):
+                return self._with_object(answer)
+            return f"{self.auxiliary} {self.rest}"
+        verb, _, rest = self.rest.partition(" ")
+        subject = answer or (" ".join(self.opening.split()[1:]) if self.head else "they")
+        if self.word == "how" and answer and self.head and self.head.lower() not in answer.lower():
+            subject = f"{answer} {self.head}"
+        return f"{'did' if is_past(verb) else 'does'} {subject} {plain_form(verb)} {rest}".strip()
+
+    def _with_object(self, object_: str) -> str:
+        rest, place = self.rest, re.search(r"\s(?:in|on|at|during|after|before) [^,]*$", self.rest)
+        if place:
+            return f"{self.auxiliary} {rest[: place.start()]} {object_}{place.group()}"
+        return f"{self.auxiliary} {rest} {object_}"
+
+
+_STARTS = tuple(
+    f"{word} "
+    for word in [
+        "in",
+        "on",
+        "at",
+        "to",
+        "from",
+        "by",
+        "for",
+        "with",
+        "of",
+        "into",
+        "before",
+        "after",
+        "since",
+        "until",
+        "during",
+    ]
+)
+
+
+def taken_apart(question: str) -> Phrasing:
+    """Return a question in its parts.
+
+    Args:
+        question: without fillers; its mark may be there or not.
+    """
+    text = question.strip().rstrip("?!. ")
+    words = text.split()
+    if words and words[0].lower() in AUXILIARIES:
+        return Phrasing("", words[0], " ".join(words[1:]))
+    match = _OPENING.match(text)
+    if not match:
+        return Phrasing("", "", text)
+    asked = len(match.group().split())
+    for at in range(asked, min(len(words), asked + _MAX_OPENING)):
+        if words[at].lower() in AUXILIARIES:
+            return Phrasing(" ".join(words[:at]), words[at], " ".join(words[at + 1 :]))
+        if at >= asked and (at > asked or match.group().lower().split()[-1] in ("who", "what")) and is_past(words[at]):
+            return Phrasing(" ".join(words[:at]), "", " ".join(words[at:]))
+    if len(words) > 2 and words[1].lower() not in ("else", "about", "other", "on", "of"):
+        verb = match.group().lower() == "who" or re.search(r"[^s]s$|^(?:if|of)$", words[1])
+        if match.group().lower() in ("who", "what") and verb:
+            return Phrasing(words[0], "", " ".join(words[1:]))
+    return Phrasing(text, "", "")
+
+
+def bare(question: str) -> tuple[str, bool, bool]:
+    """Strip what people put before a question.
+
+    Returns:
+        The question without it, whether something of it says that it goes on ("and", "what about"), and whether it
+        corrects what was asked ("no, I meant").
+    """
+    text, goes_on, corrects = _mended(question.strip()), False, False
+    for _ in range(8):
+        if match := _CORRECTION.match(text):
+            corrects = True
+        elif match := _FILLER.match(text):
+            goes_on = True
+        else:
+            break
+        if match.end() >= len(text.rstrip("?!. ")):
+            break
+        text = text[match.end() :]
+    if corrects:
+        text = re.sub(r"[\s,]+(?:sorry|please)\s*$", "", text)
+    if match := _DISLOCATED.match(text):
+        # "The cathedral, when was that finished?"
+        text, goes_on = f"{match[2]}{match[1]}{match[3]}", True
+    return text, goes_on, corrects
+
+
+def _mended(text: str) -> str:
+    """A question with its question word spelt right and nothing drawn together: "waht's" → "what is"."""
+    words = text.split(" ")
+    for at, word in enumerate(words[:6]):
+        lower = word.lower().rstrip("?")
+        known = _SPELT.get("".join(sorted(lower)))
+        if known is not None and lower not in _QUESTION_WORDS and lower[:1] == known[:1]:
+            words[at] = known + word[len(lower) :]
+    return _HOW_COME.sub("why ", _CONTRACTED.sub(r"\1 is", " ".join(words)))
