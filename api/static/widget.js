@@ -1,0 +1,422 @@
+// <citespan-ask>: asks a Citespan service and shows its answers, quoted and cited, on anyone's page.
+// What comes from articles and questions becomes text nodes only.  Attributes, colours, parts, words and
+// events are described in docs/integrations/widget.md.
+(() => {
+  "use strict";
+  if (customElements.get("citespan-ask")) return;
+  const HOME = new URL(".", document.currentScript?.src || document.baseURI).href;
+  const REMEMBERED = 6;
+
+  const WORDS = {
+    label: "Ask our articles",
+    placeholder: "Who, what, when, where, how many …",
+    ask: "Ask",
+    again: "Try again",
+    over: "Start over",
+    searching: "Looking through the articles …",
+    reading: "Reading {count} passages …",
+    answered: "Answer: {answer}",
+    sure: "Right in about {percent} of 100 such cases",
+    none: "No answer found in the articles.",
+    closest: "The closest passages",
+    same: "Said elsewhere too ({count})",
+    others: "Other answers ({count})",
+    earlier: "Earlier questions ({count})",
+    understood: "Understood as: {question}",
+    page: "page {page}",
+    key: "The key of this box is not accepted here.",
+    forbidden: "This box may not ask here: its key is not for this page or this collection.",
+    collection: "There is no such collection.",
+    busy: "Too many questions at the moment. Try again in {seconds} seconds.",
+    unreachable: "The service cannot be reached: it is not running, or does not allow this page ({origin}).",
+    failed: "This did not work: {detail}",
+  };
+
+  const LIGHT = `--_accent: var(--citespan-accent, #8a1c2b); --_on-accent: var(--citespan-on-accent, #fff);
+    --_background: var(--citespan-background, #fff); --_color: var(--citespan-color, #1d1b18);
+    --_muted: var(--citespan-muted, #5d574e); --_border: var(--citespan-border, #d9d2c3);
+    --_mark: var(--citespan-mark, #ffe9a3); --_on-mark: var(--citespan-on-mark, #1d1b18);
+    --_error: var(--citespan-error, #9b1c1c); color-scheme: light;`;
+  const DARK = `--_accent: var(--citespan-accent, #f0a3ab); --_on-accent: var(--citespan-on-accent, #2a0a10);
+    --_background: var(--citespan-background, #201e25); --_color: var(--citespan-color, #ece8df);
+    --_muted: var(--citespan-muted, #b0a999); --_border: var(--citespan-border, #3a3740);
+    --_mark: var(--citespan-mark, #6b5410); --_on-mark: var(--citespan-on-mark, #fff6da);
+    --_error: var(--citespan-error, #ff9d9d); color-scheme: dark;`;
+  // A constructed sheet, since the page's policy may forbid <style> and style="".
+  const SHEET = new CSSStyleSheet();
+  SHEET.replaceSync(`
+    :host { ${LIGHT} display: block; padding: 1em; border: 1px solid var(--_border); border-radius: var(--citespan-radius, .6em);
+      background: var(--_background); color: var(--_color); font-family: var(--citespan-font, inherit); line-height: 1.5;
+      text-align: start; white-space: normal; overflow-wrap: anywhere; }
+    @media (prefers-color-scheme: dark) { :host(:not([theme=light])) { ${DARK} } }
+    :host([theme=dark]) { ${DARK} }
+    :host([hidden]), [hidden] { display: none; }
+    * { box-sizing: border-box; }
+    p, blockquote, ul { margin: .4em 0; }
+    label { display: block; font-weight: 600; margin-block-end: .4em; }
+    form div { display: flex; flex-wrap: wrap; gap: .5em; }
+    input, button { font: inherit; border-radius: var(--citespan-radius, .5em); min-height: 2.75em; padding: .4em .8em; }
+    input { flex: 1 1 11em; min-width: 0; color: inherit; background: transparent; border: 1px solid var(--_muted); }
+    input::placeholder { color: var(--_muted); opacity: 1; }
+    button { cursor: pointer; color: inherit; background: transparent; border: 1px solid var(--_border); }
+    button:disabled { opacity: .6; cursor: default; }
+    form button { color: var(--_on-accent); background: var(--_accent); border-color: var(--_accent); font-weight: 600; }
+    :focus-visible { outline: 3px solid var(--_accent); outline-offset: 2px; }
+    .status, .cite, .hint, .sure, .understood, summary, .question { color: var(--_muted); font-size: .9em; }
+    .heard { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); margin: 0; }
+    .status:empty { margin: 0; }
+    .turn { margin-block-start: 1em; }
+    .answer { font-size: 1.5em; font-weight: 700; line-height: 1.25; }
+    blockquote { padding-inline-start: .8em; border-inline-start: 3px solid var(--_accent); }
+    .passage { white-space: pre-line; }
+    mark { background: var(--_mark); color: var(--_on-mark); border-radius: .15em; padding: 0 .1em; }
+    a { color: var(--_accent); }
+    details { border-block-start: 1px solid var(--_border); margin-block-start: .7em; padding-block-start: .3em; }
+    summary { cursor: pointer; padding: .3em 0; }
+    .other + .other { border-block-start: 1px dotted var(--_border); }
+    .other { padding: .4em 0; }
+    .error { color: var(--_error); font-weight: 600; }
+    .strange { font-size: .75em; border: 1px solid var(--_border); border-radius: .2em; }
+    @media print { form, button { display: none; } }`);
+
+  class Refused extends Error {
+    constructor(status, detail, seconds) {
+      super(detail);
+      Object.assign(this, { status, seconds });
+    }
+  }
+
+  // ---- text → nodes
+
+  function make(name, attributes = {}, ...children) {
+    const node = document.createElement(name);
+    for (const [key, value] of Object.entries(attributes)) {
+      if (typeof value === "function") node.addEventListener(key, value);
+      else if (value !== null && value !== undefined) node.setAttribute(key, value);
+    }
+    // What a page can style has its class for a part.
+    if (attributes.class) node.setAttribute("part", attributes.class);
+    node.append(...children.filter((child) => child !== null && child !== undefined));
+    return node;
+  }
+
+  // Characters that cannot be seen, or turn the text after them around, are named instead.
+  const STRANGE = /([\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff])/u;
+
+  function plain(text) {
+    const parts = document.createDocumentFragment();
+    text.split(STRANGE).forEach((piece, index) => {
+      const code = index % 2 && piece.codePointAt(0).toString(16).toUpperCase().padStart(4, "0");
+      if (piece) parts.append(code ? make("span", { class: "strange" }, `U+${code}`) : piece);
+    });
+    return parts;
+  }
+
+  const isolated = (text) => make("bdi", {}, plain(String(text)));
+
+  // The sentence with the answer marked.  Offsets count code points, a string of JavaScript UTF-16 units.
+  function quotation({ passage, sentence, start, end }) {
+    const points = [...passage.text];
+    const length = [...sentence].length;
+    const quote = make("blockquote", { class: "quote", dir: "auto" });
+    for (let from = Math.max(0, end - length); from <= start; from += 1) {
+      if (points.slice(from, from + length).join("") !== sentence) continue;
+      const cut = (first, last) => plain(points.slice(first, last).join(""));
+      quote.append(cut(from, start), make("mark", { class: "mark" }, cut(start, end)), cut(end, from + length));
+      return quote;
+    }
+    quote.append(plain(sentence));
+    return quote;
+  }
+
+  // Where the browser can, the link leads to the quoted words in the article's own page.
+  function link(url, quoted) {
+    let address;
+    try { address = new URL(url); } catch { return null; }
+    if (!/^https?:$/.test(address.protocol)) return null;
+    if (!quoted || address.hash || !("fragmentDirective" in document)) return address.href;
+    const words = quoted.trim().split(/\s+/);
+    const ends = words.length > 12 ? [words.slice(0, 5), words.slice(-5)] : [words];
+    const directive = ends.map((some) => encodeURIComponent(some.join(" ")).replaceAll("-", "%2D")).join(",");
+    return `${address.href}#:~:text=${directive}`;
+  }
+
+  // ---- the service
+
+  async function send(address, key, body, signal) {
+    const headers = { "Content-Type": "application/json" };
+    if (key) headers.Authorization = `Bearer ${key}`;
+    let response;
+    try {
+      if (!/^[\x21-\x7e]*$/.test(key || "")) throw new Refused(401, "");
+      response = await fetch(address, { method: "POST", headers, body: JSON.stringify(body), signal, credentials: "omit" });
+    } catch (error) {
+      if (error.name === "AbortError" || error instanceof Refused) throw error;
+      throw new Refused(0, error.message, 3);
+    }
+    if (response.ok) return response;
+    const seconds = Number(response.headers.get("Retry-After")) || null;
+    const facts = await response.json().catch(() => null);
+    // Without a problem document it was not the service that spoke, but something before it.
+    throw new Refused(facts?.status || response.status, facts?.detail || `status ${response.status}`, seconds);
+  }
+
+  async function* events(response) {
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    let rest = "";
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) return;
+      const blocks = (rest + value).split("\n\n");
+      rest = blocks.pop();
+      for (const block of blocks) {
+        const [, name, data] = /^event: (.*)\ndata: (.*)$/m.exec(block) || [];
+        if (name) yield [name, JSON.parse(data)];
+      }
+    }
+  }
+
+  // The whole reply; `step` hears what is known before.  Where streams are cut or kept back, it is asked for in one piece.
+  async function reply(endpoint, key, body, signal, step) {
+    const response = await send(new URL("v1/ask/stream", endpoint), key, body, signal);
+    try {
+      for await (const [name, data] of events(response)) {
+        if (name === "done") return data;
+        if (name === "error") throw new Refused(data.status, data.detail, data.status === 503 ? 5 : null);
+        step(name, data);
+      }
+    } catch (error) {
+      if (signal.aborted || error instanceof Refused) throw error;
+    }
+    return (await send(new URL("v1/ask", endpoint), key, body, signal)).json();
+  }
+
+  // ---- the element
+
+  class CitespanAsk extends HTMLElement {
+    static observedAttributes = ["question", "labels", "placeholder", "lang"];
+    #root = this.attachShadow({ mode: "open" });
+    #words = WORDS;
+    #asking = null;
+    #history = [];
+    #label = make("label", { for: "question", class: "label" });
+    #input = make("input", { id: "question", class: "input", maxlength: 1000, required: "", enterkeyhint: "search", dir: "auto" });
+    #button = make("button", { class: "button" });
+    #status = make("p", { class: "status", role: "status", "aria-live": "polite" });
+    #turns = make("div", { class: "turns" });
+    #earlier = make("details", { class: "earlier", hidden: "" }, make("summary"));
+    #over = make("button", { class: "over", type: "button", hidden: "", click: () => this.forget() });
+
+    constructor() {
+      super();
+      this.#root.adoptedStyleSheets = [SHEET];
+      const submit = (event) => {
+        event.preventDefault();
+        if (this.#input.value.trim()) this.ask(this.#input.value);
+      };
+      const form = make("form", { class: "form", autocomplete: "off", submit }, this.#label, make("div", {}, this.#input, this.#button));
+      this.#root.append(form, this.#status, this.#turns, this.#earlier, this.#over);
+    }
+
+    connectedCallback() {
+      this.#draw();
+      if (this.getAttribute("question")) this.#begin();
+    }
+
+    disconnectedCallback() {
+      this.#asking?.abort();
+    }
+
+    attributeChangedCallback(name, before, now) {
+      if (!this.isConnected || before === now) return;
+      if (name !== "question") this.#draw();
+      else if (before !== null || this.#label.textContent) this.#begin();
+    }
+
+    /** Asks a question as if it had been typed; resolves to the reply, or to null where there is none. */
+    async ask(question) {
+      this.#asking?.abort();
+      const own = (this.#asking = new AbortController());
+      const asked = String(question).trim().slice(0, 1000);
+      this.#input.value = asked;
+      const turn = make("section", { class: "turn", "aria-busy": "true" });
+      this.#fold();
+      this.#turns.replaceChildren(turn);
+      this.#say("searching");
+      try {
+        const found = await reply(this.#endpoint(), this.getAttribute("key"), this.#body(asked), own.signal, (name, data) => {
+          if (name === "retrieved") this.#say("reading", { count: data.passages.length });
+          else if (name === "answer") this.#show(turn, data, false);
+        });
+        this.#show(turn, found);
+        this.#say(found.answered ? "answered" : "none", { answer: found.answer }, "heard");
+        this.#remember(found);
+        this.dispatchEvent(new CustomEvent("citespan-answer", { detail: found, bubbles: true, composed: true }));
+        return found;
+      } catch (error) {
+        if (own.signal.aborted) return null;
+        this.#status.textContent = "";
+        this.#refuse(turn, error, asked);
+        return null;
+      } finally {
+        turn.removeAttribute("aria-busy");
+      }
+    }
+
+    /** Forgets the conversation, and empties the box. */
+    forget() {
+      this.#asking?.abort();
+      this.#history = [];
+      this.#turns.replaceChildren();
+      this.#earlier.replaceChildren(make("summary"));
+      this.#earlier.hidden = this.#over.hidden = true;
+      this.#status.textContent = this.#input.value = "";
+      this.#input.focus();
+    }
+
+    focus(options) {
+      this.#input.focus(options);
+    }
+
+    #begin() {
+      this.ask(this.getAttribute("question"));
+    }
+
+    #word(name, facts = {}) {
+      return String(this.#words[name]).replace(/\{(\w+)\}/g, (whole, fact) => facts[fact] ?? whole);
+    }
+
+    #draw() {
+      let own = {};
+      try { own = JSON.parse(this.getAttribute("labels") || "{}"); } catch { console.warn("citespan-ask: labels is not JSON"); }
+      this.#words = { ...WORDS, ...own };
+      this.#label.textContent = this.#word("label");
+      this.#button.textContent = this.#word("ask");
+      this.#over.textContent = this.#word("over");
+      this.#input.placeholder = this.getAttribute("placeholder") ?? this.#word("placeholder");
+    }
+
+    #endpoint() {
+      try {
+        const address = new URL(this.getAttribute("endpoint") || HOME, document.baseURI).href;
+        return address.endsWith("/") ? address : `${address}/`;
+      } catch {
+        throw new Refused(0, "endpoint is not an address");
+      }
+    }
+
+    #body(question) {
+      const body = { question, collection: this.getAttribute("collection") || "default" };
+      if (this.getAttribute("filters")) body.filters = JSON.parse(this.getAttribute("filters"));
+      if (this.#history.length) body.history = this.#history;
+      return body;
+    }
+
+    #say(name, facts, how = "") {
+      this.#status.replaceChildren(isolated(this.#word(name, facts)));
+      this.#status.className = `status ${how}`;
+    }
+
+    // With `conversation`, what was said goes along with the next question, and stays on the page folded.
+    #remember({ question, standalone_question: understood, answer }) {
+      if (!this.hasAttribute("conversation")) return;
+      const said = { question, answer, standalone_question: understood };
+      const known = Object.fromEntries(Object.entries(said).filter(([, value]) => value));
+      this.#history = [...this.#history, known].slice(-REMEMBERED);
+      this.#over.hidden = false;
+    }
+
+    #fold() {
+      const last = this.#turns.firstChild;
+      if (!this.hasAttribute("conversation") || !last || last.hasAttribute("aria-busy")) return;
+      const summary = this.#earlier.firstChild;
+      summary.after(last);
+      summary.textContent = this.#word("earlier", { count: this.#earlier.children.length - 1 });
+      this.#earlier.hidden = false;
+    }
+
+    #show(turn, found, last = true) {
+      // A better answer takes the place of the one before, but not under the hands of who uses that already.
+      const used = turn.contains(this.#root.activeElement);
+      if (used && !last) return;
+      const open = [...turn.querySelectorAll("details[open]")].map((one) => one.id);
+      const understood = found.standalone_question;
+      turn.replaceChildren(
+        make("p", { class: "question" }, isolated(found.question)),
+        ...(understood && understood !== found.question
+          ? [make("p", { class: "understood" }, isolated(this.#word("understood", { question: understood })))] : []),
+        ...(found.answered ? this.#answer(found) : this.#nothing(found)),
+        ...(found.hints ?? []).map((hint) => make("p", { class: "hint" }, isolated(hint.message))));
+      for (const one of turn.querySelectorAll("details")) one.open ||= open.includes(one.id);
+      if (!used) return;
+      turn.tabIndex = -1;
+      turn.focus({ preventScroll: true });
+    }
+
+    #answer({ answers: [best, ...others] }) {
+      const [first, ...more] = best.evidence;
+      const likely = others.filter((one) => one.confidence >= 0.05);
+      return [
+        make("p", { class: "answer" }, isolated(best.text)),
+        best.items.length ? make("ul", { class: "items" }, ...best.items.map((item) => make("li", {}, isolated(item.text)))) : null,
+        quotation(first),
+        this.#cite(first),
+        make("p", { class: "sure" }, this.#word("sure", { percent: Math.round(best.confidence * 100) })),
+        this.#more("same", more.map((piece) => [quotation(piece), this.#cite(piece)])),
+        this.#more("others", likely.map((one) => [
+          make("strong", {}, isolated(one.text)), quotation(one.evidence[0]), this.#cite(one.evidence[0]),
+        ])),
+      ].filter(Boolean);
+    }
+
+    #nothing({ passages }) {
+      const closest = passages.slice(0, 3).map((one) => [
+        make("p", { class: "passage", dir: "auto" }, plain(one.passage.text)), this.#cite(one),
+      ]);
+      const box = this.#more("closest", closest);
+      if (box) box.open = true;
+      return [make("p", { class: "answer" }, this.#word("none")), box].filter(Boolean);
+    }
+
+    #more(name, rows) {
+      if (!rows.length) return null;
+      const others = rows.map((row) => make("div", { class: "other" }, ...row));
+      return make("details", { class: "more", id: name }, make("summary", {}, this.#word(name, { count: rows.length })), ...others);
+    }
+
+    #cite({ article, sentence, page }) {
+      const title = isolated(article.title || article.id);
+      const href = link(article.url, sentence);
+      const line = make("p", { class: "cite" }, href ? make("a", { href, class: "link" }, title) : title);
+      const date = article.published && make("time", { datetime: article.published }, this.#date(article.published));
+      for (const fact of [article.author, article.source, date, page && this.#word("page", { page })]) {
+        if (fact) line.append(" · ", fact.nodeType ? fact : isolated(fact));
+      }
+      return line;
+    }
+
+    #date(published) {
+      try {
+        const language = this.closest("[lang]")?.lang || undefined;
+        const day = new Date(published.slice(0, 10)); // as it was where it was published
+        return new Intl.DateTimeFormat(language, { dateStyle: "long", timeZone: "UTC" }).format(day);
+      } catch {
+        return published;
+      }
+    }
+
+    #refuse(turn, error, question) {
+      const names = { 0: "unreachable", 401: "key", 403: "forbidden", 404: "collection", 429: "busy", 503: "busy" };
+      const facts = { seconds: error.seconds ?? 5, origin: location.origin, detail: error.message };
+      const message = this.#word(names[error.status] ?? "failed", facts);
+      const again = make("button", { class: "again", type: "button", click: () => this.ask(question) }, this.#word("again"));
+      again.disabled = Boolean(error.seconds);
+      setTimeout(() => { again.disabled = false; }, (error.seconds ?? 0) * 1000);
+      turn.replaceChildren(make("p", { class: "error", role: "alert" }, isolated(message)), again);
+      const detail = { status: error.status ?? null, message: error.message, seconds: error.seconds ?? null };
+      this.dispatchEvent(new CustomEvent("citespan-error", { detail, bubbles: true, composed: true }));
+    }
+  }
+
+  customElements.define("citespan-ask", CitespanAsk);
+})();
