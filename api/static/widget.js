@@ -32,24 +32,22 @@
     failed: "This did not work: {detail}",
   };
 
-  const LIGHT = `--_accent: var(--citespan-accent, #8a1c2b); --_on-accent: var(--citespan-on-accent, #fff);
-    --_background: var(--citespan-background, #fff); --_color: var(--citespan-color, #1d1b18);
-    --_muted: var(--citespan-muted, #5d574e); --_border: var(--citespan-border, #d9d2c3);
-    --_mark: var(--citespan-mark, #ffe9a3); --_on-mark: var(--citespan-on-mark, #1d1b18);
-    --_error: var(--citespan-error, #9b1c1c); color-scheme: light;`;
-  const DARK = `--_accent: var(--citespan-accent, #f0a3ab); --_on-accent: var(--citespan-on-accent, #2a0a10);
-    --_background: var(--citespan-background, #201e25); --_color: var(--citespan-color, #ece8df);
-    --_muted: var(--citespan-muted, #b0a999); --_border: var(--citespan-border, #3a3740);
-    --_mark: var(--citespan-mark, #6b5410); --_on-mark: var(--citespan-on-mark, #fff6da);
-    --_error: var(--citespan-error, #ff9d9d); color-scheme: dark;`;
+  // By day and by night; each can be set from outside as --citespan-NAME.
+  const COLOURS = {
+    accent: ["#8a1c2b", "#f0a3ab"], "on-accent": ["#fff", "#2a0a10"], background: ["#fff", "#201e25"], color: ["#1d1b18", "#ece8df"],
+    muted: ["#5d574e", "#b0a999"], border: ["#d9d2c3", "#3a3740"], mark: ["#ffe9a3", "#6b5410"], "on-mark": ["#1d1b18", "#fff6da"],
+    error: ["#9b1c1c", "#ff9d9d"],
+  };
+  const colours = (night) => `color-scheme: ${night ? "dark" : "light"}; ` + Object.entries(COLOURS)
+    .map(([name, both]) => `--_${name}: var(--citespan-${name}, ${both[night]});`).join(" ");
   // A constructed sheet, since the page's policy may forbid <style> and style="".
   const SHEET = new CSSStyleSheet();
   SHEET.replaceSync(`
-    :host { ${LIGHT} display: block; padding: 1em; border: 1px solid var(--_border); border-radius: var(--citespan-radius, .6em);
+    :host { ${colours(0)} display: block; padding: 1em; border: 1px solid var(--_border); border-radius: var(--citespan-radius, .6em);
       background: var(--_background); color: var(--_color); font-family: var(--citespan-font, inherit); line-height: 1.5;
       text-align: start; white-space: normal; overflow-wrap: anywhere; }
-    @media (prefers-color-scheme: dark) { :host(:not([theme=light])) { ${DARK} } }
-    :host([theme=dark]) { ${DARK} }
+    @media (prefers-color-scheme: dark) { :host(:not([theme=light])) { ${colours(1)} } }
+    :host([theme=dark]) { ${colours(1)} }
     :host([hidden]), [hidden] { display: none; }
     * { box-sizing: border-box; }
     p, blockquote, ul { margin: .4em 0; }
@@ -68,13 +66,13 @@
     .turn { margin-block-start: 1em; }
     .answer { font-size: 1.5em; font-weight: 700; line-height: 1.25; }
     blockquote { padding-inline-start: .8em; border-inline-start: 3px solid var(--_accent); }
-    .passage { white-space: pre-line; }
+    .passage { white-space: pre-line; font-size: .95em; }
     mark { background: var(--_mark); color: var(--_on-mark); border-radius: .15em; padding: 0 .1em; }
     a { color: var(--_accent); }
     details { border-block-start: 1px solid var(--_border); margin-block-start: .7em; padding-block-start: .3em; }
     summary { cursor: pointer; padding: .3em 0; }
-    .other + .other { border-block-start: 1px dotted var(--_border); }
     .other { padding: .4em 0; }
+    .other + .other { border-block-start: 1px dotted var(--_border); }
     .error { color: var(--_error); font-weight: 600; }
     .strange { font-size: .75em; border: 1px solid var(--_border); border-radius: .2em; }
     @media print { form, button { display: none; } }`);
