@@ -14,7 +14,6 @@ from api.problems import Problem
 router = APIRouter(include_in_schema=False)
 FOLDER = Path(__file__).parent.parent / "static"
 _WIDGET_SECONDS = 300
-_DAY = 86_400
 _LINK = re.compile(rb'(href|src)="static/([\w.-]+)"')
 
 
@@ -43,7 +42,7 @@ async def file(request: Request, name: str) -> Response:
 @router.get("/widget.js")
 async def widget(request: Request) -> Response:
     """Return the element <citespan-ask>, for pages anywhere: it stays at this address when it gets better."""
-    keep = f"public, max-age={_WIDGET_SECONDS}, stale-while-revalidate={_DAY}"
+    keep = f"public, max-age={_WIDGET_SECONDS}"
     return _kept(request, "widget.js", {"Cache-Control": keep, "Cross-Origin-Resource-Policy": "cross-origin"})
 
 

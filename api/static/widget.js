@@ -146,7 +146,7 @@
     if (key) headers.Authorization = `Bearer ${key}`;
     let response;
     try {
-      if (!/^[\x21-\x7e]*$/.test(key || "")) throw new Refused(401, "");
+      if (!/^[\x21-\x7e]*$/.test(key || "")) throw new Refused(401, "no key has such characters");
       response = await fetch(address, { method: "POST", headers, body: JSON.stringify(body), signal, credentials: "omit" });
     } catch (error) {
       if (error.name === "AbortError" || error instanceof Refused) throw error;

@@ -12,7 +12,9 @@ from tests.pages import Reader, as_shown, blocks, service_settings
 FOLDER = ROOT / "docs" / "integrations"
 PAGES = sorted(path for path in FOLDER.glob("*.md") if path.name != "README.md")
 # Blocks that need more than a shell or an interpreter: the test that runs them names the page.
-CLAIMED: dict[tuple[str, str], str] = {}
+CLAIMED: dict[tuple[str, str], str] = {
+    ("widget.md", language): "tests/service/browser/test_widget.py" for language in ("html", "css", "js")
+}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
