@@ -218,7 +218,7 @@
 
     connectedCallback() {
       this.#draw();
-      if (this.getAttribute("question")) this.#begin();
+      if (!this.#turns.firstChild) this.#begin(); // not again where it is only moved
     }
 
     disconnectedCallback() {
@@ -228,7 +228,7 @@
     attributeChangedCallback(name, before, now) {
       if (!this.isConnected || before === now) return;
       if (name !== "question") this.#draw();
-      else if (before !== null || this.#label.textContent) this.#begin();
+      else if (this.#label.textContent) this.#begin(); // while it is made, connectedCallback does
     }
 
     /** Asks a question as if it had been typed; resolves to the reply, or to null where there is none. */
@@ -252,9 +252,9 @@
         this.dispatchEvent(new CustomEvent("citespan-answer", { detail: found, bubbles: true, composed: true }));
         return found;
       } catch (error) {
-        if (own.signal.aborted) return null;
-        this.#status.textContent = "";
-        this.#refuse(turn, error, asked);
+        if (this.#asking === own) this.#status.textContent = "";
+        if (own.signal.aborted) turn.remove();
+        else this.#refuse(turn, error, asked);
         return null;
       } finally {
         turn.removeAttribute("aria-busy");
@@ -277,7 +277,8 @@
     }
 
     #begin() {
-      this.ask(this.getAttribute("question"));
+      const question = this.getAttribute("question")?.trim();
+      if (question) this.ask(question);
     }
 
     #word(name, facts = {}) {
@@ -326,7 +327,7 @@
 
     #fold() {
       const last = this.#turns.firstChild;
-      if (!this.hasAttribute("conversation") || !last || last.hasAttribute("aria-busy")) return;
+      if (!this.hasAttribute("conversation") || !last?.querySelector(".answer") || last.hasAttribute("aria-busy")) return;
       const summary = this.#earlier.firstChild;
       summary.after(last);
       summary.textContent = this.#word("earlier", { count: this.#earlier.children.length - 1 });

@@ -10,9 +10,12 @@ from typing import Any
 
 import httpx2
 import pytest
+from api.keys import Keys
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.helpers import ROOT, Server, citespan
+from api.access import Scope
+from index import Records
+from tests.helpers import ROOT, Server
 from tests.pages import ADDRESS, texts
 from tests.service.browser.hosts import Host
 
@@ -49,16 +52,14 @@ def site(tmp_path_factory: pytest.TempPathFactory, sample_library: Path) -> Iter
     shutil.copytree(sample_library, library)
     with Host() as host, Host() as other, Host() as stranger:
         keys = {}
-        for name, *how in (
-            ("site", "--collection", "default", "--origin", host.url),
-            ("other", "--origin", other.url),
-            ("setting",),
-            ("slow", "--origin", host.url, "--rate", "2/minute"),
-            ("admin", "--scope", "admin"),
-        ):
-            made = citespan("keys", "add", name, *how, "--library", str(library), "--json")
-            assert made.returncode == 0, made.stderr
-            keys[name] = json.loads(made.stdout)["key"]
+        records = Records(library)
+        ring = Keys(records)
+        keys["site"] = ring.add("site", Scope.ASK, collections=["default"], origins=[host.url])[1]
+        keys["other"] = ring.add("other", Scope.ASK, origins=[other.url])[1]
+        keys["setting"] = ring.add("setting", Scope.ASK)[1]
+        keys["slow"] = ring.add("slow", Scope.ASK, origins=[host.url], rate="2/minute")[1]
+        keys["admin"] = ring.add("admin", Scope.ADMIN)[1]
+        records.close()
         # `other` may ask with any key, by the setting; `host` with those that name it.
         with Server(library, folder / "log", CITESPAN_ALLOWED_ORIGINS=json.dumps([other.url])) as service:
             admin = {"Authorization": f"Bearer {keys['admin']}"}
@@ -310,6 +311,31 @@ def test_its_words_its_language_and_a_question_that_is_asked_at_once(site: Site,
     script = (ROOT / "api" / "static" / "widget.js").read_text(encoding="utf-8")
     words = re.search(r"const WORDS = \{(.*?)\n  \};", script, re.DOTALL)
     assert words and named | {"placeholder"} == set(re.findall(r"^    (\w+): ", words[1], re.MULTILINE))
+
+
+def test_a_question_is_asked_when_it_comes_and_not_again_where_the_element_is_moved(site: Site, show: Any) -> None:
+    page = show(f"<main></main><aside></aside>{box(site, 'hidden id=made')}")
+    sent: list[str] = []
+    page.on("request", lambda one: sent.append(one.post_data_json["question"]) if one.method == "POST" else None)
+    page.evaluate(
+        """([key, question]) => {
+          const made = document.createElement("citespan-ask");
+          made.setAttribute("key", key);
+          made.setAttribute("question", question);
+          document.querySelector("main").append(made);
+        }""",
+        [site.keys["site"], QUESTION],
+    )
+    made = page.locator("citespan-ask").first
+    expect(settled(made).locator(".answer")).to_have_text(ANSWER)
+    made.evaluate("node => document.querySelector('aside').append(node)")
+    expect(page.locator("aside citespan-ask .turns .answer")).to_have_text(ANSWER)
+    moved = page.locator("aside citespan-ask")
+    moved.evaluate("node => node.removeAttribute('question')")
+    moved.evaluate("node => node.setAttribute('question', 'When was the Suez Canal opened?')")
+    expect(settled(moved).locator(".answer")).to_have_text("1869")
+    assert sent == [QUESTION, "When was the Suez Canal opened?"]
+    expect(page.locator("#made")).to_be_hidden()
 
 
 def test_the_page_of_the_integration(site: Site, show: Any) -> None:
