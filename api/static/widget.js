@@ -6,24 +6,17 @@
   if (customElements.get("citespan-ask")) return;
   const HOME = new URL(".", document.currentScript?.src || document.baseURI).href;
   const REMEMBERED = 6;
+  const HEARD_OUTSIDE = { bubbles: true, composed: true };
 
   const WORDS = {
     label: "Ask our articles",
     placeholder: "Who, what, when, where, how many …",
-    ask: "Ask",
-    again: "Try again",
-    over: "Start over",
-    searching: "Looking through the articles …",
-    reading: "Reading {count} passages …",
-    answered: "Answer: {answer}",
-    sure: "Right in about {percent} of 100 such cases",
-    none: "No answer found in the articles.",
-    closest: "The closest passages",
-    same: "Said elsewhere too ({count})",
-    others: "Other answers ({count})",
-    earlier: "Earlier questions ({count})",
-    understood: "Understood as: {question}",
-    page: "page {page}",
+    ask: "Ask", again: "Try again", over: "Start over",
+    searching: "Looking through the articles …", reading: "Reading {count} passages …",
+    answered: "Answer: {answer}", none: "No answer found in the articles.",
+    sure: "Right in about {percent} of 100 such cases", page: "page {page}",
+    closest: "The closest passages", same: "Said elsewhere too ({count})", others: "Other answers ({count})",
+    understood: "Understood as: {question}", earlier: "Earlier questions ({count})",
     key: "The key of this box is not accepted here.",
     forbidden: "This box may not ask here: its key is not for this page or this collection.",
     collection: "There is no such collection.",
@@ -34,18 +27,18 @@
 
   // By day and by night; each can be set from outside as --citespan-NAME.
   const COLOURS = {
-    accent: ["#8a1c2b", "#f0a3ab"], "on-accent": ["#fff", "#2a0a10"], background: ["#fff", "#201e25"], color: ["#1d1b18", "#ece8df"],
-    muted: ["#5d574e", "#b0a999"], border: ["#d9d2c3", "#3a3740"], mark: ["#ffe9a3", "#6b5410"], "on-mark": ["#1d1b18", "#fff6da"],
-    error: ["#9b1c1c", "#ff9d9d"],
+    accent: ["#8a1c2b", "#f0a3ab"], "on-accent": ["#fff", "#2a0a10"], background: ["#fff", "#201e25"],
+    color: ["#1d1b18", "#ece8df"], muted: ["#5d574e", "#b0a999"], border: ["#d9d2c3", "#3a3740"],
+    mark: ["#ffe9a3", "#6b5410"], "on-mark": ["#1d1b18", "#fff6da"], error: ["#9b1c1c", "#ff9d9d"],
   };
   const colours = (night) => `color-scheme: ${night ? "dark" : "light"}; ` + Object.entries(COLOURS)
     .map(([name, both]) => `--_${name}: var(--citespan-${name}, ${both[night]});`).join(" ");
   // A constructed sheet, since the page's policy may forbid <style> and style="".
   const SHEET = new CSSStyleSheet();
   SHEET.replaceSync(`
-    :host { ${colours(0)} display: block; padding: 1em; border: 1px solid var(--_border); border-radius: var(--citespan-radius, .6em);
-      background: var(--_background); color: var(--_color); font-family: var(--citespan-font, inherit); line-height: 1.5;
-      text-align: start; white-space: normal; overflow-wrap: anywhere; }
+    :host { ${colours(0)} display: block; padding: 1em; border: 1px solid var(--_border); line-height: 1.5;
+      border-radius: var(--citespan-radius, .6em); background: var(--_background); color: var(--_color);
+      font-family: var(--citespan-font, inherit); text-align: start; white-space: normal; overflow-wrap: anywhere; }
     @media (prefers-color-scheme: dark) { :host(:not([theme=light])) { ${colours(1)} } }
     :host([theme=dark]) { ${colours(1)} }
     :host([hidden]), [hidden] { display: none; }
@@ -62,8 +55,7 @@
     :focus-visible { outline: 3px solid var(--_accent); outline-offset: 2px; }
     .status, .cite, .hint, .sure, .understood, summary, .question { color: var(--_muted); font-size: .9em; }
     .heard { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); margin: 0; }
-    .status:empty { margin: 0; }
-    .turn { margin-block-start: 1em; }
+    .status:empty { margin: 0; } .turn { margin-block-start: 1em; }
     .answer { font-size: 1.5em; font-weight: 700; line-height: 1.25; }
     blockquote { padding-inline-start: .8em; border-inline-start: 3px solid var(--_accent); }
     .passage { white-space: pre-line; font-size: .95em; }
@@ -71,18 +63,12 @@
     a { color: var(--_accent); }
     details { border-block-start: 1px solid var(--_border); margin-block-start: .7em; padding-block-start: .3em; }
     summary { cursor: pointer; padding: .3em 0; }
-    .other { padding: .4em 0; }
-    .other + .other { border-block-start: 1px dotted var(--_border); }
+    .other { padding: .4em 0; } .other + .other { border-block-start: 1px dotted var(--_border); }
     .error { color: var(--_error); font-weight: 600; }
     .strange { font-size: .75em; border: 1px solid var(--_border); border-radius: .2em; }
     @media print { form, button { display: none; } }`);
 
-  class Refused extends Error {
-    constructor(status, detail, seconds) {
-      super(detail);
-      Object.assign(this, { status, seconds });
-    }
-  }
+  const refused = (status, detail, seconds) => Object.assign(new Error(detail), { refused: true, status, seconds });
 
   // ---- text → nodes
 
@@ -90,16 +76,16 @@
     const node = document.createElement(name);
     for (const [key, value] of Object.entries(attributes)) {
       if (typeof value === "function") node.addEventListener(key, value);
-      else if (value !== null && value !== undefined) node.setAttribute(key, value);
+      else node.setAttribute(key, value);
     }
     // What a page can style has its class for a part.
     if (attributes.class) node.setAttribute("part", attributes.class);
-    node.append(...children.filter((child) => child !== null && child !== undefined));
+    node.append(...children.filter(Boolean));
     return node;
   }
 
   // Characters that cannot be seen, or turn the text after them around, are named instead.
-  const STRANGE = /([\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff])/u;
+  const STRANGE = /([\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff])/;
 
   function plain(text) {
     const parts = document.createDocumentFragment();
@@ -144,19 +130,16 @@
   async function send(address, key, body, signal) {
     const headers = { "Content-Type": "application/json" };
     if (key) headers.Authorization = `Bearer ${key}`;
-    let response;
-    try {
-      if (!/^[\x21-\x7e]*$/.test(key || "")) throw new Refused(401, "no key has such characters");
-      response = await fetch(address, { method: "POST", headers, body: JSON.stringify(body), signal, credentials: "omit" });
-    } catch (error) {
-      if (error.name === "AbortError" || error instanceof Refused) throw error;
-      throw new Refused(0, error.message, 3);
-    }
+    if (!/^[\x21-\x7e]*$/.test(key || "")) throw refused(401, "no key has such characters");
+    const request = { method: "POST", headers, body: JSON.stringify(body), signal, credentials: "omit" };
+    const response = await fetch(address, request).catch((error) => {
+      throw error.name === "AbortError" ? error : refused(0, error.message, 3);
+    });
     if (response.ok) return response;
     const seconds = Number(response.headers.get("Retry-After")) || null;
     const facts = await response.json().catch(() => null);
     // Without a problem document it was not the service that spoke, but something before it.
-    throw new Refused(facts?.status || response.status, facts?.detail || `status ${response.status}`, seconds);
+    throw refused(facts?.status || response.status, facts?.detail || `status ${response.status}`, seconds);
   }
 
   async function* events(response) {
@@ -174,17 +157,17 @@
     }
   }
 
-  // The whole reply; `step` hears what is known before.  Where streams are cut or kept back, it is asked for in one piece.
+  // The whole reply; `step` hears what is known before.  Where the stream is cut, it is asked for in one piece.
   async function reply(endpoint, key, body, signal, step) {
     const response = await send(new URL("v1/ask/stream", endpoint), key, body, signal);
     try {
       for await (const [name, data] of events(response)) {
         if (name === "done") return data;
-        if (name === "error") throw new Refused(data.status, data.detail, data.status === 503 ? 5 : null);
+        if (name === "error") throw refused(data.status, data.detail, data.status === 503 ? 5 : null);
         step(name, data);
       }
     } catch (error) {
-      if (signal.aborted || error instanceof Refused) throw error;
+      if (signal.aborted || error.refused) throw error;
     }
     return (await send(new URL("v1/ask", endpoint), key, body, signal)).json();
   }
@@ -198,7 +181,7 @@
     #asking = null;
     #history = [];
     #label = make("label", { for: "question", class: "label" });
-    #input = make("input", { id: "question", class: "input", maxlength: 1000, required: "", enterkeyhint: "search", dir: "auto" });
+    #input = make("input", { id: "question", class: "input", maxlength: 1000, required: "", dir: "auto" });
     #button = make("button", { class: "button" });
     #status = make("p", { class: "status", role: "status", "aria-live": "polite" });
     #turns = make("div", { class: "turns" });
@@ -212,7 +195,8 @@
         event.preventDefault();
         if (this.#input.value.trim()) this.ask(this.#input.value);
       };
-      const form = make("form", { class: "form", autocomplete: "off", submit }, this.#label, make("div", {}, this.#input, this.#button));
+      const row = make("div", {}, this.#input, this.#button);
+      const form = make("form", { class: "form", autocomplete: "off", submit }, this.#label, row);
       this.#root.append(form, this.#status, this.#turns, this.#earlier, this.#over);
     }
 
@@ -221,9 +205,7 @@
       if (!this.#turns.firstChild) this.#begin(); // not again where it is only moved
     }
 
-    disconnectedCallback() {
-      this.#asking?.abort();
-    }
+    disconnectedCallback() { this.#asking?.abort(); }
 
     attributeChangedCallback(name, before, now) {
       if (!this.isConnected || before === now) return;
@@ -235,21 +217,22 @@
     async ask(question) {
       this.#asking?.abort();
       const own = (this.#asking = new AbortController());
-      const asked = String(question).trim().slice(0, 1000);
+      const asked = [...String(question).trim()].slice(0, 1000).join("");
       this.#input.value = asked;
       const turn = make("section", { class: "turn", "aria-busy": "true" });
       this.#fold();
       this.#turns.replaceChildren(turn);
       this.#say("searching");
       try {
-        const found = await reply(this.#endpoint(), this.getAttribute("key"), this.#body(asked), own.signal, (name, data) => {
+        const key = this.getAttribute("key");
+        const found = await reply(this.#endpoint(), key, this.#body(asked), own.signal, (name, data) => {
           if (name === "retrieved") this.#say("reading", { count: data.passages.length });
           else if (name === "answer") this.#show(turn, data, false);
         });
         this.#show(turn, found);
         this.#say(found.answered ? "answered" : "none", { answer: found.answer }, "heard");
         this.#remember(found);
-        this.dispatchEvent(new CustomEvent("citespan-answer", { detail: found, bubbles: true, composed: true }));
+        this.dispatchEvent(new CustomEvent("citespan-answer", { ...HEARD_OUTSIDE, detail: found }));
         return found;
       } catch (error) {
         if (this.#asking === own) this.#status.textContent = "";
@@ -272,9 +255,7 @@
       this.#input.focus();
     }
 
-    focus(options) {
-      this.#input.focus(options);
-    }
+    focus(options) { this.#input.focus(options); }
 
     #begin() {
       const question = this.getAttribute("question")?.trim();
@@ -287,7 +268,7 @@
 
     #draw() {
       let own = {};
-      try { own = JSON.parse(this.getAttribute("labels") || "{}"); } catch { console.warn("citespan-ask: labels is not JSON"); }
+      try { own = JSON.parse(this.getAttribute("labels")); } catch { console.warn("citespan-ask: labels is not JSON"); }
       this.#words = { ...WORDS, ...own };
       this.#label.textContent = this.#word("label");
       this.#button.textContent = this.#word("ask");
@@ -296,12 +277,8 @@
     }
 
     #endpoint() {
-      try {
-        const address = new URL(this.getAttribute("endpoint") || HOME, document.baseURI).href;
-        return address.endsWith("/") ? address : `${address}/`;
-      } catch {
-        throw new Refused(0, "endpoint is not an address");
-      }
+      const address = new URL(this.getAttribute("endpoint") || HOME, document.baseURI).href;
+      return address.endsWith("/") ? address : `${address}/`;
     }
 
     #body(question) {
@@ -317,17 +294,15 @@
     }
 
     // With `conversation`, what was said goes along with the next question, and stays on the page folded.
-    #remember({ question, standalone_question: understood, answer }) {
+    #remember({ question, answer, standalone_question }) {
       if (!this.hasAttribute("conversation")) return;
-      const said = { question, answer, standalone_question: understood };
-      const known = Object.fromEntries(Object.entries(said).filter(([, value]) => value));
-      this.#history = [...this.#history, known].slice(-REMEMBERED);
+      this.#history = [...this.#history, { question, answer, standalone_question }].slice(-REMEMBERED);
       this.#over.hidden = false;
     }
 
     #fold() {
-      const last = this.#turns.firstChild;
-      if (!this.hasAttribute("conversation") || !last?.querySelector(".answer") || last.hasAttribute("aria-busy")) return;
+      const last = this.#turns.querySelector(".turn:not([aria-busy]):has(.answer)");
+      if (!last || !this.hasAttribute("conversation")) return;
       const summary = this.#earlier.firstChild;
       summary.after(last);
       summary.textContent = this.#word("earlier", { count: this.#earlier.children.length - 1 });
@@ -339,13 +314,14 @@
       const used = turn.contains(this.#root.activeElement);
       if (used && !last) return;
       const open = [...turn.querySelectorAll("details[open]")].map((one) => one.id);
-      const understood = found.standalone_question;
-      turn.replaceChildren(
+      const meant = found.standalone_question ?? found.question;
+      turn.replaceChildren(...[
         make("p", { class: "question" }, isolated(found.question)),
-        ...(understood && understood !== found.question
-          ? [make("p", { class: "understood" }, isolated(this.#word("understood", { question: understood })))] : []),
+        meant !== found.question
+          && make("p", { class: "understood" }, isolated(this.#word("understood", { question: meant }))),
         ...(found.answered ? this.#answer(found) : this.#nothing(found)),
-        ...(found.hints ?? []).map((hint) => make("p", { class: "hint" }, isolated(hint.message))));
+        ...found.hints.map((hint) => make("p", { class: "hint" }, isolated(hint.message))),
+      ].filter(Boolean));
       for (const one of turn.querySelectorAll("details")) one.open ||= open.includes(one.id);
       if (!used) return;
       turn.tabIndex = -1;
@@ -357,7 +333,8 @@
       const likely = others.filter((one) => one.confidence >= 0.05);
       return [
         make("p", { class: "answer" }, isolated(best.text)),
-        best.items.length ? make("ul", { class: "items" }, ...best.items.map((item) => make("li", {}, isolated(item.text)))) : null,
+        best.items.length
+          && make("ul", { class: "items" }, ...best.items.map((one) => make("li", {}, isolated(one.text)))),
         quotation(first),
         this.#cite(first),
         make("p", { class: "sure" }, this.#word("sure", { percent: Math.round(best.confidence * 100) })),
@@ -365,7 +342,7 @@
         this.#more("others", likely.map((one) => [
           make("strong", {}, isolated(one.text)), quotation(one.evidence[0]), this.#cite(one.evidence[0]),
         ])),
-      ].filter(Boolean);
+      ];
     }
 
     #nothing({ passages }) {
@@ -374,13 +351,14 @@
       ]);
       const box = this.#more("closest", closest);
       if (box) box.open = true;
-      return [make("p", { class: "answer" }, this.#word("none")), box].filter(Boolean);
+      return [make("p", { class: "answer" }, this.#word("none")), box];
     }
 
     #more(name, rows) {
       if (!rows.length) return null;
+      const summary = make("summary", {}, this.#word(name, { count: rows.length }));
       const others = rows.map((row) => make("div", { class: "other" }, ...row));
-      return make("details", { class: "more", id: name }, make("summary", {}, this.#word(name, { count: rows.length })), ...others);
+      return make("details", { class: "more", id: name }, summary, ...others);
     }
 
     #cite({ article, sentence, page }) {
@@ -408,12 +386,13 @@
       const names = { 0: "unreachable", 401: "key", 403: "forbidden", 404: "collection", 429: "busy", 503: "busy" };
       const facts = { seconds: error.seconds ?? 5, origin: location.origin, detail: error.message };
       const message = this.#word(names[error.status] ?? "failed", facts);
-      const again = make("button", { class: "again", type: "button", click: () => this.ask(question) }, this.#word("again"));
+      const click = () => this.ask(question);
+      const again = make("button", { class: "again", type: "button", click }, this.#word("again"));
       again.disabled = Boolean(error.seconds);
       setTimeout(() => { again.disabled = false; }, (error.seconds ?? 0) * 1000);
       turn.replaceChildren(make("p", { class: "error", role: "alert" }, isolated(message)), again);
       const detail = { status: error.status ?? null, message: error.message, seconds: error.seconds ?? null };
-      this.dispatchEvent(new CustomEvent("citespan-error", { detail, bubbles: true, composed: true }));
+      this.dispatchEvent(new CustomEvent("citespan-error", { ...HEARD_OUTSIDE, detail }));
     }
   }
 
