@@ -89,7 +89,7 @@ async function loadConversations(again) {
     const page = await listConversations(conversationCursor);
     list.append(...page.conversations.filter((one) => one.messages).map(conversationRow));
     conversationCursor = page.next_cursor;
-    if (!list.children.length) list.append(element("li", {}, "None yet: ask something."));
+    if (!list.children.length && !page.next_cursor) list.append(element("li", {}, "None yet: ask something."));
   } catch (error) {
     list.append(element("li", { class: "problem", role: "alert" }, error.message));
   }

@@ -1,11 +1,11 @@
 // One article, opened at a place.
 
 import { citation } from "./answers.js";
-import { $, inCollection } from "./page.js";
+import { $, collection } from "./page.js";
 import { get } from "./service.js";
 import { element, isolated, withRanges } from "./text.js";
 
-export async function openArticle(place) {
+export async function openArticle(place, from = collection()) {
   const dialog = $("#article");
   const text = dialog.querySelector(".text");
   $("#article-title").replaceChildren(isolated(place.article.title || place.article.id));
@@ -13,7 +13,7 @@ export async function openArticle(place) {
   text.replaceChildren("Loading …");
   dialog.showModal();
   try {
-    const article = await get(`/v1/articles/${encodeURIComponent(place.article.id)}?${inCollection()}`);
+    const article = await get(`/v1/articles/${encodeURIComponent(place.article.id)}?collection=${encodeURIComponent(from)}`);
     const ranges = article.masked.map((range) => ({
       ...range, name: "span", class: "masked", title: `page furniture (${range.rule}): not answered from`,
     }));

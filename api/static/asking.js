@@ -31,7 +31,9 @@ export async function ask(question, correction = null) {
   turn.setAttribute("aria-busy", "true");
   if (!correction) add(turn);
   say("Looking through the articles …");
-  const body = { question, collection: collection(), filters: filters() };
+  const from = collection();
+  const open = (place) => openArticle(place, from); // another may be chosen by then
+  const body = { question, collection: from, filters: filters() };
   if (correction) body.standalone_question = correction.standalone_question;
   if (correction?.replaces) body.replaces = correction.replaces;
   const correct = (reply) => (words) => ask(question, { turn, standalone_question: words, replaces: reply.message_id });
@@ -39,12 +41,12 @@ export async function ask(question, correction = null) {
     let reply = null;
     for await (const [event, data] of askInConversation(body, own.signal)) {
       if (event === "retrieved") say(`Reading the ${data.passages.length} closest passages …`);
-      else if (event === "answer") showReply(turn, data, openArticle);
+      else if (event === "answer") showReply(turn, data, open);
       else if (event === "done") reply = data;
       else if (event === "error") throw new Problem(data, null);
     }
     if (!reply) throw new Problem({ detail: "The connection ended before the answer was there." }, 1);
-    showReply(turn, reply, openArticle, understood(reply, correct(reply)));
+    showReply(turn, reply, open, understood(reply, correct(reply)));
     // Seen on the card itself: said once more for those who listen.
     say(heard(reply), "heard");
     const shared = reply.standalone_question || question;
@@ -94,7 +96,7 @@ export async function reopen(id) {
     if (message.reply) {
       const reply = { ...message.reply, standalone_question: message.standalone_question };
       const correct = (words) => ask(message.question, { turn, standalone_question: words, replaces: message.id });
-      showReply(turn, reply, openArticle, understood(reply, correct));
+      showReply(turn, reply, (place) => openArticle(place, message.collection), understood(reply, correct));
     } else {
       showWithdrawn(turn, message);
     }

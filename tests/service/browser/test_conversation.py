@@ -138,3 +138,22 @@ def test_an_answer_whose_article_went_is_withdrawn_where_the_conversation_is_ope
     page.reload()
     expect(page.locator("article.turn .card")).to_contain_text("has been removed or has changed")
     expect(page.locator("article.turn")).not_to_contain_text("Emil Raabe")
+
+
+def test_an_answer_opens_its_article_whichever_collection_is_chosen_by_then(page: Page, server: Server) -> None:
+    text = "The lighthouse at Vessel Point was lit by Mara Quill in 1902."
+    body = {"id": "light", "title": "The light", "text": text, "collection": "coast"}
+    httpx2.post(f"{server.url}/v1/articles", json=body, timeout=60).raise_for_status()
+    try:
+        page.reload()
+        page.get_by_label("Collection").select_option("coast")
+        turn = ask(page, "Who lit the lighthouse at Vessel Point?")
+        for _ in range(2):  # as it was asked, and as the conversation is opened again
+            page.get_by_label("Collection").select_option("default")
+            turn.get_by_role("button", name="Open the article here").first.click()
+            expect(page.get_by_role("dialog").locator(".text")).to_have_text(text)
+            page.keyboard.press("Escape")
+            page.reload()
+            expect(turn.locator(".answer")).to_have_text("Mara Quill")
+    finally:
+        httpx2.delete(f"{server.url}/v1/collections/coast").raise_for_status()
