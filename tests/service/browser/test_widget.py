@@ -10,10 +10,10 @@ from typing import Any
 
 import httpx2
 import pytest
-from api.keys import Keys
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from api.access import Scope
+from api.keys import Keys
 from index import Records
 from tests.helpers import ROOT, Server
 from tests.pages import ADDRESS, texts
