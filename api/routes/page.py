@@ -1,4 +1,4 @@
-"""The chat page, the page of the API's description, and their files."""
+"""The chat page, the page of the API's description, their files, and the element for other pages."""
 
 import hashlib
 import mimetypes
@@ -13,6 +13,7 @@ from api.problems import Problem
 
 router = APIRouter(include_in_schema=False)
 FOLDER = Path(__file__).parent.parent / "static"
+_WIDGET_SECONDS = 300
 _LINK = re.compile(rb'(href|src)="static/([\w.-]+)"')
 
 
@@ -33,11 +34,24 @@ async def file(request: Request, name: str) -> Response:
     """Return a file of the page; with its hash in the address it may be kept for ever."""
     if name not in _names() or name.endswith(".html"):
         raise Problem(404, "there is nothing at this address: see /docs")
+    exact = request.query_params.get("v") == _file(name)[1]
+    keep = "public, max-age=31536000, immutable" if exact else "no-cache"
+    return _kept(request, name, {"Cache-Control": keep, "Content-Security-Policy": PAGE_POLICY})
+
+
+@router.get("/widget.js")
+async def widget(request: Request) -> Response:
+    """Return the element <citespan-ask>, for pages anywhere: it stays at this address when it gets better."""
+    keep = f"public, max-age={_WIDGET_SECONDS}"
+    return _kept(request, "widget.js", {"Cache-Control": keep, "Cross-Origin-Resource-Policy": "cross-origin"})
+
+
+def _kept(request: Request, name: str, headers: dict[str, str]) -> Response:
+    """Return a file, or that it is the one that the browser has."""
     data, digest = _file(name)
-    headers = {"ETag": f'"{digest}"', "Content-Security-Policy": PAGE_POLICY}
-    exact = request.query_params.get("v") == digest
-    headers["Cache-Control"] = "public, max-age=31536000, immutable" if exact else "no-cache"
-    if request.headers.get("if-none-match") == headers["ETag"]:
+    headers["ETag"] = f'"{digest}"'
+    known = request.headers.get("if-none-match", "").split(",")
+    if any(tag.strip().removeprefix("W/") == headers["ETag"] for tag in known):
         return Response(status_code=304, headers=headers)
     kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
     charset = "; charset=utf-8" if kind.startswith("text/") else ""

@@ -10,14 +10,15 @@ const REASONS = {
 };
 const LEVELS = { high: "Sure", medium: "Fairly sure", low: "Unsure", none: "No answer" };
 
-export function showReply(turn, reply, openArticle) {
+export function showReply(turn, reply, openArticle, meant = null) {
   // A better answer takes the place of the one before: who reads it already keeps what they opened and where they are.
   const open = new Map([...turn.querySelectorAll("details")].map((one) => [one.dataset.key, one.open]));
   const place = turn.contains(document.activeElement) ? nameOf(document.activeElement) : null;
-  turn.replaceChildren(element("h2", {}, isolated(reply.question)));
-  if (reply.answered) showAnswer(turn, reply, openArticle);
-  else showNothing(turn, reply, openArticle);
-  for (const hint of reply.hints ?? []) turn.append(element("p", { class: "beside" }, isolated(hint.message)));
+  const card = element("div", { class: "card" });
+  turn.replaceChildren(element("h2", {}, isolated(reply.question)), ...(meant ? [meant] : []), card);
+  if (reply.answered) showAnswer(card, reply, openArticle);
+  else showNothing(card, reply, openArticle);
+  for (const hint of reply.hints ?? []) card.append(element("p", { class: "beside" }, isolated(hint.message)));
   for (const one of turn.querySelectorAll("details")) one.open = open.get(one.dataset.key) ?? one.open;
   if (place === null) return;
   const same = [...turn.querySelectorAll("a, button, summary")].find((one) => nameOf(one) === place);
@@ -31,6 +32,38 @@ function nameOf(control) {
   if (control.matches("summary")) return box;
   const card = control.closest(".other, .turn");
   return `${box}\n${control.textContent}\n${card.querySelector("blockquote, .passage")?.textContent ?? ""}`;
+}
+
+// What a question was taken to mean, where that is not how it was asked; whoever asked can say it better.
+export function understood(reply, correct) {
+  const words = reply.standalone_question;
+  if (!words || words === reply.question) return null;
+  const line = element("div", { class: "understood" });
+  const edit = element("button", { type: "button", class: "edit", title: "Say it better" }, isolated(words));
+  const shown = element("p", {}, "Understood as: ", edit);
+  edit.addEventListener("click", () => {
+    const field = element("input", { type: "text", maxlength: 1000, required: true, "aria-label": "What the question means" });
+    field.value = words;
+    const back = () => { line.replaceChildren(shown); edit.focus(); };
+    const submit = (event) => {
+      event.preventDefault();
+      if (field.value.trim() && field.value.trim() !== words) correct(field.value.trim());
+      else back();
+    };
+    const form = element("form", { class: "row", onsubmit: submit, onkeydown: (event) => { if (event.key === "Escape") back(); } },
+      field, element("button", { type: "submit", class: "primary" }, "Ask this"), element("button", { type: "button", onclick: back }, "Cancel"));
+    line.replaceChildren(form);
+    field.focus();
+    field.select();
+  });
+  line.append(shown);
+  return line;
+}
+
+// A message whose article has gone, or says something else by now.
+export function showWithdrawn(turn, message) {
+  const gone = "The article that this was answered from has been removed or has changed: the answer went with it. Ask again to see what the articles say now.";
+  turn.replaceChildren(element("h2", {}, isolated(message.question)), element("div", { class: "card" }, element("p", {}, gone)));
 }
 
 function showAnswer(turn, reply, openArticle) {

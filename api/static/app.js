@@ -1,70 +1,11 @@
-// The chat page: asking, the articles, adding one.
+// The chat page: what stands around the questions and answers; the articles, and adding one.
 
-import { showReply, citation } from "./answers.js";
-import { call, get, post, stream, Problem } from "./service.js";
-import { element, isolated, withRanges } from "./text.js";
-
-const $ = (selector) => document.querySelector(selector);
-const status = $("#status");
-let asking = null;
-
-function say(text, how = "") {
-  status.textContent = text;
-  status.className = `status ${how}`;
-}
-
-const collection = () => $("#collection").value || "default";
-const inCollection = () => `collection=${encodeURIComponent(collection())}`;
-
-// ---- asking
-
-function filters() {
-  const chosen = {};
-  if ($("#from").value) chosen.published_from = $("#from").value;
-  if ($("#to").value) chosen.published_to = $("#to").value;
-  if ($("#source").value.trim()) chosen.sources = [$("#source").value.trim()];
-  return chosen;
-}
-
-async function ask(question) {
-  asking?.abort();
-  asking = new AbortController();
-  const own = asking;
-  const turn = element("article", { class: "turn", "aria-busy": "true" }, element("h2", {}, isolated(question)));
-  $("#answers").prepend(turn);
-  say("Looking through the articles …");
-  const body = { question, collection: collection(), filters: filters() };
-  try {
-    let reply = null;
-    for await (const [event, data] of stream("/v1/ask/stream", body, own.signal)) {
-      if (event === "retrieved") say(`Reading the ${data.passages.length} closest passages …`);
-      else if (event === "answer") showReply(turn, data, openArticle);
-      else if (event === "done") reply = data;
-      else if (event === "error") throw new Problem(data, null);
-    }
-    if (!reply) throw new Problem({ detail: "The connection ended before the answer was there." }, 1);
-    showReply(turn, reply, openArticle);
-    // Seen on the card itself: said once more for those who listen.
-    say(reply.answered ? `Answer: ${reply.answer}. ${Math.round(reply.confidence * 100)} percent sure.` : "No answer found.", "heard");
-    history.replaceState(null, "", `?q=${encodeURIComponent(question)}`);
-  } catch (error) {
-    if (error.name === "AbortError") {
-      turn.remove();
-      return;
-    }
-    say("");
-    turn.append(element("p", { class: "problem", role: "alert" }, error.message));
-    const again = element("button", { type: "button", onclick: () => { turn.remove(); ask(question); } }, "Try again");
-    turn.append(again);
-    if (error.retryAfter) {
-      again.disabled = true;
-      setTimeout(() => { again.disabled = false; }, error.retryAfter * 1000);
-    }
-  } finally {
-    turn.removeAttribute("aria-busy");
-    if (asking === own) asking = null;
-  }
-}
+import { ask, fresh, reopen } from "./asking.js";
+import { openArticle } from "./article.js";
+import { currentConversation, forgetConversation, listConversations } from "./conversations.js";
+import { $, collection, inCollection, say, sure } from "./page.js";
+import { call, get, post } from "./service.js";
+import { element, isolated } from "./text.js";
 
 $("#ask").addEventListener("submit", (event) => {
   event.preventDefault();
@@ -80,31 +21,6 @@ document.addEventListener("keydown", (event) => {
     $("#question").select();
   }
 });
-
-// ---- one article, opened at a place
-
-async function openArticle(place) {
-  const dialog = $("#article");
-  const text = dialog.querySelector(".text");
-  $("#article-title").replaceChildren(isolated(place.article.title || place.article.id));
-  dialog.querySelector(".facts").replaceChildren(citation(place.article));
-  text.replaceChildren("Loading …");
-  dialog.showModal();
-  try {
-    const article = await get(`/v1/articles/${encodeURIComponent(place.article.id)}?${inCollection()}`);
-    const ranges = article.masked.map((range) => ({
-      ...range, name: "span", class: "masked", title: `page furniture (${range.rule}): not answered from`,
-    }));
-    if (place.article_end > place.article_start) {
-      ranges.push({ start: place.article_start, end: place.article_end, name: "mark" });
-    }
-    text.replaceChildren(withRanges(article.text, ranges));
-    text.querySelector("mark")?.scrollIntoView({ block: "center" });
-    text.focus({ preventScroll: true });
-  } catch (error) {
-    text.replaceChildren(element("p", { class: "problem", role: "alert" }, error.message));
-  }
-}
 
 // ---- the list of articles
 
@@ -133,17 +49,12 @@ function row(article) {
   const item = element("li", {},
     element("button", { type: "button", class: "open", onclick: () => openArticle({ article, article_start: 0, article_end: 0 }) },
       isolated(article.title || article.id), element("small", {}, isolated(facts))),
-    element("button", { type: "button", "aria-label": `Remove ${article.title || article.id}`, onclick: () => removeArticle(article, item) }, "Remove"));
+    element("button", { type: "button", "aria-label": `Remove ${article.title || article.id}`, onclick: (event) => removeArticle(article, item, event.currentTarget) }, "Remove"));
   return item;
 }
 
-async function removeArticle(article, item) {
-  if (item.dataset.sure !== "yes") {
-    item.dataset.sure = "yes";
-    item.lastChild.textContent = "Really remove?";
-    setTimeout(() => { item.dataset.sure = ""; item.lastChild.textContent = "Remove"; }, 4000);
-    return;
-  }
+async function removeArticle(article, item, button) {
+  if (!sure(button, "Really remove?")) return;
   try {
     await call(`/v1/articles/${encodeURIComponent(article.id)}?${inCollection()}`, { method: "DELETE" });
     item.remove();
@@ -162,6 +73,62 @@ function narrowList() {
 $("#open-articles").addEventListener("click", () => { $("#articles").showModal(); loadArticles(true); });
 $("#more").addEventListener("click", () => loadArticles(false));
 $("#find").addEventListener("input", narrowList);
+
+// ---- the conversations before this one
+
+let conversationCursor = null;
+
+async function loadConversations(again) {
+  const list = $("#conversations .list");
+  const more = $("#conversations .more");
+  if (again) {
+    list.replaceChildren();
+    conversationCursor = null;
+  }
+  try {
+    const page = await listConversations(conversationCursor);
+    list.append(...page.conversations.filter((one) => one.messages).map(conversationRow));
+    conversationCursor = page.next_cursor;
+    if (!list.children.length && !page.next_cursor) list.append(element("li", {}, "None yet: ask something."));
+  } catch (error) {
+    list.append(element("li", { class: "problem", role: "alert" }, error.message));
+  }
+  more.hidden = !conversationCursor;
+}
+
+function conversationRow(one) {
+  const title = one.title || "Untitled";
+  const facts = `${new Date(one.created).toLocaleString()} · ${one.messages} ${one.messages === 1 ? "question" : "questions"}`;
+  const problem = (error) => item.append(element("span", { class: "problem", role: "alert" }, error.message));
+  const open = async () => {
+    try {
+      await reopen(one.id);
+      $("#conversations").close();
+      $("#question").focus({ preventScroll: true });
+    } catch (error) {
+      problem(error);
+    }
+  };
+  const forget = async (event) => {
+    if (!sure(event.currentTarget, "Really forget?")) return;
+    const shown = currentConversation() === one.id;
+    try {
+      await forgetConversation(one.id);
+      item.remove();
+      if (shown) fresh();
+    } catch (error) {
+      problem(error);
+    }
+  };
+  const item = element("li", {},
+    element("button", { type: "button", class: "open", onclick: open }, isolated(title), element("small", {}, facts)),
+    element("button", { type: "button", "aria-label": `Forget ${title}`, onclick: forget }, "Forget"));
+  return item;
+}
+
+$("#open-conversations").addEventListener("click", () => { $("#conversations").showModal(); loadConversations(true); });
+$("#conversations .more").addEventListener("click", () => loadConversations(false));
+$("#fresh").addEventListener("click", fresh);
 
 // ---- adding one
 
@@ -275,7 +242,7 @@ async function loadExamples() {
     const { questions } = await get("/v1/examples");
     if (!questions.length) return;
     $("#examples ul").replaceChildren(...questions.map((question) => element("li", {},
-      element("button", { type: "button", onclick: () => { $("#question").value = question; ask(question); } }, isolated(question)))));
+      element("button", { type: "button", onclick: () => ask(question) }, isolated(question)))));
     $("#examples").hidden = false;
   } catch { /* no examples, no harm */ }
 }
@@ -283,10 +250,15 @@ async function loadExamples() {
 $("#collection").addEventListener("change", loadCounts);
 loadCounts();
 loadExamples();
-const linked = new URLSearchParams(location.search).get("q");
-if (linked) {
-  $("#question").value = linked.slice(0, 1000);
-  ask($("#question").value);
-} else {
-  $("#question").focus();
+const linked = new URLSearchParams(location.search).get("q")?.slice(0, 1000).trim();
+const kept = history.state?.conversation;
+if (kept || linked) {
+  // What stood here before it was loaded anew; an address from elsewhere is a question of its own.
+  try {
+    if (!kept) throw new Error("none was kept");
+    await reopen(kept);
+  } catch {
+    if (linked) ask(linked);
+  }
 }
+$("#question").focus({ preventScroll: true });

@@ -33,7 +33,7 @@ for (const [path, operations] of Object.entries(api.paths)) {
     const body = operation.requestBody?.content["application/json"]?.schema;
     const good = Object.entries(operation.responses).find(([code]) => code.startsWith("2"));
     const reply = good?.[1].content?.["application/json"]?.schema;
-    parts.push(element("section", { class: "turn" },
+    parts.push(element("section", { class: "card operation" },
       element("h2", {}, `${method.toUpperCase()} ${path}`),
       element("p", {}, operation.description || operation.summary || ""),
       operation.parameters?.length ? element("details", {}, element("summary", {}, "Query and path"),
@@ -42,5 +42,5 @@ for (const [path, operations] of Object.entries(api.paths)) {
       reply ? element("details", {}, element("summary", {}, `Reply ${good[0]}: ${kind(reply)}`), table(reply, all)) : null));
   }
 }
-parts.push(...Object.entries(all).map(([name, schema]) => element("details", { class: "turn" }, element("summary", {}, name), table(schema, all))));
+parts.push(...Object.entries(all).map(([name, schema]) => element("details", { class: "card operation" }, element("summary", {}, name), table(schema, all))));
 document.querySelector("#operations").replaceChildren(...parts);

@@ -36,13 +36,14 @@ export async function get(path) {
   return (await call(path)).json();
 }
 
-export function post(path, body, signal) {
-  return call(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), signal });
+export function post(path, body, signal, accept = "application/json") {
+  const headers = { "Content-Type": "application/json", Accept: accept };
+  return call(path, { method: "POST", headers, body: JSON.stringify(body), signal });
 }
 
 // Yields [event, data] of a server-sent stream.
 export async function* stream(path, body, signal) {
-  const response = await post(path, body, signal);
+  const response = await post(path, body, signal, "text/event-stream");
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {

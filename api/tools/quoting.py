@@ -30,6 +30,9 @@ def quoted(text: str) -> str:
 def of_answer(reply: AskedOut, collection: str) -> str:
     """Return an answer, each with its sentence and its place, or the passages that came closest."""
     parts = []
+    if reply.standalone_question not in (None, reply.question):
+        # It may hold words of an article.
+        parts.append(f"The question was understood as\n{quoted(reply.standalone_question or '')}")
     if reply.answered:
         parts.append(f"Answered, confidence {reply.confidence:.2f} ({reply.confidence_level}). {_HEAD}")
         parts += [_answer(number, one, collection) for number, one in enumerate(reply.answers, 1)]

@@ -228,6 +228,19 @@ def test_the_page_and_its_files(client: httpx2.Client) -> None:
         assert again.status_code == 304
 
 
+def test_the_element_for_other_pages_is_asked_for_anew_but_not_sent_anew(client: httpx2.Client) -> None:
+    reply = client.get("/widget.js", headers={"Origin": "https://www.example.org"})
+    assert reply.status_code == 200 and reply.headers["content-type"] == "text/javascript; charset=utf-8"
+    assert reply.headers.get_list("cross-origin-resource-policy") == ["cross-origin"]
+    assert (
+        reply.headers["cache-control"] == "public, max-age=300" and reply.headers["x-content-type-options"] == "nosniff"
+    )
+    for known in (reply.headers["etag"], f'"other", W/{reply.headers["etag"]}'):
+        again = client.get("/widget.js", headers={"If-None-Match": known})
+        assert again.status_code == 304 and not again.content and again.headers["etag"] == reply.headers["etag"]
+    assert client.get("/widget.js", headers={"If-None-Match": '"other"'}).status_code == 200
+
+
 def test_metrics_count_by_route_not_by_address(client: httpx2.Client) -> None:
     for number in range(30):
         client.get(f"/nothing-{number}")

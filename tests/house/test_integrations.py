@@ -14,6 +14,7 @@ PAGES = sorted(path for path in FOLDER.glob("*.md") if path.name != "README.md")
 # Blocks that need more than a shell or an interpreter: the test that runs them names the page.
 CLAIMED: dict[tuple[str, str], str] = {
     ("typescript.md", "ts"): "tests/clients/test_typescript.py",
+    **{("widget.md", language): "tests/service/browser/test_widget.py" for language in ("html", "css", "js")},
 }
 
 

@@ -56,7 +56,8 @@ def test_the_page_asks_for_a_key_once_and_keeps_it_for_the_tab(page: Page, keys:
     expect(page.locator("article.turn").first).not_to_have_attribute("aria-busy", "true")
     expect(page.locator("article.turn .problem")).to_have_count(0)
     page.reload()
-    expect(page.locator("#examples button").first).to_be_visible()
+    expect(page.locator("article.turn h2")).to_have_text(QUESTION)
+    expect(page.locator("article.turn .card")).to_be_visible()
     expect(page.locator("form.key")).to_have_count(0)
     assert key not in page.url and page.evaluate("document.cookie") == ""
     assert page.evaluate("localStorage.length") == 0
