@@ -12,6 +12,8 @@ from api.metrics import Metrics
 from api.problems import Problem, busy
 from api.settings import Settings
 from api.slack import Slack
+from api.watch_records import Watches
+from api.webhooks import Webhooks
 from api.workers import Workers
 from index import FetchPolicy
 from qa import Conversations, QuestionAnswering
@@ -28,6 +30,8 @@ class State:
         metrics: what is counted.
         conversations: those that are kept in the library.
         jobs: what works through long work.
+        watches: standing questions.
+        webhooks: what tells of their events.
         policy: where fetching may go and how far.
         wake: set when something that is followed may be due.
         ready: set once models and library are loaded.
@@ -42,6 +46,8 @@ class State:
     workers: Workers
     metrics: Metrics
     jobs: Jobs
+    watches: Watches
+    webhooks: Webhooks
     policy: FetchPolicy = field(default_factory=FetchPolicy)
     wake: threading.Event = field(default_factory=threading.Event)
     ready: threading.Event = field(default_factory=threading.Event)

@@ -15,9 +15,16 @@ HEADERS = {"X-Accel-Buffering": "no", "Cache-Control": "no-store"}
 Event = tuple[str, Any]
 
 
-def event_text(name: str, data: Any) -> bytes:
-    """Return one event as bytes; JSON holds no line break, so one data line is enough."""
-    return f"event: {name}\ndata: ".encode() + orjson.dumps(data) + b"\n\n"
+def event_text(name: str, data: Any, event_id: str | None = None) -> bytes:
+    """Return one event as bytes; JSON holds no line break, so one data line is enough.
+
+    Args:
+        name: of the event.
+        data: anything that JSON has.
+        event_id: what a client that comes back says it has seen, None where there is nothing to come back to.
+    """
+    own = "" if event_id is None else f"id: {event_id}\n"
+    return f"{own}event: {name}\ndata: ".encode() + orjson.dumps(data) + b"\n\n"
 
 
 def stream(workers: Workers, steps: Callable[[Job], Iterator[Event]]) -> StreamingResponse:

@@ -69,6 +69,7 @@ from index.types import (
     Removed,
     StoredArticle,
 )
+from index.view import decode_cursor, encode_cursor
 
 __all__ = [
     "DEFAULT_COLLECTION",
@@ -142,8 +143,10 @@ __all__ = [
     "check_collection_name",
     "check_receiver",
     "count_sources",
+    "decode_cursor",
     "decode_text",
     "detect_language",
+    "encode_cursor",
     "fetch",
     "fetch_article",
     "find_furniture",
