@@ -1,7 +1,8 @@
 """Server-sent events: the steps of an answer while it is being found."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import aclosing
 from typing import Any
 
 import orjson
@@ -25,6 +26,14 @@ def event_text(name: str, data: Any, event_id: str | None = None) -> bytes:
     """
     own = "" if event_id is None else f"id: {event_id}\n"
     return f"{own}event: {name}\ndata: ".encode() + orjson.dumps(data) + b"\n\n"
+
+
+async def continued(first: bytes, rest: AsyncGenerator[bytes]) -> AsyncIterator[bytes]:
+    """Yield an event that has been taken already, then the others; they are closed whatever happens."""
+    async with aclosing(rest):
+        yield first
+        async for event in rest:
+            yield event
 
 
 def stream(workers: Workers, steps: Callable[[Job], Iterator[Event]]) -> StreamingResponse:

@@ -1,8 +1,8 @@
 """The watch over standing questions: one thread that asks again what articles that came or went could touch.
 
-It looks at a number of each collection, so that no way in which articles come can forget to tell it, and what came while
-the service was down is found at the start.  Where a collection stands is not kept: after a start each question is
-searched for once, and read again only where other candidates come back.
+It looks at a number of each collection, so that no way in which articles come can forget to tell it, and what came
+while the service was down is found at the start.  Where a collection stands is not kept: after a start each question
+is searched for once, and read again only where other candidates come back.
 """
 
 import threading
@@ -37,6 +37,8 @@ from qa import (
 _LOOK_SECONDS = 1.0
 # After something failed.
 _PAUSE_SECONDS = 5.0
+# Answers that contradict the one that stands and are shown with it.
+MAX_RIVALS = 5
 # So often a question steps aside for people's before it is asked among them.
 _STEPS_ASIDE = 10
 _ASIDE_SECONDS = 0.5
@@ -112,7 +114,8 @@ class Watcher:
         newest = self._state.watches.newest()
         groups: dict[str, list[Watch]] = {}
         # Where a collection stands is read before its questions are: one that is put in between has seen more.
-        marks = {info.name: mark_of(self._state.qa.library.collection(info.name)) for info in self._collections()}
+        library = self._state.qa.library
+        marks = {info.name: mark_of(library.collection(info.name)) for info in library.collections()}
         for watch in self._state.watches.all():
             groups.setdefault(watch.collection, []).append(watch)
         self._marks = {name: mark for name, mark in self._marks.items() if name in groups}
@@ -120,11 +123,8 @@ class Watcher:
         self._looked = {name: vector for name, vector in self._looked.items() if name in known}
         for name, group in groups.items():
             if name in marks:
-                self._collection(self._state.qa.library.collection(name), group, marks[name])
+                self._collection(library.collection(name), group, marks[name])
         self._newest = newest
-
-    def _collections(self) -> list[Any]:
-        return self._state.qa.library.collections()
 
     def _collection(self, collection: Collection, group: list[Watch], mark: Mark) -> None:
         before = self._marks.get(collection.name)
@@ -216,10 +216,6 @@ def again(watch: Watch, asked: Asked) -> tuple[Watch, WatchEvent | None]:
         stands, rivals = told, ()
     now = replace(watch, asked=_now(), watched=asked.watched, answer=stands, rivals=rivals)
     return now, None if judgement.kind is None else event_of(judgement.kind, watch.answer, told)
-
-
-# Answers that contradict the one that stands and are shown with it.
-MAX_RIVALS = 5
 
 
 def _now() -> str:

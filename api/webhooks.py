@@ -165,7 +165,7 @@ class Webhooks:
         outcome = "delivered" if error is None else "given_up" if now.off else "failed"
         self._metrics.webhooks.labels(outcome).inc()
         _log.info(
-            "webhook", watch=watch_id, webhook=event.id, outcome=outcome, tries=delivery.attempts + 1, error=error
+            "webhook", watch=watch_id, event_id=event.id, outcome=outcome, tries=delivery.attempts + 1, error=error
         )
         return None if now.off else now.due
 

@@ -1,6 +1,6 @@
-"""How much standing questions cost: articles come one by one, and every question is asked after each to see what is missed.
+"""What standing questions cost: articles come one by one, and all are asked after each to see what would be missed.
 
-    .venv/bin/python benchmarks/watches.py [--questions 60] [--into SIZE]
+    python -m benchmarks.watches [--questions 60] [--into 20]
 
 Prints JSON: of all (article, question) pairs, how many were searched for, how many were asked again, in how many the
 answer changed by asking all of them, and how many of these changes the cheap tests would have missed.

@@ -17,7 +17,7 @@ from api.openapi import body_of, query_of
 from api.problems import Problem
 from api.requests import Strict, WatchIn
 from api.state import State, ready_state, state_of
-from api.streaming import HEADERS, PING_SECONDS, event_text
+from api.streaming import HEADERS, PING_SECONDS, continued, event_text
 from api.watch_records import Delivery, Watch
 from api.watch_replies import EventOut, EventsOut, NewWatchOut, TestedOut, WatchesOut, WatchOut
 from api.watching import first
@@ -27,6 +27,8 @@ from qa import Answer, Watched, first_asked
 
 router = APIRouter(tags=["watches"], dependencies=[needs(Scope.ASK)])
 _TICK_SECONDS = 1.0
+# Events of a stream that are read in one go.
+_AT_A_TIME = 100
 
 
 class PageQuery(Strict):
@@ -154,11 +156,9 @@ async def list_watch_events(request: Request, watch_id: str) -> Any:
     if "text/event-stream" in request.headers.get("accept", ""):
         last = request.headers.get("last-event-id", "")
         after = max(after, await run_in_threadpool(state.watches.place_of, last)) if last else after
-        listening = state.watches.listeners.waiting()
-        changed = listening.__enter__()  # too many listeners are a problem, not an event
-        return StreamingResponse(
-            _events(state, watch, after, listening, changed), media_type="text/event-stream", headers=HEADERS
-        )
+        events = _events(state, watch, after)
+        begun = await anext(events)  # too many listeners are a problem, not an event
+        return StreamingResponse(continued(begun, events), media_type="text/event-stream", headers=HEADERS)
 
     def look() -> EventsOut:
         found = state.watches.events(watch.id, after, asked.limit + 1)
@@ -169,10 +169,8 @@ async def list_watch_events(request: Request, watch_id: str) -> Any:
     return await run_in_threadpool(look)
 
 
-async def _events(
-    state: State, watch: Watch, after: int, listening: Any, changed: asyncio.Event
-) -> AsyncGenerator[bytes]:
-    try:
+async def _events(state: State, watch: Watch, after: int) -> AsyncGenerator[bytes]:
+    with state.watches.listeners.waiting() as changed:
         yield b": following\n\n"
         silent = 0.0
         while not state.stopping.is_set():
@@ -180,12 +178,12 @@ async def _events(
             try:
                 await run_in_threadpool(state.watches.get, watch.id)
             except RecordNotFound:
-                return
-            for event in await run_in_threadpool(state.watches.events, watch.id, after, 100):
-                shown = EventOut.from_event(watch, event)
-                yield event_text(shown.type, shown.model_dump(), event.id)
-                after, silent = event.number, 0.0
-                changed.set()  # there may be more
+                return  # it has been removed
+            while found := await run_in_threadpool(state.watches.events, watch.id, after, _AT_A_TIME):
+                for event in found:
+                    shown = EventOut.from_event(watch, event)
+                    yield event_text(shown.type, shown.model_dump(), event.id)
+                    after, silent = event.number, 0.0
             while not changed.is_set() and not state.stopping.is_set():
                 try:
                     await asyncio.wait_for(changed.wait(), _TICK_SECONDS)
@@ -194,8 +192,6 @@ async def _events(
                     if silent >= PING_SECONDS:
                         yield b": still at it\n\n"
                         silent = 0.0
-    finally:
-        listening.__exit__(None, None, None)
 
 
 def _seen(request: Request, watch: Watch) -> bool:
