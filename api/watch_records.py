@@ -15,7 +15,7 @@ from typing import Any
 from api.listeners import Listeners
 from api.replies import new_id
 from api.requests import FiltersIn
-from index import Changes, Filters, Library, Mark, Record, RecordNotFound
+from index import Changes, Filters, Mark, Record, RecordNotFound, Records
 from qa import Place, ReadPassage, Standing, Watched
 
 WATCH, EVENT, DELIVERY = "watch", "event", "delivery"
@@ -123,15 +123,15 @@ class Watches:
     """The standing questions of a library.  Safe for use from several threads.
 
     Args:
-        library: whose.
+        records: of the library.
 
     Attributes:
         wake: set when a question came that has not been looked at.
         listeners: told of each event.
     """
 
-    def __init__(self, library: Library) -> None:
-        self._records = library.records
+    def __init__(self, records: Records) -> None:
+        self._records = records
         self._lock = threading.Lock()
         self._beginning: set[str] = set()
         self.wake = threading.Event()

@@ -1,6 +1,6 @@
 """Standing questions of one collection: asked once, and asked again when articles that came or went touch them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -115,9 +115,11 @@ def asked_again(
     answer = _ask(qa, collection, one.question, one.filters, check)
     since = _since(searched, watched, answer)
 
-    def alone() -> Answer | None:
+    def alone(but: Container[str]) -> Answer | None:
         check()
-        fresh = [candidate for candidate in answer.candidates if candidate.article.id in since.fresh]
+        # Reading stops once an answer is good enough, so one that contradicts it may not have been read.
+        ids = {article_id for article_id in since.fresh if article_id not in but}
+        fresh = [candidate for candidate in answer.candidates if candidate.article.id in ids]
         return qa.ask_of(one.question, fresh, limit=_ANSWERS) if fresh else None
 
     judgement = judge(watched.standing, answer, since, qa.threshold, alone)

@@ -20,10 +20,9 @@ Kind = Literal["new", "different", "gone", "contradicted"]
 # An answer that was told is let go of below this share of the confidence that it took to tell it, so that one on the
 # threshold does not come and go.
 LET_GO = 0.8
-# An answer that has at least this share of the leading one's confidence is not displaced by it, only contradicted.
+# An answer that has at least this share of the leading one's confidence is not displaced by it, only contradicted; and
+# one contradicts that has, from articles that came since alone, at least this share of the confidence of the one told.
 CLOSE = 0.8
-# Nor does one contradict that has, beside the one that stands, less than this share of its confidence.
-COMPARABLE = 0.25
 MAX_PLACES = 20
 MAX_RIVALS = 50
 
@@ -121,7 +120,11 @@ class Judgement:
 
 
 def judge(
-    before: Standing | None, answer: Answer, since: Since, threshold: float, alone: Callable[[], Answer | None]
+    before: Standing | None,
+    answer: Answer,
+    since: Since,
+    threshold: float,
+    alone: Callable[[Collection[str]], Answer | None],
 ) -> Judgement:
     """Say what has become of the answer that was told last.
 
@@ -130,7 +133,7 @@ def judge(
         answer: to the same question, now.
         since: what has become of articles.
         threshold: confidence below which no answer is given.
-        alone: asks the question of fresh articles alone; None where none of them is among the candidates.
+        alone: asks the question of fresh articles alone, but for some with these ids; None where none is left.
     """
     lead = answer.answers[0] if answer.answered else None
     if before is None:
@@ -144,7 +147,7 @@ def judge(
             return Judgement("different", lead)
     elif lead is None and not whole and confidence < LET_GO * threshold:
         return Judgement("gone")
-    rival = _rival(before, answer, found, since, whole, alone)
+    rival = _rival(before, found, whole, alone) if since.fresh else None
     return Judgement(None if rival is None else "contradicted", rival, found)
 
 
@@ -169,39 +172,18 @@ def says_the_same(before: Standing, answer: RankedAnswer, *, whole: bool = True)
 
 
 def _rival(
-    before: Standing,
-    answer: Answer,
-    found: RankedAnswer | None,
-    since: Since,
-    whole: bool,
-    alone: Callable[[], Answer | None],
+    before: Standing, found: RankedAnswer | None, whole: bool, alone: Callable[[Collection[str]], Answer | None]
 ) -> RankedAnswer | None:
     """Return an answer that contradicts the one that was told, None where none does that is not known."""
-    best = max((one.confidence for one in answer.answers), default=0.0)
-    supporting = {piece.article.id for piece in found.evidence} if found else set()
-    families = (
-        {piece.article.family for piece in found.evidence if piece.article.family is not None} if found else set()
-    )
-
-    def independent(one: RankedAnswer) -> bool:
-        return any(
-            piece.article.id in since.fresh
-            and piece.article.id not in supporting
-            and piece.article.family not in families
-            and _unsaid(before, piece)
-            for piece in one.evidence
-        )
-
-    def rivals(one: RankedAnswer) -> bool:
-        known = normalize(one.text) in before.rivals
-        return not known and not says_the_same(before, one, whole=whole) and independent(one)
-
-    if not any(one.confidence >= COMPARABLE * best and rivals(one) for one in answer.answers):
+    pieces = found.evidence if found else ()
+    asked = alone({piece.article.id for piece in pieces})
+    if asked is None or not asked.answered or asked.confidence < CLOSE * before.confidence:
         return None
-    asked = alone()
-    if asked is None or not asked.answered or not rivals(asked.answers[0]):
-        return None
-    return asked.answers[0]
+    rival = asked.answers[0]
+    families = {piece.article.family for piece in pieces if piece.article.family is not None}
+    independent = any(piece.article.family not in families and _unsaid(before, piece) for piece in rival.evidence)
+    known = normalize(rival.text) in before.rivals
+    return None if known or not independent or says_the_same(before, rival, whole=whole) else rival
 
 
 def _is_news(before: Standing, answer: RankedAnswer, since: Since) -> bool:

@@ -123,13 +123,16 @@ async def remove_watch(request: Request, watch_id: str) -> Response:
     return Response(status_code=204)
 
 
-@router.post("/v1/watches/{watch_id}/test", response_model=TestedOut, operation_id="test_watch")
+@router.post(
+    "/v1/watches/{watch_id}/test",
+    response_model=TestedOut,
+    operation_id="test_watch",
+    dependencies=[needs(Scope.WRITE)],
+)
 async def test_watch(request: Request, watch_id: str) -> Any:
     """Send its webhook a message of the type answer.test; one that was turned off is on again once that is taken."""
     state = ready_state(request)
     watch = await run_in_threadpool(_own, request, watch_id)
-    if not caller_of(request).may(Scope.WRITE):
-        raise Problem(403, "a webhook makes this service call out: the scope write is wanted")
     if watch.webhook is None:
         raise Problem(409, "this standing question has no webhook: put it again with one")
     work = partial(_found, lambda: state.webhooks.test(watch))
