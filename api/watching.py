@@ -29,6 +29,7 @@ from qa import (
     asked_again,
     first_asked,
     mark_of,
+    outgrown,
     touched_by_news,
     touched_by_search,
 )
@@ -65,7 +66,8 @@ class Watcher:
         self._state = state
         self._event = event
         self._marks: dict[str, Mark] = {}
-        self._looked: dict[str, npt.NDArray[np.float32]] = {}
+        self._looked: dict[str, int] = {}
+        self._vectors: dict[str, npt.NDArray[np.float32]] = {}
         self._newest = -1
         self._thread = threading.Thread(target=self._run, name="citespan-watching", daemon=True)
 
@@ -120,7 +122,8 @@ class Watcher:
             groups.setdefault(watch.collection, []).append(watch)
         self._marks = {name: mark for name, mark in self._marks.items() if name in groups}
         known = {watch.id for group in groups.values() for watch in group}
-        self._looked = {name: vector for name, vector in self._looked.items() if name in known}
+        self._looked = {name: count for name, count in self._looked.items() if name in known}
+        self._vectors = {name: vector for name, vector in self._vectors.items() if name in known}
         for name, group in groups.items():
             if name in marks:
                 self._collection(library.collection(name), group, marks[name])
@@ -129,7 +132,7 @@ class Watcher:
     def _collection(self, collection: Collection, group: list[Watch], mark: Mark) -> None:
         before = self._marks.get(collection.name)
         # After a first look, or a collection that was removed and made again, each is searched for.
-        new = [one for one in group if before is None or one.id not in self._looked or one.watched is None]
+        new = [one for one in group if before is None or one.watched is None or self._aged(one, mark)]
         old = [one for one in group if one not in new]
         touched = []
         if before is not None and before != mark and old:
@@ -139,6 +142,7 @@ class Watcher:
             if self._state.stopping.is_set():
                 raise _Stopping
             self._again(collection, watch)
+            self._looked[watch.id] = mark.count
         self._marks[collection.name] = mark
 
     def _again(self, collection: Collection, watch: Watch) -> None:
@@ -165,9 +169,14 @@ class Watcher:
             self._event(watch.id)
 
     def _question(self, collection: Collection, watch: Watch) -> StandingQuestion:
-        if watch.id not in self._looked:
-            self._looked[watch.id] = collection.encode_query(watch.question)
-        return StandingQuestion(watch.question, watch.to_filters(), self._looked[watch.id])
+        if watch.id not in self._vectors:
+            self._vectors[watch.id] = collection.encode_query(watch.question)
+        return StandingQuestion(watch.question, watch.to_filters(), self._vectors[watch.id])
+
+    def _aged(self, watch: Watch, mark: Mark) -> bool:
+        """Whether a question was not searched for since the start, or since its collection was much smaller."""
+        then = self._looked.get(watch.id)
+        return then is None or outgrown(then, mark.count)
 
     def _worked(self, work: Callable[[Callable[[], None]], Any]) -> Any:
         """Do a piece of work in the lane of questions, after all that people wait for."""

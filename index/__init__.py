@@ -43,7 +43,7 @@ from index.models import LocalModel, Machine, ModelCard
 from index.news import Mark
 from index.passages import split_passages
 from index.records import Changes, Record, Records
-from index.retriever import SIMILARITY_WEIGHT, leave_out
+from index.retriever import RANK_CONSTANT, SIMILARITY_WEIGHT, leave_out
 from index.scripts import MOVED_MARKS, spaced
 from index.sentences import sentence_around, sentence_spans
 from index.sources import count_sources, is_url, make_id, open_source, read_bytes, read_html, read_text
@@ -79,6 +79,7 @@ __all__ = [
     "MAX_FAILURES",
     "MIN_EVERY",
     "MOVED_MARKS",
+    "RANK_CONSTANT",
     "SIMILARITY_WEIGHT",
     "Added",
     "Article",

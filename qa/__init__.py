@@ -39,7 +39,7 @@ from qa.task import (
     TextReading,
     pipeline,
 )
-from qa.touching import ReadPassage
+from qa.touching import ReadPassage, outgrown
 from qa.types import (
     MAX_QUESTION_CHARACTERS,
     Answer,
@@ -110,6 +110,7 @@ __all__ = [
     "load_examples",
     "mark_of",
     "new_message_id",
+    "outgrown",
     "pipeline",
     "touched_by_news",
     "touched_by_search",

@@ -16,8 +16,6 @@ from qa.watches import Judgement, Since, Standing, judge
 PASSAGES = 10
 # Distinct answers that are looked through for one that contradicts.
 _ANSWERS = 5
-# A question is searched for anew once a collection has grown or shrunk by such a share: what words weigh has changed.
-_GROWTH = 0.1
 
 Check = Callable[[], None]
 
@@ -154,27 +152,26 @@ def touched_by_news(
     """
     with collection.store.read() as view:
         news = view.news
-        now = news.mark()
-        if not questions or now.generation == since.generation:
+        if not questions or news.mark().generation == since.generation:
             return []
-        if abs(now.count - since.count) > _GROWTH * since.count:
-            return list(range(len(questions)))
         touched = set()
         terms = view.languages()
-        least = np.array([least_similarity(watched.read, PASSAGES) for _, watched in questions], np.float32)
         vectors = np.stack([one.vector for one, _ in questions], axis=1)
         matching = [news.matching(match_terms(one.question, terms), since) for one, _ in questions]
+        known = [watched.read for _, watched in questions]
+        bounds = [least_similarity(read, PASSAGES, len(ids)) for read, ids in zip(known, matching, strict=True)]
+        least = np.array(bounds, np.float32)
         allowed = [view.allowed(one.filters, after=since.passages) for one, _ in questions]
         for ids, rows in news.vectors(since):
             cosines = rows @ vectors
-            for number in np.flatnonzero((cosines >= least.min(axis=1)).any(axis=0)):
+            for number in np.flatnonzero((cosines >= least.min(axis=1)).any(axis=0)).tolist():
                 inside = allowed[number]
                 word = np.isin(ids, matching[number])
                 near = cosines[:, number] >= np.where(word, least[number, 1], least[number, 0])
                 if inside is not None:
                     near &= np.isin(ids, inside)
                 if near.any():
-                    touched.add(int(number))
+                    touched.add(number)
         for number, (_, watched) in enumerate(questions):
             if number not in touched and news.changed((one.article_id for one in watched.read), since):
                 touched.add(number)

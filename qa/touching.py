@@ -11,15 +11,16 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from index import SIMILARITY_WEIGHT, Candidate
+from index import RANK_CONSTANT, SIMILARITY_WEIGHT, Candidate
 
 # What the rank by words adds at most to a fused score's logarithm; it is where the score of 1 lies.
-_WORDS = 0.75
+_WORDS = RANK_CONSTANT / (RANK_CONSTANT + 1)
 # Vectors are stored in half precision.
 _ROUNDING = 0.005
 # A candidate's score may be so much another before its passage is read again: what words weigh changes a little with
 # every article that comes.
 _DRIFT = 0.03
+_GROWTH = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +53,13 @@ class ReadPassage:
         return self.article_id, self.sha256, self.start
 
 
-def least_similarity(read: Sequence[ReadPassage], wanted: int) -> tuple[float, float]:
+def least_similarity(read: Sequence[ReadPassage], wanted: int, matching: int) -> tuple[float, float]:
     """Return the cosines from which on a new passage could be among the candidates.
 
     Args:
         read: the candidates.
         wanted: how many are read where there are so many.
+        matching: how many new passages have a word of the question: each may push all others down by one rank.
 
     Returns:
         That of a passage without any word of the question, and that of one with some.  -1 where any passage could be.
@@ -66,9 +68,19 @@ def least_similarity(read: Sequence[ReadPassage], wanted: int) -> tuple[float, f
         return -1.0, -1.0
     highest = max(one.similarity for one in read)
     floor = math.log(max(1e-9, min(one.score for one in read)))
+    floor -= _WORDS - RANK_CONSTANT / (RANK_CONSTANT + 1 + matching)
     # A cosine above the highest moves all the others. SIMILARITY_WEIGHT is what a cosine weighs at least.
     without = highest + min(0.0, (floor + _WORDS) / SIMILARITY_WEIGHT)
     return without - _ROUNDING, highest + min(0.0, floor / SIMILARITY_WEIGHT) - _ROUNDING
+
+
+def outgrown(then: int, now: int) -> bool:
+    """Return whether a collection has so many more or fewer passages that each question is searched for anew.
+
+    What words weigh changes with every passage, and a new one can push others past each other though it comes not in
+    itself: both too little to look for each time.
+    """
+    return abs(now - then) > _GROWTH * then
 
 
 def same_reading(read: Sequence[ReadPassage], candidates: Sequence[Candidate]) -> bool:
