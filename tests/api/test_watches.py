@@ -94,7 +94,8 @@ def test_new_contradicted_different_and_gone(client: httpx2.Client, watch: dict[
     add(client, "copy", "The lighthouse at Varn was built in 1893 by Olga Tamm. It stands on a rock.")
     add(client, "words", "Everyone in the town knows that Olga Tamm built the lighthouse at Varn.")
     add(client, "cake", "A cake is made of flour, butter, sugar and eggs.")
-    add(client, "archive", "New research shows that the lighthouse at Varn was built by Peter Holm.")
+    found = "New research shows that the lighthouse at Varn was built by Peter Holm."
+    add(client, "archive", f"{found} The archive of the town holds his bill.")
     second = events(client, watch, 2)[1]
     assert second["type"] == "answer.contradicted"
     assert (second["data"]["old"]["text"], second["data"]["new"]["text"]) == ("Olga Tamm", "Peter Holm")
