@@ -108,7 +108,7 @@ def test_new_contradicted_different_and_gone(client: httpx2.Client, watch: dict[
     third = events(client, watch, 3)[2]
     assert third["type"] == "answer.different" and third["data"]["new"]["text"] == "Peter Holm"
     assert third["data"]["old"]["text"] == "Olga Tamm", "the proof outlives its article"
-    assert third["data"]["old"]["evidence"][0]["sentence"].startswith("The lighthouse at Varn")
+    assert "Olga Tamm" in third["data"]["old"]["evidence"][0]["sentence"]
 
     add(client, "archive", "The archive of Varn was closed for lack of money.")
     fourth = events(client, watch, 4)[3]
