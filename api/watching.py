@@ -106,44 +106,59 @@ class Watcher:
         """Whether there may be something to do."""
         if self._state.watches.newest() != self._newest:
             return True
-        library = self._state.qa.library
         try:
-            return any(mark_of(library.collection(name)) != mark for name, mark in self._marks.items())
+            return any(self._generation(name) != mark.generation for name, mark in self._marks.items())
         except CollectionNotFound:
             return True
+
+    def _generation(self, name: str) -> int:
+        with self._state.qa.library.collection(name).store.read() as view:
+            return view.generation()
 
     def _look(self) -> None:
         newest = self._state.watches.newest()
         groups: dict[str, list[Watch]] = {}
-        # Where a collection stands is read before its questions are: one that is put in between has seen more.
-        library = self._state.qa.library
-        marks = {info.name: mark_of(library.collection(info.name)) for info in library.collections()}
         for watch in self._state.watches.all():
             groups.setdefault(watch.collection, []).append(watch)
-        self._marks = {name: mark for name, mark in self._marks.items() if name in groups}
         known = {watch.id for group in groups.values() for watch in group}
+        self._marks = {name: mark for name, mark in self._marks.items() if name in groups}
         self._looked = {name: count for name, count in self._looked.items() if name in known}
         self._vectors = {name: vector for name, vector in self._vectors.items() if name in known}
+        failed: Exception | None = None
         for name, group in groups.items():
-            if name in marks:
-                self._collection(library.collection(name), group, marks[name])
+            try:
+                failed = self._collection(self._state.qa.library.collection(name), group) or failed
+            except CollectionNotFound:  # removed meanwhile, and its questions with it
+                self._marks.pop(name, None)
+        if failed is not None:
+            raise failed
         self._newest = newest
 
-    def _collection(self, collection: Collection, group: list[Watch], mark: Mark) -> None:
-        before = self._marks.get(collection.name)
+    def _collection(self, collection: Collection, group: list[Watch]) -> Exception | None:
+        """Ask again what is touched; return why one could not be: then all that are touched are looked at again."""
+        before, mark = self._marks.get(collection.name), mark_of(collection)
         # After a first look, or a collection that was removed and made again, each is searched for.
         new = [one for one in group if before is None or one.watched is None or self._aged(one, mark)]
-        old = [one for one in group if one not in new]
+        afresh = {one.id for one in new}
+        old = [one for one in group if one.id not in afresh]
         touched = []
         if before is not None and before != mark and old:
             pairs = [(self._question(collection, one), one.watched) for one in old if one.watched is not None]
             touched = [old[number] for number in touched_by_news(collection, pairs, before)]
+        failed: Exception | None = None
         for watch in [*touched, *new]:
             if self._state.stopping.is_set():
                 raise _Stopping
-            self._again(collection, watch)
-            self._looked[watch.id] = mark.count
-        self._marks[collection.name] = mark
+            try:
+                self._again(collection, watch)
+                self._looked[watch.id] = mark.count
+            except (CollectionNotFound, _Stopping):
+                raise
+            except Exception as error:  # one question must not end the watch over all
+                failed = error
+        if failed is None:
+            self._marks[collection.name] = mark
+        return failed
 
     def _again(self, collection: Collection, watch: Watch) -> None:
         question = self._question(collection, watch)

@@ -4,10 +4,11 @@ How far each webhook has come stands in the library, and is written after the re
 between sends that one again, with the same webhook-id, and never loses one.  Specification: standardwebhooks.com.
 """
 
+import queue
 import random
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -55,19 +56,26 @@ class Webhooks:
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="citespan-webhooks", daemon=True)
-        self._pool = ThreadPoolExecutor(_AT_A_TIME, "citespan-webhook")
+        self._ready: queue.SimpleQueue[str | None] = queue.SimpleQueue()
 
     def start(self) -> None:
         """Begin, with what was left when the library was closed."""
         self._thread.start()
+        # Daemons: a receiver that is slow must not hold up the end of the process; what it took is sent again.
+        for _ in range(_AT_A_TIME):
+            threading.Thread(target=self._send_ready, name="citespan-webhook", daemon=True).start()
 
     def close(self, seconds: float) -> None:
         """Stop; what is being sent has so many seconds to be taken."""
         self._stopping.set()
         self._wake.set()
-        self._pool.shutdown(wait=False, cancel_futures=True)
         if self._thread.is_alive():
             self._thread.join(seconds)
+        with suppress(queue.Empty):
+            while (waiting := self._ready.get_nowait()) is not None:
+                self._sending.discard(waiting)
+        for _ in range(_AT_A_TIME):
+            self._ready.put(None)
         until = time.monotonic() + seconds
         while self._sending and time.monotonic() < until:
             time.sleep(0.02)
@@ -117,13 +125,16 @@ class Webhooks:
                     del self._due[one]
                 self._sending.update(ready)
             for one in ready:
-                if not self._stopping.is_set():
-                    self._pool.submit(self._work, one)
+                self._ready.put(one)
 
     def _sleep(self) -> float:
         with self._lock:
             soonest = min((due for one, due in self._due.items() if one not in self._sending), default=float("inf"))
         return max(0.0, min(_LONGEST_SLEEP, soonest - time.time()))
+
+    def _send_ready(self) -> None:
+        while (watch_id := self._ready.get()) is not None:
+            self._work(watch_id)
 
     def _work(self, watch_id: str) -> None:
         due: float | None = None
