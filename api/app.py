@@ -16,6 +16,7 @@ from api.admission import Admission
 from api.following import Follower
 from api.jobs import Jobs
 from api.keyring import Keyring
+from api.keys import Keys
 from api.metrics import Metrics
 from api.middleware import Gate
 from api.openapi import describe
@@ -69,7 +70,7 @@ def create_app(qa: QuestionAnswering, settings: Settings | None = None) -> FastA
     metrics = Metrics()
     workers = Workers(chosen.queue_size, chosen.concurrency, chosen.ask_seconds)
     policy, kept = chosen.policy(), Watches(qa.library.records)
-    webhooks = Webhooks(kept, policy, chosen, metrics)
+    webhooks = Webhooks(kept, policy, chosen, metrics, Keys(qa.library.records))
     state = State(qa, chosen, workers, metrics, Jobs(qa.library, chosen.jobs_size), kept, webhooks, policy)
     follower, watcher = Follower(state), Watcher(state, webhooks.changed)
     state.slack = _slack(state)

@@ -16,6 +16,8 @@ from typing import Any
 import orjson
 import structlog
 
+from api.access import Scope
+from api.keys import Keys
 from api.metrics import Metrics
 from api.settings import Settings
 from api.watch_records import Delivery, Watch, Watches, WatchEvent
@@ -42,14 +44,16 @@ class Webhooks:
         policy: where messages may go.
         settings: how long a receiver has, and how often it is tried.
         metrics: what is counted.
+        keys: a question whose key has been revoked calls nobody any more.
     """
 
-    def __init__(self, watches: Watches, policy: FetchPolicy, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, watches: Watches, policy: FetchPolicy, settings: Settings, metrics: Metrics, keys: Keys) -> None:
         self._watches = watches
         self._policy = policy
         self._seconds = settings.webhook_seconds
         self._waits = settings.webhook_retry_seconds
         self._metrics = metrics
+        self._keys = keys
         self._lock = threading.Lock()
         self._due: dict[str, float] = {}
         self._sending: set[str] = set()
@@ -170,7 +174,10 @@ class Webhooks:
         event = next(iter(self._watches.events(watch_id, delivery.after, 1)), None)
         if event is None:
             return None
-        error, gone, after = self._send(watch, event.id, _message(watch, event))
+        if self._may(watch):
+            error, gone, after = self._send(watch, event.id, _message(watch, event))
+        else:
+            error, gone, after = f"the key {watch.key!r} may not do this any more", True, None
         now = self._after(delivery, event, error, gone, after)
         self._watches.keep_delivery(watch_id, now)
         outcome = "delivered" if error is None else "given_up" if now.off else "failed"
@@ -179,6 +186,12 @@ class Webhooks:
             "webhook", watch=watch_id, event_id=event.id, outcome=outcome, tries=delivery.attempts + 1, error=error
         )
         return None if now.off else now.due
+
+    def _may(self, watch: Watch) -> bool:
+        if watch.key is None:
+            return True
+        callers = (key.caller for key in self._keys.all() if key.name == watch.key and key.state == "active")
+        return any(caller.may(Scope.WRITE) and caller.sees(watch.collection) for caller in callers)
 
     def _after(
         self, delivery: Delivery, event: WatchEvent, error: str | None, gone: bool, after: float | None

@@ -54,6 +54,8 @@ async def create_watch(request: Request, response: Response) -> Any:
     given = await read_body(request, WatchIn, state.settings.ask_body_bytes)
     caller = caller_of(request)
     caller.check_collection(given.collection)
+    if caller.public:
+        raise Problem(403, "this key is shown to everyone on a page: use one of your own for standing questions")
     if given.webhook is not None:
         if not caller.may(Scope.WRITE):
             raise Problem(403, "a webhook makes this service call out: the scope write is wanted")
@@ -87,6 +89,7 @@ async def create_watch(request: Request, response: Response) -> Any:
 async def list_watches(request: Request) -> Any:
     """List standing questions in the order in which they came: those of the key that asks, all for an admin."""
     state, caller = state_of(request), caller_of(request)
+    caller.check_own()
     asked = read_query(request, PageQuery, ("limit",))
     after = decode_cursor(asked.cursor)
 
@@ -206,8 +209,9 @@ def _own(request: Request, watch_id: str) -> Watch:
     """Return a standing question of whoever asks.
 
     Raises:
-        Problem: 404 no such question, or another key's; 403 not their collection any more.
+        Problem: 404 no such question, or another key's; 403 a key that everyone has, or not its collection any more.
     """
+    caller_of(request).check_own()
     watch: Watch = _found(lambda: state_of(request).watches.get(watch_id))
     if not _seen(request, watch):
         raise _missing()

@@ -274,3 +274,54 @@ def test_the_command_works_beside_a_service(client: httpx2.Client, watching: Ser
         refused = citespan("watches", *wrong, *library)
         assert refused.returncode == 2 and len(refused.stderr.splitlines()) == 1, refused.stderr
     assert citespan("watches", "remove", "wch_none", *library).returncode == 2
+
+
+@pytest.fixture
+def keyed(tmp_path: Path, receiver: Receiver) -> Iterator[tuple[Server, dict[str, str]]]:
+    """A service with keys for asking, writing and administering, and one that is for another collection."""
+    folder = tmp_path / "library"
+    bread = b'{"id": "a", "text": "Bread is made of flour."}\n'
+    assert citespan("add", "-", "--library", str(folder), stdin=bread).returncode == 0
+    keys = {}
+    wanted = {"asker": "ask", "other": "ask", "writer": "write", "boss": "admin", "elsewhere": "write", "page": "ask"}
+    for name, scope in wanted.items():
+        more = {"elsewhere": ["--collection", "briefs"], "page": ["--origin", "https://example.org"]}.get(name, [])
+        made = citespan("keys", "add", name, "--scope", scope, "--library", str(folder), "--json", *more)
+        assert made.returncode == 0, made.stderr
+        keys[name] = json.loads(made.stdout)["key"]
+    with Server(folder, tmp_path / "log", **receiver.environment) as running:
+        yield running, keys
+
+
+def test_each_key_has_its_own_and_only_a_writer_may_have_others_called(
+    keyed: tuple[Server, dict[str, str]], receiver: Receiver
+) -> None:
+    server, keys = keyed
+
+    def send(name: str, method: str, path: str, body: Any = None, **headers: str) -> httpx2.Response:
+        own = {"Authorization": f"Bearer {keys[name]}", **headers}
+        return httpx2.request(method, f"{server.url}{path}", json=body, headers=own, timeout=60)
+
+    plain = {"question": QUESTION}
+    calling = {"question": QUESTION, "webhook": receiver.url}
+    put = send("asker", "POST", "/v1/watches", plain)
+    assert put.status_code == 201, put.text
+    own = f"/v1/watches/{put.json()['id']}"
+    assert_problem(httpx2.get(server.url + own), 401)
+    for method, path in (("GET", own), ("GET", f"{own}/events"), ("DELETE", own)):
+        assert_problem(send("other", method, path), 404)
+    assert send("other", "GET", "/v1/watches").json()["watches"] == []
+    assert send("boss", "GET", own).status_code == send("asker", "GET", own).status_code == 200
+    assert_problem(send("asker", "POST", "/v1/watches", calling), 403)
+    assert_problem(send("asker", "POST", f"{own}/test"), 403)
+    assert_problem(send("elsewhere", "POST", "/v1/watches", plain), 403)
+    assert_problem(send("page", "POST", "/v1/watches", plain, Origin="https://example.org"), 403)
+
+    made = send("writer", "POST", "/v1/watches", calling).json()
+    send("writer", "POST", "/v1/articles", {"id": "b", "text": "The lighthouse at Varn was built by Olga Tamm."})
+    until(lambda: receiver.messages and receiver.messages[-1].type == "answer.new")
+    assert citespan("keys", "revoke", "writer", "--library", str(server.library)).returncode == 0
+    count = len(receiver.messages)
+    send("boss", "DELETE", "/v1/articles/b")
+    shown = until(lambda: not (one := send("boss", "GET", f"/v1/watches/{made['id']}").json()["webhook"])["on"] and one)
+    assert "writer" in shown["error"] and len(receiver.messages) == count
