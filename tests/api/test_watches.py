@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from api.workers import ASK, SEARCH, WATCH, Job, Lane
 from tests.helpers import Server, assert_problem, citespan
 from tests.receiver import Receiver
 from tests.site import until
@@ -325,3 +327,21 @@ def test_each_key_has_its_own_and_only_a_writer_may_have_others_called(
     send("boss", "DELETE", "/v1/articles/b")
     shown = until(lambda: not (one := send("boss", "GET", f"/v1/watches/{made['id']}").json()["webhook"])["on"] and one)
     assert "writer" in shown["error"] and len(receiver.messages) == count
+
+
+def test_people_are_served_before_standing_questions() -> None:
+    lane = Lane("test-lane", 10)
+    begun, go = threading.Event(), threading.Event()
+    done: list[str] = []
+
+    def hold(job: Job) -> None:
+        begun.set()
+        go.wait(30)
+
+    lane.submit(ASK, hold, None)
+    assert begun.wait(30)
+    for name, priority in (("watch", WATCH), ("search", SEARCH), ("ask", ASK)):
+        lane.submit(priority, lambda job, name=name: done.append(name), None)
+    go.set()
+    lane.close(30)
+    assert done == ["ask", "search", "watch"]

@@ -70,6 +70,13 @@ def test_a_failed_delivery_is_tried_again_with_the_same_id_and_order_is_kept(
             assert said == {name: value for name, value in event.items() if name != "id"}
         assert until(lambda: webhook(server, watch)["error"] is None)
 
+        address = f"{server.url}/v1/watches/{watch['id']}/events"
+        with httpx2.stream("GET", address, headers={"Accept": "text/event-stream"}, timeout=60) as stream:
+            lines = stream.iter_lines()
+            assert next(lines) == ": following"
+            assert server.stop() == 0, "whoever follows holds up no end"
+            assert [line for line in lines if line.startswith("id: ")] == [f"id: {one['id']}" for one in both]
+
 
 def test_a_receiver_that_wants_no_more_or_never_answers_is_left_alone_until_a_test(
     tmp_path: Path, receiver: Receiver
