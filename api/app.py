@@ -16,7 +16,6 @@ from api.admission import Admission
 from api.following import Follower
 from api.jobs import Jobs
 from api.keyring import Keyring
-from api.keys import Keys
 from api.metrics import Metrics
 from api.middleware import Gate
 from api.openapi import describe
@@ -42,9 +41,7 @@ from api.shapes import error_response
 from api.slack import Deliveries, Signatures, Slack
 from api.state import State
 from api.tools.exchange import Exchange
-from api.watch_records import Watches
 from api.watching import Watcher
-from api.webhooks import Webhooks
 from api.workers import Cancelled, Workers
 from index import CitespanError
 from qa import QuestionAnswering
@@ -69,10 +66,8 @@ def create_app(qa: QuestionAnswering, settings: Settings | None = None) -> FastA
     chosen = settings or Settings.read()
     metrics = Metrics()
     workers = Workers(chosen.queue_size, chosen.concurrency, chosen.ask_seconds)
-    policy, kept = chosen.policy(), Watches(qa.library.records)
-    webhooks = Webhooks(kept, policy, chosen, metrics, Keys(qa.library.records))
-    state = State(qa, chosen, workers, metrics, Jobs(qa.library, chosen.jobs_size), kept, webhooks, policy)
-    follower, watcher = Follower(state), Watcher(state, webhooks.changed)
+    state = State(qa, chosen, workers, metrics, Jobs(qa.library, chosen.jobs_size), chosen.policy())
+    follower, watcher = Follower(state), Watcher(state)
     state.slack = _slack(state)
     exchange = Exchange(state)
     keyring = Keyring(qa.library)
@@ -81,7 +76,7 @@ def create_app(qa: QuestionAnswering, settings: Settings | None = None) -> FastA
     metrics.gauge("citespan_jobs_running", "Jobs being worked on", lambda: float(state.jobs.running))
     metrics.gauge("citespan_jobs_queued", "Jobs waiting", lambda: _or_unknown(lambda: float(state.jobs.queued)))
     metrics.gauge("citespan_ready", "1 once questions are taken", lambda: float(state.unready() is None))
-    metrics.gauge("citespan_watches", "Standing questions", lambda: _or_unknown(lambda: float(kept.count())))
+    metrics.gauge("citespan_watches", "Standing questions", lambda: _or_unknown(lambda: float(state.watches.count())))
     metrics.gauge("citespan_articles", "Articles in all collections", lambda: _or_unknown(lambda: _articles(state)))
 
     @asynccontextmanager
@@ -90,7 +85,7 @@ def create_app(qa: QuestionAnswering, settings: Settings | None = None) -> FastA
         follower.start()
         timekeeper = asyncio.create_task(keyring.keep_time())
         watcher.start()
-        webhooks.start()
+        state.webhooks.start()
         yield
         state.stopping.set()
         state.wake.set()
@@ -100,7 +95,7 @@ def create_app(qa: QuestionAnswering, settings: Settings | None = None) -> FastA
             await state.slack.deliveries.close(chosen.shutdown_seconds)
         await run_in_threadpool(state.workers.close, chosen.shutdown_seconds)
         await run_in_threadpool(watcher.join, _FOLLOWER_SECONDS)
-        await run_in_threadpool(webhooks.close, _FOLLOWER_SECONDS)
+        await run_in_threadpool(state.webhooks.close, _FOLLOWER_SECONDS)
         await run_in_threadpool(follower.join, _FOLLOWER_SECONDS)
         timekeeper.cancel()
         with contextlib.suppress(asyncio.CancelledError):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from fastapi import Request
 
 from api.jobs import Jobs
+from api.keys import Keys
 from api.metrics import Metrics
 from api.problems import Problem, busy
 from api.settings import Settings
@@ -30,8 +31,6 @@ class State:
         metrics: what is counted.
         conversations: those that are kept in the library.
         jobs: what works through long work.
-        watches: standing questions.
-        webhooks: what tells of their events.
         policy: where fetching may go and how far.
         wake: set when something that is followed may be due.
         ready: set once models and library are loaded.
@@ -39,6 +38,8 @@ class State:
         uploads: how many are being taken in.
         slack: what answers slash commands, None where Slack is not connected.
         failure: why it cannot become ready, None while it can.
+        watches: standing questions.
+        webhooks: what tells of their events.
     """
 
     qa: QuestionAnswering
@@ -46,8 +47,6 @@ class State:
     workers: Workers
     metrics: Metrics
     jobs: Jobs
-    watches: Watches
-    webhooks: Webhooks
     policy: FetchPolicy = field(default_factory=FetchPolicy)
     wake: threading.Event = field(default_factory=threading.Event)
     ready: threading.Event = field(default_factory=threading.Event)
@@ -62,6 +61,14 @@ class State:
         self.conversations = Conversations(
             self.qa, size=chosen.conversations_size, messages=chosen.conversation_messages
         )
+
+    watches: Watches = field(init=False)
+    webhooks: Webhooks = field(init=False)
+
+    def __post_init__(self) -> None:
+        records = self.qa.library.records
+        self.watches = Watches(records)
+        self.webhooks = Webhooks(self.watches, self.policy, self.settings, self.metrics, Keys(records))
 
     @contextlib.contextmanager
     def upload(self) -> Iterator[None]:

@@ -58,13 +58,11 @@ class Watcher:
     """Asks standing questions again.
 
     Args:
-        state: of the service; its stopping ends it.
-        event: called with the question of each event that was kept.
+        state: of the service; its stopping ends it, its webhooks are told of each event that was kept.
     """
 
-    def __init__(self, state: State, event: Callable[[str], None]) -> None:
+    def __init__(self, state: State) -> None:
         self._state = state
-        self._event = event
         self._marks: dict[str, Mark] = {}
         self._looked: dict[str, int] = {}
         self._vectors: dict[str, npt.NDArray[np.float32]] = {}
@@ -181,7 +179,7 @@ class Watcher:
         if kept is not None:
             metrics.watch_events.labels(kept.kind).inc()
             _log.info("watch", watch=watch.id, change=kept.id, kind=kept.kind)
-            self._event(watch.id)
+            self._state.webhooks.changed(watch.id)
 
     def _question(self, collection: Collection, watch: Watch) -> StandingQuestion:
         if watch.id not in self._vectors:
