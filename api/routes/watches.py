@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.access import Scope, caller_of, needs
 from api.bodies import read_body, read_query, until_gone
-from api.openapi import body_of, query_of
+from api.openapi import body_of, event_content, query_of
 from api.problems import Problem
 from api.requests import Strict, WatchIn
 from api.state import State, ready_state, state_of
@@ -148,7 +148,7 @@ async def test_watch(request: Request, watch_id: str) -> Any:
     response_model=EventsOut,
     openapi_extra=query_of(PageQuery),
     operation_id="list_watch_events",
-    responses={200: {"content": {"text/event-stream": {}}, "description": "a page; or, as a stream, each as it comes"}},
+    responses={200: {"content": event_content(EventOut), "description": "a page; or, as a stream, each as it comes"}},
 )
 async def list_watch_events(request: Request, watch_id: str) -> Any:
     """Return what has become of its answer, the newest last; with Accept: text/event-stream, also what comes later.

@@ -10,6 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from api.client import Citespan, NotFound
 from api.workers import ASK, SEARCH, WATCH, Job, Lane
 from tests.helpers import Server, assert_problem, citespan
 from tests.receiver import Receiver
@@ -327,6 +328,24 @@ def test_each_key_has_its_own_and_only_a_writer_may_have_others_called(
     send("boss", "DELETE", "/v1/articles/b")
     shown = until(lambda: not (one := send("boss", "GET", f"/v1/watches/{made['id']}").json()["webhook"])["on"] and one)
     assert "writer" in shown["error"] and len(receiver.messages) == count
+
+
+def test_the_python_client_puts_lists_and_removes(client: httpx2.Client, watching: Server) -> None:
+    with Citespan(watching.url) as own:
+        put = own.create_watch("Where did the Great Fire of London begin?", filters={"sources": []})
+        assert put.answer and "Farriner" in put.answer.text and put.secret is None
+        assert own.watch(put.id).question == put.question and put.id in [one.id for one in own.watches()]
+        assert list(own.watch_events(put.id)) == []
+        add(client, "guide", "The lighthouse at Varn was built in 1893 by Olga Tamm.")
+        varn = own.create_watch(QUESTION, collection="varn")
+        client.delete("/v1/articles/guide?collection=varn")
+        event = until(lambda: list(own.watch_events(varn.id)))[0]
+        assert (event.type, event.data.new, event.data.watch.id) == ("answer.gone", None, varn.id)
+        assert event.data.old and event.data.old.text == "Olga Tamm"
+        own.remove_watch(put.id)
+        with pytest.raises(NotFound):
+            own.watch(put.id)
+        own.remove_collection("varn")
 
 
 def test_people_are_served_before_standing_questions() -> None:
