@@ -55,20 +55,16 @@ class State:
     slack: Slack | None = None
     failure: str | None = None
     conversations: Conversations = field(init=False)
-
-    def __post_init__(self) -> None:
-        chosen = self.settings
-        self.conversations = Conversations(
-            self.qa, size=chosen.conversations_size, messages=chosen.conversation_messages
-        )
-
     watches: Watches = field(init=False)
     webhooks: Webhooks = field(init=False)
 
     def __post_init__(self) -> None:
-        records = self.qa.library.records
+        chosen, records = self.settings, self.qa.library.records
+        self.conversations = Conversations(
+            self.qa, size=chosen.conversations_size, messages=chosen.conversation_messages
+        )
         self.watches = Watches(records)
-        self.webhooks = Webhooks(self.watches, self.policy, self.settings, self.metrics, Keys(records))
+        self.webhooks = Webhooks(self.watches, self.policy, chosen, self.metrics, Keys(records))
 
     @contextlib.contextmanager
     def upload(self) -> Iterator[None]:
