@@ -26,7 +26,7 @@ OPERATIONS: dict[str, str | None] = {
     "create_conversation": "create_conversation",
     "create_embedding": None,  # OpenAI's
     "examples": "examples",
-    "export_conversation": None,  # a file to take along, not a reply to work with
+    "export_conversation": "export_conversation",
     "follow": "follow",
     "forget_conversation": "forget_conversation",
     "follow_job": "follow_job",
