@@ -119,6 +119,10 @@ class AsyncCitespan(AsyncSender):
             lambda cursor: conversation_requests.conversations(PAGE, cursor), lambda page: page.conversations
         )
 
+    async def export_conversation(self, conversation_id: str, *, form: str = "markdown", style: str = "chicago") -> str:
+        """Return a conversation as a text with citations to take along: ``markdown``, ``csv`` or ``json``."""
+        return await self._send(conversation_requests.export(conversation_id, form, style))
+
     async def forget_conversation(self, conversation_id: str) -> None:
         """Forget a conversation and all that was said in it."""
         await self._send(conversation_requests.forget(conversation_id))

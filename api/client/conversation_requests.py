@@ -42,6 +42,14 @@ def conversations(limit: int, cursor: str | None) -> Call[ConversationPage]:
     return Call("GET", "/v1/conversations", reader(ConversationPage), query={"limit": limit, "cursor": cursor})
 
 
+def export(conversation_id: str, form: str, style: str) -> Call[str]:
+    """Return the request of a conversation as the text of a file: ``markdown``, ``csv`` or ``json``."""
+    path = f"/v1/conversations/{segment(conversation_id)}/export"
+    return Call(
+        "GET", path, lambda response: response.text.removeprefix("\ufeff"), query={"format": form, "style": style}
+    )
+
+
 def forget(conversation_id: str) -> Call[None]:
     """Return the request that forgets a conversation."""
     return Call("DELETE", f"/v1/conversations/{segment(conversation_id)}", nothing)

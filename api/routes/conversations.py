@@ -1,5 +1,6 @@
 """/v1/conversations: questions that are understood in the light of those before, kept until they are forgotten."""
 
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -18,6 +19,7 @@ from api.conversation_replies import (
     MessageAskedOut,
     MessageOut,
 )
+from api.exports import MEDIA_TYPES, SUFFIXES, Entry, Format, Style, exported
 from api.openapi import body_of, event_content, query_of
 from api.problems import Problem
 from api.replies import AskOut, RetrievedOut, new_id
@@ -39,6 +41,13 @@ class ListQuery(Strict):
     cursor: str | None = Field(
         None, max_length=20, pattern="^[0-9]{1,18}$", description="next_cursor of the page before"
     )
+
+
+class ExportQuery(Strict):
+    """As what a conversation is taken along."""
+
+    format: Format = "markdown"
+    style: Style = Field("chicago", description="of the citations")
 
 
 @router.post(
@@ -128,6 +137,43 @@ async def get_conversation(request: Request, conversation_id: str) -> Any:
         created=conversation.created,
         title=conversation.title,
         messages=[MessageOut.from_message(one) for one in messages if caller.sees(one.collection)],
+    )
+
+
+@router.get(
+    "/v1/conversations/{conversation_id}/export",
+    response_class=Response,
+    openapi_extra=query_of(ExportQuery),
+    operation_id="export_conversation",
+    responses={
+        200: {
+            "description": "the conversation as a file, with citations",
+            "content": {kind: {"schema": {"type": "string"}} for kind in MEDIA_TYPES.values()},
+        }
+    },
+)
+async def export_conversation(request: Request, conversation_id: str) -> Response:
+    """Give a conversation as a file to take along: Markdown, CSV or JSON, with citations."""
+    state, caller, asked = ready_state(request), caller_of(request), read_query(request, ExportQuery)
+    conversation = await run_in_threadpool(_own, state, caller, conversation_id)
+    messages = await run_in_threadpool(state.conversations.messages, conversation_id)
+    entries = [
+        Entry(one.question, one.reply, asked=one.created, standalone_question=one.standalone_question)
+        for one in (MessageOut.from_message(message) for message in messages if caller.sees(message.collection))
+    ]
+    text = exported(
+        entries,
+        asked.format,
+        style=asked.style,
+        today=datetime.now(UTC).date(),
+        title=conversation.title,
+        for_spreadsheets=True,
+    )
+    name = f"conversation-{conversation.created[:10]}.{SUFFIXES[asked.format]}"
+    return Response(
+        text,
+        media_type=f"{MEDIA_TYPES[asked.format]}; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
 
 

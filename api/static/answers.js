@@ -1,5 +1,6 @@
 // A reply of /v1/ask → what a person reads.
 
+import { copyCited } from "./taking.js";
 import { element, isolated, markedSentence, safeLink, safeText, withRanges } from "./text.js";
 
 const REASONS = {
@@ -10,14 +11,15 @@ const REASONS = {
 };
 const LEVELS = { high: "Sure", medium: "Fairly sure", low: "Unsure", none: "No answer" };
 
-export function showReply(turn, reply, openArticle, meant = null) {
+// library: {collection, open}: where the answer is from, and what opens an article of it at a place.
+export function showReply(turn, reply, library, meant = null) {
   // A better answer takes the place of the one before: who reads it already keeps what they opened and where they are.
   const open = new Map([...turn.querySelectorAll("details")].map((one) => [one.dataset.key, one.open]));
   const place = turn.contains(document.activeElement) ? nameOf(document.activeElement) : null;
   const card = element("div", { class: "card" });
   turn.replaceChildren(element("h2", {}, isolated(reply.question)), ...(meant ? [meant] : []), card);
-  if (reply.answered) showAnswer(card, reply, openArticle);
-  else showNothing(card, reply, openArticle);
+  if (reply.answered) showAnswer(card, reply, library);
+  else showNothing(card, reply, library);
   for (const hint of reply.hints ?? []) card.append(element("p", { class: "beside" }, isolated(hint.message)));
   for (const one of turn.querySelectorAll("details")) one.open = open.get(one.dataset.key) ?? one.open;
   if (place === null) return;
@@ -66,7 +68,7 @@ export function showWithdrawn(turn, message) {
   turn.replaceChildren(element("h2", {}, isolated(message.question)), element("div", { class: "card" }, element("p", {}, gone)));
 }
 
-function showAnswer(turn, reply, openArticle) {
+function showAnswer(turn, reply, library) {
   const best = reply.answers[0];
   const first = best.evidence[0];
   turn.append(
@@ -80,30 +82,30 @@ function showAnswer(turn, reply, openArticle) {
   turn.append(
     element(
       "div", { class: "tools" },
-      element("button", { type: "button", onclick: () => openArticle(first) }, "Open the article here"),
-      element("button", { type: "button", onclick: (event) => copy(event.target, best, first) }, "Copy with citation"),
+      element("button", { type: "button", onclick: () => library.open(first) }, "Open the article here"),
+      element("button", { type: "button", onclick: (event) => copyCited(event.target, best, first, library.collection) }, "Copy with citation"),
     ),
     folded("passage", "In its passage", passageOf(first)),
   );
   if (best.evidence.length > 1) {
-    const rest = best.evidence.slice(1).map((piece) => place(piece, openArticle));
+    const rest = best.evidence.slice(1).map((piece) => place(piece, library));
     const voices = best.support.independent === 1 ? "one independent article" : `${best.support.independent} independent articles`;
     turn.append(folded("same", `${rest.length} more ${rest.length === 1 ? "place says" : "places say"} the same (${voices})`, ...rest));
   }
   const others = reply.answers.slice(1).filter((answer) => answer.confidence >= 0.05);
-  if (others.length) turn.append(folded("others", `Other answers (${others.length})`, ...others.map((other) => otherAnswer(other, openArticle))));
+  if (others.length) turn.append(folded("others", `Other answers (${others.length})`, ...others.map((other) => otherAnswer(other, library))));
 }
 
-function showNothing(turn, reply, openArticle) {
+function showNothing(turn, reply, library) {
   turn.append(element("p", { class: "none" }, "No answer found."), element("p", {}, REASONS[reply.reason] || ""));
   const guesses = reply.answers.filter((answer) => answer.confidence >= 0.05);
-  if (guesses.length) turn.append(folded("guesses", "Guesses, more likely wrong than right", ...guesses.map((one) => otherAnswer(one, openArticle))));
+  if (guesses.length) turn.append(folded("guesses", "Guesses, more likely wrong than right", ...guesses.map((one) => otherAnswer(one, library))));
   if (reply.passages.length) {
     const closest = reply.passages.slice(0, 3).map((candidate) => element(
       "div", { class: "other" },
       element("p", { class: "passage", dir: "auto" }, safeText(candidate.passage.text)),
       citation(candidate.article),
-      element("button", { type: "button", onclick: () => openArticle({
+      element("button", { type: "button", onclick: () => library.open({
         article: candidate.article, article_start: candidate.passage.article_start, article_end: candidate.passage.article_end,
       }) }, "Open the article here"),
     ));
@@ -120,24 +122,24 @@ function sureness(words, confidence) {
     element("span", {}, `${words}: right in about ${percent} of 100 such cases`));
 }
 
-function otherAnswer(answer, openArticle) {
+function otherAnswer(answer, library) {
   const piece = answer.evidence[0];
   return element("div", { class: "other" },
     element("div", { class: "text" }, isolated(answer.text)),
     element("blockquote", { dir: "auto" }, markedSentence(piece)),
     citation(piece.article, onPage(piece), `${Math.round(answer.confidence * 100)} %`),
-    element("button", { type: "button", onclick: () => openArticle(piece) }, "Open the article here"));
+    element("button", { type: "button", onclick: () => library.open(piece) }, "Open the article here"));
 }
 
-function place(piece, openArticle) {
+function place(piece, library) {
   return element("div", { class: "other" },
     element("blockquote", { dir: "auto" }, markedSentence(piece)),
     citation(piece.article, onPage(piece)),
-    element("button", { type: "button", onclick: () => openArticle(piece) }, "Open the article here"));
+    element("button", { type: "button", onclick: () => library.open(piece) }, "Open the article here"));
 }
 
 // Where the article has pages, such as a PDF's.
-function onPage(piece) {
+export function onPage(piece) {
   return piece.page ? `page ${piece.page}` : "";
 }
 
@@ -159,17 +161,4 @@ export function citation(article, ...more) {
     if (part) line.append(" · ", isolated(part));
   }
   return line;
-}
-
-async function copy(button, answer, piece) {
-  const { title, source, published, url } = piece.article;
-  const where = [title, source, published, onPage(piece), url].filter(Boolean).join(", ");
-  const before = button.textContent;
-  try {
-    await navigator.clipboard.writeText(`${answer.text}\n“${piece.sentence}” (${where})`);
-    button.textContent = "Copied";
-  } catch {
-    button.textContent = "The browser does not allow copying";
-  }
-  setTimeout(() => { button.textContent = before; }, 2000);
 }

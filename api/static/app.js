@@ -5,6 +5,7 @@ import { openArticle } from "./article.js";
 import { currentConversation, forgetConversation, listConversations } from "./conversations.js";
 import { $, collection, inCollection, say, sure } from "./page.js";
 import { call, get, post } from "./service.js";
+import { saveConversation } from "./taking.js";
 import { element, isolated } from "./text.js";
 
 $("#ask").addEventListener("submit", (event) => {
@@ -129,6 +130,7 @@ function conversationRow(one) {
 $("#open-conversations").addEventListener("click", () => { $("#conversations").showModal(); loadConversations(true); });
 $("#conversations .more").addEventListener("click", () => loadConversations(false));
 $("#fresh").addEventListener("click", fresh);
+for (const button of document.querySelectorAll("[data-save]")) button.addEventListener("click", () => saveConversation(button.dataset.save));
 
 // ---- adding one
 

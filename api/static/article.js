@@ -5,6 +5,9 @@ import { $, collection } from "./page.js";
 import { get } from "./service.js";
 import { element, isolated, withRanges } from "./text.js";
 
+// A collection as answers want it: its name, and what opens an article of it at a place.
+export const inLibrary = (name) => ({ collection: name, open: (place) => openArticle(place, name) });
+
 export async function openArticle(place, from = collection()) {
   const dialog = $("#article");
   const text = dialog.querySelector(".text");

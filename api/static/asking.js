@@ -1,7 +1,7 @@
 // Questions and answers on the page, one after the other as in a conversation.
 
 import { showReply, showWithdrawn, understood } from "./answers.js";
-import { openArticle } from "./article.js";
+import { inLibrary } from "./article.js";
 import { askInConversation, currentConversation, leaveConversation, openConversation } from "./conversations.js";
 import { $, collection, say } from "./page.js";
 import { Problem } from "./service.js";
@@ -32,7 +32,7 @@ export async function ask(question, correction = null) {
   if (!correction) add(turn);
   say("Looking through the articles …");
   const from = collection();
-  const open = (place) => openArticle(place, from); // another may be chosen by then
+  const library = inLibrary(from); // another may be chosen by then
   const body = { question, collection: from, filters: filters() };
   if (correction) body.standalone_question = correction.standalone_question;
   if (correction?.replaces) body.replaces = correction.replaces;
@@ -41,12 +41,12 @@ export async function ask(question, correction = null) {
     let reply = null;
     for await (const [event, data] of askInConversation(body, own.signal)) {
       if (event === "retrieved") say(`Reading the ${data.passages.length} closest passages …`);
-      else if (event === "answer") showReply(turn, data, open);
+      else if (event === "answer") showReply(turn, data, library);
       else if (event === "done") reply = data;
       else if (event === "error") throw new Problem(data, null);
     }
     if (!reply) throw new Problem({ detail: "The connection ended before the answer was there." }, 1);
-    showReply(turn, reply, open, understood(reply, correct(reply)));
+    showReply(turn, reply, library, understood(reply, correct(reply)));
     // Seen on the card itself: said once more for those who listen.
     say(heard(reply), "heard");
     const shared = reply.standalone_question || question;
@@ -96,7 +96,7 @@ export async function reopen(id) {
     if (message.reply) {
       const reply = { ...message.reply, standalone_question: message.standalone_question };
       const correct = (words) => ask(message.question, { turn, standalone_question: words, replaces: message.id });
-      showReply(turn, reply, (place) => openArticle(place, message.collection), understood(reply, correct));
+      showReply(turn, reply, inLibrary(message.collection), understood(reply, correct));
     } else {
       showWithdrawn(turn, message);
     }
@@ -137,5 +137,6 @@ function stand() {
   const begun = $("#answers").children.length > 0;
   document.body.classList.toggle("begun", begun);
   $("#fresh").hidden = !begun;
+  $("#take").hidden = !begun;
   $("#question").placeholder = begun ? "Ask on: Where? And in 2019? Who else?" : "Who, what, when, where, how many …";
 }

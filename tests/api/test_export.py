@@ -151,3 +151,25 @@ def test_markup_in_an_article_stays_text(library: Library, qa: QuestionAnswering
     shown = exported([Entry(answer.question, AskOut.from_answer(answer))], "markdown", today=DAY)
     assert answer.text and "<b>" not in shown.replace("\\<b\\>", "") and "](" not in shown.replace("\\](", "")
     assert r"\# Zorvik \| \`mayor\`" in shown
+
+
+def test_a_conversation_is_taken_along(client: httpx2.Client) -> None:
+    talk = client.post("/v1/conversations").json()["id"]
+    for question in (QUESTION, "When?", "What is the capital of Atlantis on Mars?"):
+        assert client.post(f"/v1/conversations/{talk}/messages", json={"question": question}).status_code == 200
+    export = f"/v1/conversations/{talk}/export"
+    shown = client.get(export, params={"style": "apa"})
+    assert shown.headers["content-type"] == "text/markdown; charset=utf-8"
+    assert shown.headers["content-disposition"].endswith('.md"')
+    assert shown.text.startswith(f"# {QUESTION}") and "Understood as: " in shown.text and "No answer: " in shown.text
+    table = client.get(export, params={"format": "csv"})
+    assert table.content.startswith("\ufeff".encode())
+    rows = list(csv.DictReader(io.StringIO(table.text.removeprefix("\ufeff"))))
+    assert {row["question"] for row in rows} == {QUESTION, "When?", "What is the capital of Atlantis on Mars?"}
+    assert all(row["asked"] for row in rows)
+    facts = client.get(export, params={"format": "json"}).json()
+    assert [entry["withdrawn"] for entry in facts["entries"]] == [False] * 3
+    assert_problem(client.get(export, params={"format": "pdf"}), 422)
+    assert_problem(client.get("/v1/conversations/none/export"), 404)
+    client.delete(f"/v1/conversations/{talk}")
+    assert_problem(client.get(export), 404)

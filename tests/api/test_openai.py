@@ -30,7 +30,6 @@ from api.openai.replies import words
 from api.openai.requests import ChatMessage
 from api.openai.streams import reply_stream
 from api.problems import busy
-from api.replies import AskOut
 from qa import QuestionAnswering
 from tests.helpers import Server
 

@@ -40,6 +40,8 @@ def test_a_follow_up_is_understood_and_kept(client: Any, monkeypatch: pytest.Mon
         "1788",
     ]
     assert kept.messages[1].standalone_question == second.standalone_question
+    assert client.export_conversation(begun).startswith("# About the mill\n")
+    assert client.export_conversation(begun, form="csv", style="apa").startswith("asked,question,")
     other = client.create_conversation()
     for module in ("blocking", "asynchronous"):
         monkeypatch.setattr(f"api.client.{module}.PAGE", 1)

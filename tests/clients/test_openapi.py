@@ -27,6 +27,7 @@ OPERATIONS: dict[str, str | None] = {
     "create_embedding": None,  # OpenAI's
     "create_watch": "create_watch",
     "examples": "examples",
+    "export_conversation": "export_conversation",
     "follow": "follow",
     "forget_conversation": "forget_conversation",
     "follow_job": "follow_job",

@@ -157,3 +157,24 @@ def test_an_answer_opens_its_article_whichever_collection_is_chosen_by_then(page
             expect(turn.locator(".answer")).to_have_text("Mara Quill")
     finally:
         httpx2.delete(f"{server.url}/v1/collections/coast").raise_for_status()
+
+
+def test_a_conversation_is_saved_and_an_answer_copied_with_its_citation(page: Page, server: Server) -> None:
+    expect(page.get_by_text("Take along")).to_be_hidden()
+    ask(page, FIRST)
+    turn = ask(page, FOLLOW)
+    page.get_by_text("Take along").click()
+    page.get_by_label("Citations").select_option("mla")
+    for format_, suffix in (("Markdown", "md"), ("table (CSV)", "csv"), ("JSON", "json")):
+        with page.expect_download() as waited:
+            page.get_by_role("button", name=format_, exact=True).click()
+        saved = waited.value
+        assert saved.suggested_filename.endswith(f".{suffix}")
+        text = saved.path().read_text(encoding="utf-8")
+        assert FIRST in text and FOLLOW in text and "Gamal Abdel Nasser" in text and "1869" in text
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    turn.get_by_role("button", name="Copy with citation").click()
+    expect(turn.get_by_role("button", name="Copied")).to_be_visible()
+    answer, sentence, citation = page.evaluate("navigator.clipboard.readText()").split("\n")
+    assert answer == "1869" and "1869" in sentence
+    assert citation.startswith("Ferreira, Jonas. “The Suez crisis of 1956.” ")
