@@ -34,12 +34,14 @@ from api.routes import (
     slack,
     subscriptions,
     tasks,
+    watches,
 )
 from api.settings import Settings
 from api.shapes import error_response
 from api.slack import Deliveries, Signatures, Slack
 from api.state import State
 from api.tools.exchange import Exchange
+from api.watching import Watcher
 from api.workers import Cancelled, Workers
 from index import CitespanError
 from qa import QuestionAnswering
@@ -65,8 +67,8 @@ def create_app(qa: QuestionAnswering, settings: Settings | None = None) -> FastA
     metrics = Metrics()
     workers = Workers(chosen.queue_size, chosen.concurrency, chosen.ask_seconds)
     state = State(qa, chosen, workers, metrics, Jobs(qa.library, chosen.jobs_size), chosen.policy())
+    follower, watcher = Follower(state), Watcher(state)
     state.slack = _slack(state)
-    follower = Follower(state)
     exchange = Exchange(state)
     keyring = Keyring(qa.library)
     metrics.gauge("citespan_queue_waiting", "Questions waiting", lambda: state.workers.questions.waiting)
@@ -74,6 +76,7 @@ def create_app(qa: QuestionAnswering, settings: Settings | None = None) -> FastA
     metrics.gauge("citespan_jobs_running", "Jobs being worked on", lambda: float(state.jobs.running))
     metrics.gauge("citespan_jobs_queued", "Jobs waiting", lambda: _or_unknown(lambda: float(state.jobs.queued)))
     metrics.gauge("citespan_ready", "1 once questions are taken", lambda: float(state.unready() is None))
+    metrics.gauge("citespan_watches", "Standing questions", lambda: _or_unknown(lambda: float(state.watches.count())))
     metrics.gauge("citespan_articles", "Articles in all collections", lambda: _or_unknown(lambda: _articles(state)))
 
     @asynccontextmanager
@@ -81,6 +84,8 @@ def create_app(qa: QuestionAnswering, settings: Settings | None = None) -> FastA
         threading.Thread(target=_warm_up, args=(state,), name="citespan-warm-up", daemon=True).start()
         follower.start()
         timekeeper = asyncio.create_task(keyring.keep_time())
+        watcher.start()
+        state.webhooks.start()
         yield
         state.stopping.set()
         state.wake.set()
@@ -89,6 +94,8 @@ def create_app(qa: QuestionAnswering, settings: Settings | None = None) -> FastA
         if state.slack is not None:
             await state.slack.deliveries.close(chosen.shutdown_seconds)
         await run_in_threadpool(state.workers.close, chosen.shutdown_seconds)
+        await run_in_threadpool(watcher.join, _FOLLOWER_SECONDS)
+        await run_in_threadpool(state.webhooks.close, _FOLLOWER_SECONDS)
         await run_in_threadpool(follower.join, _FOLLOWER_SECONDS)
         timekeeper.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -118,6 +125,7 @@ def create_app(qa: QuestionAnswering, settings: Settings | None = None) -> FastA
         citations,
         collections,
         subscriptions,
+        watches,
         mcp,
         slack,
         openai,

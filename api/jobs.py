@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 import structlog
 
+from api.listeners import Listeners
 from api.problems import busy
 from index import CitespanError, Collection, CollectionNotFound, Job, JobNotFound, Library, StorageError
 
@@ -43,7 +44,9 @@ class Jobs:
         self._pace: deque[tuple[float, int]] = deque()
         self._current: str | None = None
         self._waits: str | None = None
-        self._followers: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
+        self._followers = Listeners(
+            MAX_FOLLOWERS, f"{MAX_FOLLOWERS} clients follow jobs already: ask for the job itself from time to time"
+        )
         self._thread: threading.Thread | None = None
 
     @property
@@ -91,29 +94,15 @@ class Jobs:
     def changed(self) -> None:
         """Say that there is a job more, or that one has got further or ended."""
         self._wake.set()
-        with self._lock:
-            followers = list(self._followers)
-        for loop, event in followers:
-            with contextlib.suppress(RuntimeError):  # its loop has ended
-                loop.call_soon_threadsafe(event.set)
+        self._followers.tell()
 
-    @contextlib.contextmanager
-    def followed(self) -> Iterator[asyncio.Event]:
+    def followed(self) -> contextlib.AbstractContextManager[asyncio.Event]:
         """Give an event of the running loop that is set whenever any job changes.
 
         Raises:
             Problem: 503, too many follow already.
         """
-        follower = (asyncio.get_running_loop(), asyncio.Event())
-        with self._lock:
-            if len(self._followers) >= MAX_FOLLOWERS:
-                raise busy(5, f"{MAX_FOLLOWERS} clients follow jobs already: ask for the job itself from time to time")
-            self._followers.add(follower)
-        try:
-            yield follower[1]
-        finally:
-            with self._lock:
-                self._followers.discard(follower)
+        return self._followers.waiting()
 
     def rate(self, job: Job) -> float | None:
         """Return how many lines a second a job gets on by; None for one that is not being worked on."""

@@ -36,6 +36,18 @@ class Metrics:
             ["outcome"],
             registry=self.registry,
         )
+        self.watches_searched = Counter(
+            "citespan_watches_searched_total", "Standing questions searched for again", registry=self.registry
+        )
+        self.watches_asked = Counter(
+            "citespan_watches_asked_total", "Standing questions asked again", registry=self.registry
+        )
+        self.watch_events = Counter(
+            "citespan_watch_events_total", "Changed answers of standing questions", ["type"], registry=self.registry
+        )
+        self.webhooks = Counter(
+            "citespan_webhooks_total", "Tries to deliver an event, by outcome", ["outcome"], registry=self.registry
+        )
 
     def gauge(self, name: str, help_text: str, value: Callable[[], float]) -> None:
         """Add a number that is read whenever metrics are asked for."""

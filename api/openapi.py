@@ -19,6 +19,7 @@ from api.requests import (
     SubscriptionIn,
     TurnIn,
     VerifyIn,
+    WatchIn,
 )
 from api.tasks import TaskIn, TaskInput, TaskParameters
 
@@ -32,6 +33,7 @@ _BODIES: tuple[type[BaseModel], ...] = (
     SubscriptionIn,
     TurnIn,
     VerifyIn,
+    WatchIn,
 )
 _EVENTS: tuple[type[BaseModel], ...] = (RetrievedOut,)
 _KEYS = {

@@ -365,7 +365,7 @@ class VerifyOut(BaseModel):
     article_end: int | None = None
 
 
-def new_id() -> str:
-    """Return a new answer id: ``ans_`` and a ULID (48 bits of milliseconds, 80 random ones), sortable by time."""
+def new_id(prefix: str = "ans_") -> str:
+    """Return a new id: a prefix and a ULID (48 bits of milliseconds, 80 random ones), sortable by time."""
     number = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
-    return "ans_" + "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(125, -1, -5))
+    return prefix + "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(125, -1, -5))

@@ -189,6 +189,20 @@ class SubscriptionIn(Strict):
     collection: str = "default"
 
 
+class WatchIn(Strict):
+    """A standing question."""
+
+    question: Question
+    collection: str = "default"
+    filters: FiltersIn = Field(default_factory=FiltersIn)
+    webhook: str | None = Field(
+        None,
+        min_length=1,
+        max_length=2_000,
+        description="address that is told when the answer changes, http or https",
+    )
+
+
 class UploadIn(Strict):
     """What is known of the files of an upload, beside the files; id, title and url with a single file only."""
 

@@ -89,10 +89,12 @@ class Settings(BaseSettings):
     )
     allowed_networks: list[str] = Field(
         [],
-        description='private networks that pages may be fetched from, as JSON in CIDR form: ["10.1.0.0/16"]; loopback '
-        "must be listed by itself, and where clouds hand out credentials stays closed",
+        description="private networks that pages may be fetched from and webhooks sent to, as JSON in CIDR form: "
+        '["10.1.0.0/16"]; loopback must be listed by itself, and where clouds hand out credentials stays closed',
     )
-    allowed_ports: list[int] = Field([80, 443], description="ports that pages may be fetched from, as JSON")
+    allowed_ports: list[int] = Field(
+        [80, 443], description="ports that pages may be fetched from and webhooks sent to, as JSON"
+    )
     fetch_seconds: float = Field(20, gt=0, description="time in which a page must be fetched, with its redirects")
     fetch_bytes: int = Field(10 * MIB, ge=1_024, description="largest page that is fetched, after decompression")
     fetch_pause_seconds: float = Field(1, ge=0, description="time between two requests to one host, at least")
@@ -110,6 +112,13 @@ class Settings(BaseSettings):
     upload_body_bytes: int = Field(64 * MIB, ge=1_024, description="largest body of an upload, all its files together")
     upload_files: int = Field(100, ge=1, le=10_000, description="files in one upload")
     uploads_size: int = Field(4, ge=1, le=1_000, description="uploads taken in at a time; more get 503")
+    watches_size: int = Field(1_000, ge=1, le=100_000, description="standing questions that may be kept in a library")
+    webhook_seconds: float = Field(15, gt=0, le=60, description="time in which a webhook's receiver must answer")
+    webhook_retry_seconds: list[Annotated[float, Field(ge=0, le=604_800)]] = Field(
+        [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400],
+        max_length=50,
+        description="waits before each further try of a webhook, as JSON; after the last the webhook is turned off",
+    )
     header_bytes: int = Field(16 * 1024, ge=1_024, description="largest headers of a request, in all")
     url_bytes: int = Field(8 * 1024, ge=256, description="longest path and query")
     header_seconds: float = Field(10, gt=0, description="time in which a request's headers must arrive")

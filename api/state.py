@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 from fastapi import Request
 
 from api.jobs import Jobs
+from api.keys import Keys
 from api.metrics import Metrics
 from api.problems import Problem, busy
 from api.settings import Settings
 from api.slack import Slack
+from api.watch_records import Watches
+from api.webhooks import Webhooks
 from api.workers import Workers
 from index import FetchPolicy
 from qa import Conversations, QuestionAnswering
@@ -35,6 +38,8 @@ class State:
         uploads: how many are being taken in.
         slack: what answers slash commands, None where Slack is not connected.
         failure: why it cannot become ready, None while it can.
+        watches: standing questions.
+        webhooks: what tells of their events.
     """
 
     qa: QuestionAnswering
@@ -50,12 +55,16 @@ class State:
     slack: Slack | None = None
     failure: str | None = None
     conversations: Conversations = field(init=False)
+    watches: Watches = field(init=False)
+    webhooks: Webhooks = field(init=False)
 
     def __post_init__(self) -> None:
-        chosen = self.settings
+        chosen, records = self.settings, self.qa.library.records
         self.conversations = Conversations(
             self.qa, size=chosen.conversations_size, messages=chosen.conversation_messages
         )
+        self.watches = Watches(records)
+        self.webhooks = Webhooks(self.watches, self.policy, chosen, self.metrics, Keys(records))
 
     @contextlib.contextmanager
     def upload(self) -> Iterator[None]:

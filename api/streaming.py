@@ -1,7 +1,8 @@
 """Server-sent events: the steps of an answer while it is being found."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import aclosing
 from typing import Any
 
 import orjson
@@ -15,9 +16,24 @@ HEADERS = {"X-Accel-Buffering": "no", "Cache-Control": "no-store"}
 Event = tuple[str, Any]
 
 
-def event_text(name: str, data: Any) -> bytes:
-    """Return one event as bytes; JSON holds no line break, so one data line is enough."""
-    return f"event: {name}\ndata: ".encode() + orjson.dumps(data) + b"\n\n"
+def event_text(name: str, data: Any, event_id: str | None = None) -> bytes:
+    """Return one event as bytes; JSON holds no line break, so one data line is enough.
+
+    Args:
+        name: of the event.
+        data: anything that JSON has.
+        event_id: what a client that comes back says it has seen, None where there is nothing to come back to.
+    """
+    own = "" if event_id is None else f"id: {event_id}\n"
+    return f"{own}event: {name}\ndata: ".encode() + orjson.dumps(data) + b"\n\n"
+
+
+async def continued(first: bytes, rest: AsyncGenerator[bytes]) -> AsyncIterator[bytes]:
+    """Yield an event that has been taken already, then the others; they are closed whatever happens."""
+    async with aclosing(rest):
+        yield first
+        async for event in rest:
+            yield event
 
 
 def stream(workers: Workers, steps: Callable[[Job], Iterator[Event]]) -> StreamingResponse:

@@ -16,7 +16,8 @@ from typing import Any
 
 from api.problems import Problem, busy
 
-ASK, SEARCH, WRITE, FETCH = 0, 1, 2, 3
+# WATCH: questions that nobody waits for, after all that somebody does.
+ASK, SEARCH, WRITE, FETCH, WATCH = 0, 1, 2, 3, 4
 # Pages fetched at a time: they wait for other people's servers, not for this machine.
 _FETCHES = 4
 # What a job that has run out of time may take to notice.
@@ -216,4 +217,4 @@ class Workers:
         self.writes.close(max(0.0, until - time.monotonic()))
 
 
-__all__ = ["ASK", "FETCH", "SEARCH", "WRITE", "Cancelled", "Job", "Lane", "Problem", "Workers"]
+__all__ = ["ASK", "FETCH", "SEARCH", "WATCH", "WRITE", "Cancelled", "Job", "Lane", "Problem", "Workers"]

@@ -43,7 +43,7 @@ from index.models import LocalModel, Machine, ModelCard
 from index.news import Mark
 from index.passages import split_passages
 from index.records import Changes, Record, Records
-from index.retriever import SIMILARITY_WEIGHT, leave_out
+from index.retriever import RANK_CONSTANT, SIMILARITY_WEIGHT, leave_out
 from index.scripts import MOVED_MARKS, spaced
 from index.sentences import sentence_around, sentence_spans
 from index.sources import count_sources, is_url, make_id, open_source, read_bytes, read_html, read_text
@@ -69,6 +69,7 @@ from index.types import (
     Removed,
     StoredArticle,
 )
+from index.view import decode_cursor, encode_cursor
 
 __all__ = [
     "DEFAULT_COLLECTION",
@@ -78,6 +79,7 @@ __all__ = [
     "MAX_FAILURES",
     "MIN_EVERY",
     "MOVED_MARKS",
+    "RANK_CONSTANT",
     "SIMILARITY_WEIGHT",
     "Added",
     "Article",
@@ -142,8 +144,10 @@ __all__ = [
     "check_collection_name",
     "check_receiver",
     "count_sources",
+    "decode_cursor",
     "decode_text",
     "detect_language",
+    "encode_cursor",
     "fetch",
     "fetch_article",
     "find_furniture",

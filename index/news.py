@@ -55,10 +55,6 @@ class News:
             flat = np.frombuffer(b"".join(row[1] for row in rows), dtype="<f2").astype(np.float32)
             yield np.array([row[0] for row in rows], np.int64), flat.reshape(len(rows), -1)
 
-    def arrived(self, since: Mark) -> int:
-        """Return how many passages came since and are there."""
-        return int(self._db.execute("SELECT count(*) FROM passage WHERE id > ?", (since.passages,)).fetchone()[0])
-
     def matching(self, terms: Sequence[str], since: Mark) -> npt.NDArray[np.int64]:
         """Return the ids, ascending, of passages that came since and have one of some words.
 

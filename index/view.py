@@ -161,14 +161,14 @@ class View:
         more = rows[limit - 1][-1] if len(rows) > limit else None
         return Page(tuple(_info(row) for row in rows[:limit])), more
 
-    def allowed(self, filters: Filters) -> Ids | None:
-        """Return the ids of the passages that pass the filters, ascending; None where all do."""
+    def allowed(self, filters: Filters, after: int = 0) -> Ids | None:
+        """Return the ids, beyond one, of the passages that pass the filters, ascending; None where all do."""
         clause, values = _where(filters)
         if not clause:
             return None
         rows = self._db.execute(
-            f"SELECT p.id FROM passage p JOIN article a ON a.key = p.article WHERE {clause} ORDER BY p.id",
-            values,
+            f"SELECT p.id FROM passage p JOIN article a ON a.key = p.article WHERE {clause} AND p.id > ? ORDER BY p.id",
+            (*values, after),
         )
         return np.fromiter((row[0] for row in rows), dtype=np.int64)
 

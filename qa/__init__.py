@@ -19,6 +19,16 @@ from qa.citing import STYLES, Citable, Style, cite, csl, escape_markdown
 from qa.conversations import MAX_TITLE, Conversation, Conversations, Message, new_message_id
 from qa.evaluation import Report, evaluate_confidence, evaluate_open, evaluate_reading, evaluate_retrieval
 from qa.examples import Example, load_examples
+from qa.standing import (
+    Asked,
+    StandingQuestion,
+    Watched,
+    asked_again,
+    first_asked,
+    mark_of,
+    touched_by_news,
+    touched_by_search,
+)
 from qa.task import (
     MAX_ANSWER_LEN,
     MAX_TASK_QUESTION_CHARACTERS,
@@ -29,6 +39,7 @@ from qa.task import (
     TextReading,
     pipeline,
 )
+from qa.touching import ReadPassage, outgrown
 from qa.types import (
     MAX_QUESTION_CHARACTERS,
     Answer,
@@ -43,6 +54,7 @@ from qa.types import (
     Timings,
     Turn,
 )
+from qa.watches import Judgement, Place, Standing
 
 __all__ = [
     "MAX_ANSWER_LEN",
@@ -54,6 +66,7 @@ __all__ = [
     "MAX_TOP_K",
     "STYLES",
     "Answer",
+    "Asked",
     "Citable",
     "Conversation",
     "Conversations",
@@ -62,16 +75,21 @@ __all__ = [
     "Hint",
     "Improved",
     "Item",
+    "Judgement",
     "Level",
     "Message",
     "Options",
+    "Place",
     "QuestionAnswering",
     "QuestionAnsweringTask",
     "RankedAnswer",
+    "ReadPassage",
     "Reason",
     "Report",
     "Retrieved",
     "Span",
+    "Standing",
+    "StandingQuestion",
     "Style",
     "Support",
     "TaskAnswer",
@@ -79,6 +97,8 @@ __all__ = [
     "TextReading",
     "Timings",
     "Turn",
+    "Watched",
+    "asked_again",
     "cite",
     "csl",
     "escape_markdown",
@@ -86,7 +106,12 @@ __all__ = [
     "evaluate_open",
     "evaluate_reading",
     "evaluate_retrieval",
+    "first_asked",
     "load_examples",
+    "mark_of",
     "new_message_id",
+    "outgrown",
     "pipeline",
+    "touched_by_news",
+    "touched_by_search",
 ]

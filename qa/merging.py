@@ -63,17 +63,22 @@ def best_members(question: str, spans: Sequence[Span], numbers: Calibration) -> 
 def lead(groups: Sequence[Group]) -> float:
     """Return by how much the best answer is better than the next that says something else.
 
-    What is a part of it, or has it as a part, agrees with it: "1956" and "26 July 1956".
+    What is a part of it, or has it as a part, agrees with it.
 
     Args:
         groups: best first, at least one.
     """
-    words = set(normalize(groups[0].best.text).split())
+    best = normalize(groups[0].best.text)
     for other in groups[1:]:
-        others = set(normalize(other.best.text).split())
-        if not (words and others and (words <= others or others <= words)):
+        if not agree(best, normalize(other.best.text)):
             return groups[0].value - other.value
     return math.inf
+
+
+def agree(one: str, other: str) -> bool:
+    """Return whether one of two normalized texts has all words of the other: "1956" and "26 july 1956"."""
+    words, others = set(one.split()), set(other.split())
+    return bool(words and others and (words <= others or others <= words))
 
 
 def merge(spans: Sequence[Span], values: Sequence[float], list_gap: float | None = None) -> list[Group]:

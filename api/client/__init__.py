@@ -54,6 +54,7 @@ from api.client.records import (
 from api.client.requests import Filters
 from api.client.retrying import Retries
 from api.client.streaming import AsyncStream, Stream
+from api.client.watch_records import Watch, WatchEvent
 
 __all__ = [
     "Added",
@@ -109,4 +110,6 @@ __all__ = [
     "UnknownFormat",
     "Uploaded",
     "Verified",
+    "Watch",
+    "WatchEvent",
 ]

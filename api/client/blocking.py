@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from typing import TypeVar, Unpack
 
-from api.client import conversation_requests, requests
+from api.client import conversation_requests, requests, watch_requests
 from api.client.connection import LOOKS, PAGE
 from api.client.conversation_records import Conversation, ConversationRow
 from api.client.conversation_requests import MessageOptions
@@ -24,9 +24,19 @@ from api.client.records import (
     Uploaded,
     Verified,
 )
-from api.client.requests import DEFAULT_COLLECTION, ArticleFields, AskOptions, Batch, File, FileFields, SearchOptions
+from api.client.requests import (
+    DEFAULT_COLLECTION,
+    ArticleFields,
+    AskOptions,
+    Batch,
+    File,
+    FileFields,
+    Filters,
+    SearchOptions,
+)
 from api.client.sending import Sender
 from api.client.streaming import Stream
+from api.client.watch_records import Tested, Watch, WatchEvent
 
 T = TypeVar("T")
 
@@ -223,6 +233,39 @@ class Citespan(Sender):
     def unfollow(self, url: str, *, collection: str = DEFAULT_COLLECTION) -> None:
         """Follow a feed or sitemap no longer; its articles stay."""
         self._send(requests.unfollow(url, collection))
+
+    # --- standing questions
+
+    def create_watch(
+        self,
+        question: str,
+        *,
+        collection: str = DEFAULT_COLLECTION,
+        filters: Filters | None = None,
+        webhook: str | None = None,
+    ) -> Watch:
+        """Put a standing question; its ``secret``, where there is a webhook, is told this once."""
+        return self._send(watch_requests.create(question, collection, filters, webhook))
+
+    def watch(self, watch_id: str) -> Watch:
+        """Return a standing question with the answer that stands."""
+        return self._send(watch_requests.watch(watch_id))
+
+    def watches(self) -> Iterator[Watch]:
+        """Yield one's own standing questions, asking for a page at a time."""
+        return self._pages(lambda cursor: watch_requests.watches(PAGE, cursor), lambda page: page.watches)
+
+    def watch_events(self, watch_id: str) -> Iterator[WatchEvent]:
+        """Yield what has become of a standing question's answer, the newest last, asking for a page at a time."""
+        return self._pages(lambda cursor: watch_requests.events(watch_id, PAGE, cursor), lambda page: page.events)
+
+    def test_watch(self, watch_id: str) -> Tested:
+        """Send its webhook a message of no event; one that was given up is on again once that is taken."""
+        return self._send(watch_requests.test(watch_id))
+
+    def remove_watch(self, watch_id: str) -> None:
+        """Remove a standing question with its events."""
+        self._send(watch_requests.remove(watch_id))
 
     # --- the service
 

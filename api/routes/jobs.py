@@ -1,8 +1,7 @@
 """/v1/articles/batch: many articles at once; /v1/jobs: how far that has come."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +17,7 @@ from api.openapi import body_of_lines, query_of, stream_of
 from api.problems import Problem
 from api.requests import Strict
 from api.state import State, ready_state, state_of
-from api.streaming import HEADERS, PING_SECONDS, event_text
+from api.streaming import HEADERS, PING_SECONDS, continued, event_text
 from index import (
     DEFAULT_COLLECTION,
     Collection,
@@ -151,14 +150,7 @@ async def follow_job(request: Request, job_id: str) -> Response:
     collection, job = await run_in_threadpool(_job_of, state, caller_of(request), job_id)
     events = _events(state, collection, job)
     first = await anext(events)  # too many followers are a problem, not an event
-    return StreamingResponse(_continued(first, events), media_type="text/event-stream", headers=HEADERS)
-
-
-async def _continued(first: bytes, rest: AsyncGenerator[bytes]) -> AsyncIterator[bytes]:
-    async with aclosing(rest):
-        yield first
-        async for event in rest:
-            yield event
+    return StreamingResponse(continued(first, events), media_type="text/event-stream", headers=HEADERS)
 
 
 async def _events(state: State, collection: Collection, job: Job) -> AsyncGenerator[bytes]:

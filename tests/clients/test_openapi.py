@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from api.client import AsyncCitespan, Citespan, records
+from api.client import AsyncCitespan, Citespan, records, watch_records
 from tests.helpers import ROOT
 
 DESCRIPTION = json.loads((ROOT / "docs" / "openapi.json").read_text(encoding="utf-8"))
@@ -25,6 +25,7 @@ OPERATIONS: dict[str, str | None] = {
     "create_chat_completion": None,  # OpenAI's shape, likewise
     "create_conversation": "create_conversation",
     "create_embedding": None,  # OpenAI's
+    "create_watch": "create_watch",
     "examples": "examples",
     "export_conversation": "export_conversation",
     "follow": "follow",
@@ -33,6 +34,7 @@ OPERATIONS: dict[str, str | None] = {
     "get_article": "article",
     "get_conversation": "conversation",
     "get_job": "job",
+    "get_watch": "watch",
     "health": "health",
     "list_articles": "articles",
     "list_collections": "collections",
@@ -40,14 +42,18 @@ OPERATIONS: dict[str, str | None] = {
     "list_jobs": "jobs",
     "list_models": None,  # OpenAI's
     "list_subscriptions": "subscriptions",
+    "list_watch_events": "watch_events",
+    "list_watches": "watches",
     "metrics": None,  # for Prometheus
     "ready": "ready",
     "remove_article": "remove",
     "remove_collection": "remove_collection",
+    "remove_watch": "remove_watch",
     "retrieve_model": None,  # OpenAI's
     "search": "search",
     "send_message": "send_message",
     "slack_command": None,  # for Slack
+    "test_watch": "test_watch",
     "unfollow": "unfollow",
     "verify": "verify",
 }
@@ -63,21 +69,30 @@ RECORDS = {
     "CandidateOut": records.Candidate,
     "CitationOut": records.Citation,
     "CollectionOut": records.Collection,
+    "ChangeOut": watch_records.Change,
+    "EventOut": watch_records.WatchEvent,
+    "EventsOut": watch_records.WatchEventPage,
     "EvidenceOut": records.Evidence,
     "FailureOut": records.Failure,
     "HintOut": records.Hint,
     "ItemOut": records.Item,
+    "FiltersIn": watch_records.WatchFilters,
     "JobAndFailuresOut": records.Job,
     "JobsOut": records.JobPage,
     "MaskedOut": records.Masked,
+    "NewWatchOut": watch_records.Watch,
     "PageFailureOut": records.Failure,
     "PassageRange": records.PassageRange,
     "PassageRef": records.Passage,
     "RetrievedOut": records.Retrieved,
     "SubscriptionOut": records.Subscription,
     "SupportOut": records.Support,
+    "TestedOut": watch_records.Tested,
     "UploadOut": records.Uploaded,
     "VerifyOut": records.Verified,
+    "WatchRef": watch_records.WatchRef,
+    "WatchesOut": watch_records.WatchPage,
+    "WebhookOut": watch_records.Webhook,
 }
 # What a record has that not every reply of its kind says.
 BESIDE = {"AskOut": {"standalone_question", "message_id"}}
