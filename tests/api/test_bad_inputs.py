@@ -105,8 +105,8 @@ ROWS = [
     Bad("collection of dots", 404, b"", "/v1/collections/..%2f..", "DELETE", {}),
     Bad("search without query", 422, b"{}", "/v1/search", loc=["body", "query"]),
     Bad("verify without text", 422, b'{"article_id":"a","article_start":0,"article_end":1}', "/v1/verify"),
-    Bad("nothing there", 404, b"", "/v1/conversations", "GET", {}),
-    Bad("nothing there either", 404, b"", "/mcp", "POST"),
+    Bad("nothing there", 404, b"", "/v1/nothing", "GET", {}),
+    Bad("nothing there either", 404, b"", "/nothing", "POST"),
     Bad("traversal in static files", 404, b"", "/static/..%2f..%2fpyproject.toml", "GET", {}),
 ]
 
