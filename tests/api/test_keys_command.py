@@ -103,7 +103,15 @@ def test_rotation_leaves_the_old_key_its_time_and_revocation_takes_both(tmp_path
     assert code == 0 and "no key is left" in said
     assert keys(tmp_path, "list")[:2] == (1, "")
     assert {key["state"] for key in listed(tmp_path, "--all")} == {"revoked"}
+    assert ", until " not in said + keys(tmp_path, "list", "--all")[1]  # what is refused already
     assert keys(tmp_path, "add", "desk")[0] == 0  # the name is free again
+
+
+def test_only_the_first_key_makes_a_library(tmp_path: Path) -> None:
+    for arguments in (["list"], ["rotate", "desk"], ["revoke", "desk"]):
+        code, out, said = keys(tmp_path / "mistyped", *arguments)
+        assert (code, out) == (2, "") and "there is no library" in said, said
+    assert not (tmp_path / "mistyped").exists()
 
 
 def test_of_two_that_add_the_same_name_one_does(tmp_path: Path) -> None:
@@ -143,6 +151,7 @@ def test_a_killed_command_leaves_a_key_or_none(tmp_path: Path) -> None:
         ([["add", "a"]], {"CITESPAN_RATE": "fast"}, "CITESPAN_RATE"),
         ([["add", "a"]], {"CITESPAN_TRUSTED_PROXIES": '["10.0.0.1/8"]'}, "CITESPAN_TRUSTED_PROXIES"),
         ([["add", "a"]], {"CITESPAN_ALLOWED_ORIGINS": '["*"]'}, "CITESPAN_ALLOWED_ORIGINS"),
+        ([["add", "a"]], {"CITESPAN_ALLOWED_ORIGINS": "https://example.org"}, "CITESPAN_ALLOWED_ORIGINS cannot be read"),
     ],
 )
 def test_nothing_is_served_to_everyone_by_mistake(

@@ -276,7 +276,9 @@ def test_the_command_works_beside_a_service(client: httpx2.Client, watching: Ser
     for wrong in (("add", " "), ("add", "Who?", "--collection", "none"), ("add", "Who?", "--webhook", "ftp://a/")):
         refused = citespan("watches", *wrong, *library)
         assert refused.returncode == 2 and len(refused.stderr.splitlines()) == 1, refused.stderr
-    assert citespan("watches", "remove", "wch_none", *library).returncode == 2
+    for command in ("remove", "events"):
+        refused = citespan("watches", command, "wch_none", *library)
+        assert refused.returncode == 2 and b"see citespan watches list" in refused.stderr, refused.stderr
 
 
 @pytest.fixture

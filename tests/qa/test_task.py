@@ -38,6 +38,7 @@ def test_every_way_to_hand_in_a_question_gives_the_same(ask: QuestionAnsweringTa
     assert two["answer"] == "Berkeley"
     example = {"question": name, "context": CLARA}
     assert ask(example) == one
+    assert ask(name, CLARA) == one
     assert ask(SimpleNamespace(question_text=name, context_text=CLARA)) == one
     both = [one, two]
     assert ask([example, {"question": place, "context": CLARA}]) == both
