@@ -107,6 +107,11 @@ def test_rotation_leaves_the_old_key_its_time_and_revocation_takes_both(tmp_path
     assert keys(tmp_path, "add", "desk")[0] == 0  # the name is free again
 
 
+def test_a_collection_that_is_not_there_yet_is_said(tmp_path: Path) -> None:
+    code, _, said = keys(tmp_path, "add", "desk", "--collection", "default", "--collection", "nwes")
+    assert code == 0 and "no collection 'nwes' yet" in said and "'default'" not in said
+
+
 def test_only_the_first_key_makes_a_library(tmp_path: Path) -> None:
     for arguments in (["list"], ["rotate", "desk"], ["revoke", "desk"]):
         code, out, said = keys(tmp_path / "mistyped", *arguments)
