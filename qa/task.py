@@ -124,6 +124,8 @@ class TextReading:
                 if (span.start == 0 and begin > 0) or (span.end == len(text) and end < len(context)):
                     continue
                 value = self._numbers.reading_value(text[span.start : span.end], span.score)
+                if not any(character.isalnum() for character in text[span.start : span.end]):
+                    continue  # a full stop or an emoji says nothing
                 place = (begin + span.start, begin + span.end)
                 found[place] = max(value, found.get(place, value))
         return [ScoredSpan(start, end, value) for (start, end), value in found.items()]

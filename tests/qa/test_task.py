@@ -66,6 +66,13 @@ def test_several_answers_are_ranked_and_do_not_overlap(ask: QuestionAnsweringTas
     assert isinstance(ask(question="In which year?", context="1911", top_k=3), list)
 
 
+def test_what_has_no_letter_or_digit_is_no_answer(ask: QuestionAnsweringTask) -> None:
+    replies = ask(question="Where do I live?", context=CLARA, top_k=5)
+    assert replies[0]["answer"] == "Berkeley"
+    assert all(any(character.isalnum() for character in one["answer"]) for one in replies)
+    assert ask(question="Who?", context="🤔🤔 ... !") == {"answer": "", "score": 1.0, "start": 0, "end": 0}
+
+
 def test_no_answer_is_an_answer_where_it_is_allowed(ask: QuestionAnsweringTask) -> None:
     asked = {"question": "How much did the engineer earn?", "context": BRIDGE}
     forced = ask(**asked)
