@@ -298,7 +298,8 @@ def test_a_wrong_option_names_the_help_of_its_command() -> None:
     ran = citespan("keys", "add", "x", "--scope", "root")
     assert ran.returncode == 2
     assert ran.stderr.decode().strip() == (
-        "citespan: Invalid value for '--scope': 'root' is not one of 'ask', 'write', 'admin'. (see citespan keys add --help)"
+        "citespan: Invalid value for '--scope': 'root' is not one of 'ask', 'write', 'admin'. "
+        "(see citespan keys add --help)"
     )
 
 
