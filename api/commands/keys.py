@@ -118,6 +118,7 @@ def _opened(library: Library, *, make: bool = False) -> "Iterator[Keys]":
         if not make:
             raise Stop(2, f"there is no library at {folder}: name it with --library or CITESPAN_LIBRARY")
         Opened.open(folder).close()
+        say(f"made a library at {folder}: a service of another one does not know this key")
     # Not the library itself: a service that runs has it open for writing.
     records = Records(folder)
     try:

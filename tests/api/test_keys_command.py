@@ -34,6 +34,7 @@ def test_a_key_is_shown_once_and_kept_as_a_hash(tmp_path: Path) -> None:
     library = tmp_path / "new" / "library"
     code, secret, said = keys(library, "add", "alice", "--scope", "admin")
     assert code == 0 and FORM.fullmatch(secret) and secret.strip() not in said
+    assert f"made a library at {library}" in said
     more = ["--collection", "news", "--collection", "sport", "--expires", "90d", "--rate", "60/minute"]
     code, out, _ = keys(library, "add", "desk", *more, "--origin", "https://Example.org:443", "--json")
     made = json.loads(out)
@@ -117,6 +118,8 @@ def test_only_the_first_key_makes_a_library(tmp_path: Path) -> None:
         code, out, said = keys(tmp_path / "mistyped", *arguments)
         assert (code, out) == (2, "") and "there is no library" in said, said
     assert not (tmp_path / "mistyped").exists()
+    assert keys(tmp_path / "new", "add", "desk")[0] == 0
+    assert "made a library" not in keys(tmp_path / "new", "add", "more")[2]
 
 
 def test_of_two_that_add_the_same_name_one_does(tmp_path: Path) -> None:
