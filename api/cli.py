@@ -10,7 +10,7 @@ import sys
 import typer
 
 from api.commands import Stop, app, articles, following, keys, mcp, questions, service, watches  # noqa: F401
-from api.terminal import plain, say
+from api.terminal import guide, plain, say
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _run(arguments: list[str] | None) -> int:
     try:
-        app(args=arguments, standalone_mode=False)
+        app(args=arguments, prog_name="citespan", standalone_mode=False)
     except Stop as stop:
         if str(stop):
             say(str(stop))
@@ -42,7 +42,12 @@ def _failed(error: Exception) -> int:
     from index.errors import CitespanError, InputError, LibraryFormatError, NotFound
 
     if hasattr(error, "format_message") and hasattr(error, "exit_code"):  # click's usage errors
-        say(f"{error.format_message()} (see citespan --help)")
+        context = getattr(error, "ctx", None)
+        if type(error).__name__ == "NoArgsIsHelpError" and context is not None:  # its words are the whole help
+            guide(context.get_help())
+            return 2
+        where = context.command_path if context is not None else "citespan"
+        say(f"{plain(error.format_message()).replace('Value error, ', '')} (see {where} --help)")
         return 2
     if isinstance(error, InputError | NotFound | LibraryFormatError):
         say(plain(str(error)))

@@ -48,6 +48,13 @@ _TITLES = {
     507: "disk full",
 }
 _MAX_ERRORS = 10
+# Where pydantic's words are about its own affairs.
+_WORDS = {
+    "extra_forbidden": "unknown field",
+    "model_type": "Input should be a JSON object",
+    "model_attributes_type": "Input should be a JSON object",
+    "dict_type": "Input should be a JSON object",
+}
 _log = structlog.get_logger("citespan")
 
 
@@ -170,7 +177,7 @@ def _invalid(found: Sequence[Any], place: str) -> Problem:
     errors = []
     for one in found[:_MAX_ERRORS]:
         loc = [str(part)[:100] if isinstance(part, str) else part for part in one["loc"]]
-        message = "unknown field" if one["type"] == "extra_forbidden" else str(one["msg"])[:200]
+        message = _WORDS.get(one["type"]) or str(one["msg"])[:200]
         errors.append({"loc": [place, *loc[:6]] if loc[:1] != [place] else loc[:6], "msg": message})
     first = errors[0]
     where = ".".join(str(part) for part in first["loc"])

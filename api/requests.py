@@ -150,6 +150,8 @@ class ArticleIn(Strict):
     url: str | None = None
     source: str | None = None
     published: str | None = None
+    author: str | None = None
+    language: str | None = None
     tags: list[str] = Field(default_factory=list, max_length=64)
     collection: str = "default"
 
@@ -174,8 +176,8 @@ class ArticleIn(Strict):
         return fetch_article(known.pop("url"), shared_fetcher(policy), **known)
 
     def _known(self) -> dict[str, Any]:
-        known = {"id": self.id, "title": self.title, "url": self.url, "source": self.source}
-        fields: dict[str, Any] = {**known, "published": self.published, "tags": tuple(self.tags)}
+        fields = self.model_dump(exclude={"text", "html", "collection"})
+        fields["tags"] = tuple(self.tags)
         return {name: value for name, value in fields.items() if value is not None}
 
 

@@ -1,6 +1,7 @@
 """Every CITESPAN_ setting: type, default, bounds, help.  Alone reads the environment."""
 
 import contextlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
@@ -193,7 +194,9 @@ class Settings(BaseSettings):
             name = "_".join(str(part) for part in first["loc"]).upper()
             raise InputError(f"CITESPAN_{name}: {first['msg'].removeprefix('Value error, ')}") from None
         except ValueError as error:  # pydantic-settings: a list that is not JSON
-            raise InputError(f"a CITESPAN_ variable cannot be read: {error}") from None
+            field = re.search(r'field "(\w+)"', str(error))
+            name = f"CITESPAN_{field[1].upper()}" if field else "a CITESPAN_ variable"
+            raise InputError(f'{name} cannot be read: a list is written as JSON, ["one", "two"] or [80, 443]') from None
 
     def options(self) -> "Options":
         """Return what these settings say about models."""

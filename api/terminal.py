@@ -144,6 +144,11 @@ def say(line: str) -> None:
     sys.stderr.write(f"citespan: {' '.join(line.split())}\n")
 
 
+def guide(text: str) -> None:
+    """Write help that was not asked for."""
+    sys.stderr.write(text.rstrip() + "\n")
+
+
 def print_figures(facts: dict[str, Any]) -> None:
     """Print a report, a line a figure; what has parts indented."""
     for name, value in facts.items():

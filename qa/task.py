@@ -124,6 +124,8 @@ class TextReading:
                 if (span.start == 0 and begin > 0) or (span.end == len(text) and end < len(context)):
                     continue
                 value = self._numbers.reading_value(text[span.start : span.end], span.score)
+                if not any(character.isalnum() for character in text[span.start : span.end]):
+                    continue  # a full stop or an emoji says nothing
                 place = (begin + span.start, begin + span.end)
                 found[place] = max(value, found.get(place, value))
         return [ScoredSpan(start, end, value) for (start, end), value in found.items()]
@@ -145,8 +147,8 @@ class QuestionAnsweringTask:
         """Answer one question or several, each from a text of its own.
 
         Args:
-            *inputs: one or several of ``{"question", "context"}``, lists of them, or objects with these attributes (or
-                ``question_text`` and ``context_text``, as SquadExample has them).
+            *inputs: a question and a text; or one or several of ``{"question", "context"}``, lists of them, or objects
+                with these attributes (or ``question_text`` and ``context_text``, as SquadExample has them).
             **named: ``question`` and ``context``, each a string or a list; one string serves a list of the other.
                 ``top_k`` (or ``topk``), ``max_answer_len`` and ``handle_impossible_answer`` are as TaskOptions has
                 them; how a text is cut into windows is the reader's affair, so ``doc_stride``, ``max_seq_len``,
@@ -229,6 +231,8 @@ def _questions(inputs: Sequence[Any], named: dict[str, Any]) -> tuple[list[tuple
         if "question" not in named or "context" not in named:
             raise QueryError("question and context are both wanted", field="question")
         return _broadcast(named["question"], named["context"])
+    if len(given) == 2 and all(isinstance(one, str) for one in given):
+        return [(given[0], given[1])], True
     if len(given) == 1 and not isinstance(given[0], list | tuple):
         return [_pair(given[0])], True
     return [_pair(one) for group in given for one in (group if isinstance(group, list | tuple) else [group])], False

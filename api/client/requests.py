@@ -92,6 +92,8 @@ class ArticleFields(TypedDict, total=False):
     title: str | None
     source: str | None
     published: str | date | None
+    author: str | None
+    language: str | None
     tags: Sequence[str]
     collection: str
 

@@ -45,7 +45,7 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Make a key and print it: it is shown this once, and only its SHA-256 is kept."""
-    with _opened(library) as keys:
+    with _opened(library, make=True) as keys:
         from api.access import Scope
 
         key, secret = keys.add(
@@ -53,6 +53,9 @@ def add(
         )
     _print_secret(key, secret, as_json=as_json)
     say(f"added {plain(_described(key))}; keep the key above, it is shown only now")
+    for one in key.collections or ():
+        if not (settings(library).library.expanduser() / one).is_dir():
+            say(f"there is no collection {plain(one)!r} yet: articles that are added to it are what this key is for")
 
 
 @_keys.command("list")
@@ -104,15 +107,18 @@ def revoke(
 
 
 @contextmanager
-def _opened(library: Library) -> "Iterator[Keys]":
-    """The keys of the library that options and environment name; it is made where there is none."""
+def _opened(library: Library, *, make: bool = False) -> "Iterator[Keys]":
+    """The keys of the library that options and environment name; the first key makes it where there is none."""
     from api.keys import Keys
     from index import Library as Opened
     from index import Records
 
     folder = settings(library).library.expanduser()
     if not (folder / "library.json").is_file():
+        if not make:
+            raise Stop(2, f"there is no library at {folder}: name it with --library or CITESPAN_LIBRARY")
         Opened.open(folder).close()
+        say(f"made a library at {folder}: a service of another one does not know this key")
     # Not the library itself: a service that runs has it open for writing.
     records = Records(folder)
     try:
@@ -173,4 +179,4 @@ def _where(key: "Key") -> str:
 
 
 def _until(key: "Key") -> str:
-    return f", until {key.expires}" if key.expires else ""
+    return f", until {key.expires}" if key.expires and key.state == "active" else ""

@@ -12,7 +12,7 @@ from api.terminal import out, plain, say
 
 if TYPE_CHECKING:
     from api.settings import Settings
-    from api.watch_records import Watches
+    from api.watch_records import Watch, Watches
 
 _watches = typer.Typer(
     help="Standing questions: citespan serve asks them again when articles that come or go could change their answer.",
@@ -91,7 +91,7 @@ def events(watch_id: Id, library: Library = None, as_json: AsJson = False) -> No
     with _opened(library) as (watches, _):
         from api.watch_replies import EventOut
 
-        watch = watches.get(watch_id)
+        watch = _kept(watches, watch_id)
         for event in watches.events(watch_id):
             found += 1
             if as_json:
@@ -106,8 +106,17 @@ def events(watch_id: Id, library: Library = None, as_json: AsJson = False) -> No
 def remove(watch_id: Id, library: Library = None) -> None:
     """Remove a standing question with its events."""
     with _opened(library) as (watches, _):
-        watches.remove(watch_id)
+        watches.remove(_kept(watches, watch_id).id)
     say(f"removed {plain(watch_id)}")
+
+
+def _kept(watches: "Watches", watch_id: str) -> "Watch":
+    from index import RecordNotFound
+
+    try:
+        return watches.get(watch_id)
+    except RecordNotFound:
+        raise Stop(2, f"there is no standing question {plain(watch_id)!r}: see citespan watches list") from None
 
 
 @contextmanager

@@ -167,7 +167,7 @@ $("#add-form").addEventListener("submit", async (event) => {
   const form = event.target;
   const problem = form.querySelector(".problem");
   const body = { collection: collection(), [isHtml ? "html" : "text"]: $("#add-text").value };
-  for (const [name, field] of [["title", "#add-name"], ["published", "#add-date"], ["source", "#add-source"], ["url", "#add-url"]]) {
+  for (const [name, field] of [["title", "#add-name"], ["published", "#add-date"], ["author", "#add-author"], ["source", "#add-source"], ["url", "#add-url"]]) {
     if ($(field).value.trim()) body[name] = $(field).value.trim();
   }
   problem.textContent = "Adding …";

@@ -5,6 +5,7 @@ import { element } from "./text.js";
 const KEPT = "citespan-key";
 let current = kept();
 let asking = null;
+let place = null; // puts the field for it where it can be reached
 
 export function keyInUse() {
   return current;
@@ -17,6 +18,7 @@ export function keyHeaders(key) {
 // Resolves once there is another key than the one that was refused; the field is shown once, whoever waits for it.
 export async function otherKey(refused, signal) {
   if (current !== refused) return;
+  if (asking) place();
   asking ??= ask(refused).finally(() => { asking = null; });
   await Promise.race([asking, aborted(signal)]);
 }
@@ -32,6 +34,7 @@ function keep(key) {
 
 function ask(refused) {
   return new Promise((resolve) => {
+    const done = new AbortController();
     const field = element("input", { id: "key", type: "password", required: true, autocomplete: "off", spellcheck: "false",
       pattern: "\\s*[!-~]+\\s*", title: "letters, digits and signs, without spaces" });
     const form = element("form", { class: "key", autocomplete: "off" },
@@ -40,13 +43,19 @@ function ask(refused) {
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       keep(field.value.trim());
+      done.abort();
       form.remove();
       resolve();
     });
-    const dialog = document.querySelector("dialog[open]"); // what is behind one cannot be reached
-    if (dialog) dialog.append(form);
-    else document.querySelector("main").prepend(form);
-    field.focus();
+    // In the dialog that is open, since what is behind it cannot be reached, and out of it again when it is closed.
+    place = () => {
+      const dialog = document.querySelector("dialog[open]");
+      if (dialog) dialog.append(form);
+      else document.querySelector("main").prepend(form);
+      field.focus();
+    };
+    for (const dialog of document.querySelectorAll("dialog")) dialog.addEventListener("close", place, { signal: done.signal });
+    place();
   });
 }
 

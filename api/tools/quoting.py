@@ -47,7 +47,8 @@ def of_search(reply: SearchedOut) -> str:
     """Return passages, each with its place."""
     if not reply.passages:
         return "No passage of the articles speaks of this."
-    head = f"{len(reply.passages)} passages, the nearest first. {_HEAD}"
+    count = len(reply.passages)
+    head = f"{f'{count} passages, the nearest first' if count > 1 else 'One passage'}. {_HEAD}"
     return "\n\n".join([head, *(_candidate(number, one) for number, one in enumerate(reply.passages, 1))])
 
 
@@ -61,9 +62,9 @@ def of_article(reply: ArticlePageOut) -> str:
 def _answer(number: int, answer: AnswerOut, collection: str) -> str:
     best = answer.evidence[0]
     support = answer.support
+    articles = f"in {support.articles} articles, {support.independent} of them independent"
     lines = [
-        f"{number}. confidence {answer.confidence:.2f}, in {support.articles} articles, {support.independent} of them "
-        "independent",
+        f"{number}. confidence {answer.confidence:.2f}, {articles if support.articles > 1 else 'in one article'}",
         quoted(answer.text),
         "stands in the sentence",
         quoted(best.sentence),

@@ -28,6 +28,12 @@ _DIAL_SECONDS = 8.0
 class NotPermitted(FetchError):
     """The host has an address that may not be dialled."""
 
+    def __init__(self) -> None:
+        super().__init__(
+            "the host has a private or reserved address, which is not fetched: CITESPAN_ALLOWED_NETWORKS opens the "
+            "networks of one's own"
+        )
+
 
 class Unreachable(FetchError):
     """The network failed, not a rule of ours."""
@@ -81,10 +87,7 @@ class Dialler:
         found = _look_up(host, port, self._clock.left())
         # All of them: a name that has a public and a private address is no name to trust.
         if not all(self._policy.permits(str(address[0])) for _, address in found):
-            raise NotPermitted(
-                "the host has a private or reserved address, which is not fetched: CITESPAN_ALLOWED_NETWORKS opens the "
-                "networks of one's own"
-            )
+            raise NotPermitted
         reason = "no address"
         for family, address in found[:_MAX_DIALS]:
             link = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)

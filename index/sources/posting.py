@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from index.sources.dialling import Clock
+from index.sources.dialling import Clock, NotPermitted
 from index.sources.policy import FetchPolicy
 from index.sources.requesting import request, retry_after
 from index.sources.targets import parse_target
@@ -30,9 +30,12 @@ def check_receiver(url: str, policy: FetchPolicy) -> None:
     """Refuse an address that post() would refuse before it looks its host up.
 
     Raises:
-        FetchError: no http or https address, a user name in it, or a port that is not allowed.
+        FetchError: no http or https address, a user name in it, a port that is not allowed, or an IP address that is
+            not; what a name leads to is known once it is looked up.
     """
-    parse_target(url, policy)
+    target = parse_target(url, policy)
+    if target.is_address and not policy.permits(target.host):
+        raise NotPermitted
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str], *, policy: FetchPolicy, seconds: float) -> Posted:

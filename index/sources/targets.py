@@ -47,6 +47,11 @@ class Target:
         return f"{self.scheme}://{self.authority}"
 
     @property
+    def is_address(self) -> bool:
+        """Whether the host is an IP address, not a name."""
+        return ":" in self.host or bool(_NUMBER.fullmatch(self.host.rpartition(".")[2]))
+
+    @property
     def url(self) -> str:
         """The whole address, without a fragment."""
         return self.origin + self.path

@@ -285,6 +285,24 @@ def test_help_names_every_command_from_any_folder(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("words", [[], ["keys"], ["watches"]])
+def test_without_a_command_the_help_says_which_there_are(words: list[str]) -> None:
+    ran = citespan(*words)
+    asked = citespan(*words, "--help")
+    assert (ran.returncode, ran.stdout) == (2, b"")
+    assert ran.stderr.decode().splitlines()[0] == " ".join(["Usage: citespan", *words, "[OPTIONS] COMMAND [ARGS]..."])
+    assert ran.stderr.split() == asked.stdout.split()
+
+
+def test_a_wrong_option_names_the_help_of_its_command() -> None:
+    ran = citespan("keys", "add", "x", "--scope", "root")
+    assert ran.returncode == 2
+    assert ran.stderr.decode().strip() == (
+        "citespan: Invalid value for '--scope': 'root' is not one of 'ask', 'write', 'admin'. "
+        "(see citespan keys add --help)"
+    )
+
+
 def test_a_question_in_another_language_gets_a_hint_beside_the_result(sample_library: Path) -> None:
     ran = citespan("ask", "Wer war 1956 der Präsident von Ägypten?", "--library", str(sample_library))
     assert b"seems to be in German" in ran.stderr and b"CITESPAN_ENCODER" in ran.stderr

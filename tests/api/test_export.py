@@ -85,6 +85,20 @@ def test_an_article_is_cited(client: httpx2.Client) -> None:
     assert_problem(client.get(f"/v1/articles/{article['id']}/citation?page=0"), 422)
 
 
+@pytest.mark.parametrize("field", ["text", "html"])
+def test_whoever_adds_an_article_can_say_who_wrote_it(client: httpx2.Client, field: str) -> None:
+    body = "<p>The mill of Tarn was built by Hugo Marsh in 1788.</p>"
+    article = {"id": "tarn", "title": "The mill", field: body, "author": "Ida Quist", "language": "en-GB"}
+    assert client.post("/v1/articles", json=article).status_code == 201
+    kept = client.get("/v1/articles/tarn").json()
+    assert (kept["author"], kept["language"]) == ("Ida Quist", "en")
+    assert "Quist, I." in client.get("/v1/articles/tarn/citation?style=apa").json()["citation"]
+    for wrong in ({"author": 5}, {"language": "no language"}):
+        problem = assert_problem(client.post("/v1/articles", json={**article, **wrong}), 422)
+        assert problem["errors"][0]["loc"] == ["body", *wrong]
+    assert client.delete("/v1/articles/tarn").status_code == 204
+
+
 @pytest.mark.parametrize("form", ["markdown", "csv", "json"])
 def test_the_command_prints_what_can_be_taken_along(sample_library: Path, tmp_path: Path, form: str) -> None:
     shutil.copytree(sample_library, tmp_path / "library")

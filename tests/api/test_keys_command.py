@@ -34,6 +34,7 @@ def test_a_key_is_shown_once_and_kept_as_a_hash(tmp_path: Path) -> None:
     library = tmp_path / "new" / "library"
     code, secret, said = keys(library, "add", "alice", "--scope", "admin")
     assert code == 0 and FORM.fullmatch(secret) and secret.strip() not in said
+    assert f"made a library at {library}" in said
     more = ["--collection", "news", "--collection", "sport", "--expires", "90d", "--rate", "60/minute"]
     code, out, _ = keys(library, "add", "desk", *more, "--origin", "https://Example.org:443", "--json")
     made = json.loads(out)
@@ -103,7 +104,22 @@ def test_rotation_leaves_the_old_key_its_time_and_revocation_takes_both(tmp_path
     assert code == 0 and "no key is left" in said
     assert keys(tmp_path, "list")[:2] == (1, "")
     assert {key["state"] for key in listed(tmp_path, "--all")} == {"revoked"}
+    assert ", until " not in said + keys(tmp_path, "list", "--all")[1]  # what is refused already
     assert keys(tmp_path, "add", "desk")[0] == 0  # the name is free again
+
+
+def test_a_collection_that_is_not_there_yet_is_said(tmp_path: Path) -> None:
+    code, _, said = keys(tmp_path, "add", "desk", "--collection", "default", "--collection", "nwes")
+    assert code == 0 and "no collection 'nwes' yet" in said and "'default'" not in said
+
+
+def test_only_the_first_key_makes_a_library(tmp_path: Path) -> None:
+    for arguments in (["list"], ["rotate", "desk"], ["revoke", "desk"]):
+        code, out, said = keys(tmp_path / "mistyped", *arguments)
+        assert (code, out) == (2, "") and "there is no library" in said, said
+    assert not (tmp_path / "mistyped").exists()
+    assert keys(tmp_path / "new", "add", "desk")[0] == 0
+    assert "made a library" not in keys(tmp_path / "new", "add", "more")[2]
 
 
 def test_of_two_that_add_the_same_name_one_does(tmp_path: Path) -> None:
@@ -143,6 +159,7 @@ def test_a_killed_command_leaves_a_key_or_none(tmp_path: Path) -> None:
         ([["add", "a"]], {"CITESPAN_RATE": "fast"}, "CITESPAN_RATE"),
         ([["add", "a"]], {"CITESPAN_TRUSTED_PROXIES": '["10.0.0.1/8"]'}, "CITESPAN_TRUSTED_PROXIES"),
         ([["add", "a"]], {"CITESPAN_ALLOWED_ORIGINS": '["*"]'}, "CITESPAN_ALLOWED_ORIGINS"),
+        ([["add", "a"]], {"CITESPAN_ALLOWED_ORIGINS": "https://a.b"}, "CITESPAN_ALLOWED_ORIGINS cannot be read"),
     ],
 )
 def test_nothing_is_served_to_everyone_by_mistake(

@@ -12,6 +12,7 @@ import pytest
 
 from api.client import Citespan, NotFound
 from api.workers import ASK, SEARCH, WATCH, Job, Lane
+from index import FetchError, FetchPolicy, check_receiver, post
 from tests.helpers import Server, assert_problem, citespan
 from tests.receiver import Receiver
 from tests.site import until
@@ -242,11 +243,21 @@ def test_there_is_a_limit_and_a_listing_in_pages(client: httpx2.Client) -> None:
 
 
 def test_private_addresses_are_not_called(client: httpx2.Client) -> None:
-    for address in ("http://10.0.0.1/", "http://169.254.169.254/latest/", "http://[::1]/"):
-        put = client.post("/v1/watches", json={"question": QUESTION, "webhook": address}).json()
-        tested = client.post(f"/v1/watches/{put['id']}/test").json()
-        assert tested["delivered"] is False and "private or reserved" in tested["error"]
-        client.delete(f"/v1/watches/{put['id']}")
+    before = client.get("/v1/watches").json()
+    for address in ("http://10.0.0.1/", "http://169.254.169.254/latest/", "http://[::ffff:10.0.0.1]/", "http://[::1]/"):
+        problem = assert_problem(client.post("/v1/watches", json={"question": QUESTION, "webhook": address}), 422)
+        assert problem["errors"][0]["loc"] == ["body", "webhook"] and "private or reserved" in problem["detail"]
+    assert client.get("/v1/watches").json() == before
+
+
+def test_what_a_name_leads_to_is_looked_at_when_it_is_called(receiver: Receiver) -> None:
+    address = f"http://localhost:{receiver.port}/hook"
+    closed = FetchPolicy(allowed_ports=(receiver.port,))
+    check_receiver(address, closed)  # kept: where a name leads may be another place tomorrow
+    count = len(receiver.messages)
+    with pytest.raises(FetchError, match="private or reserved"):
+        post(address, b"{}", {}, policy=closed, seconds=10)
+    assert len(receiver.messages) == count
 
 
 def test_a_test_message_is_signed_and_a_redirect_is_not_followed(client: httpx2.Client, receiver: Receiver) -> None:
@@ -276,7 +287,9 @@ def test_the_command_works_beside_a_service(client: httpx2.Client, watching: Ser
     for wrong in (("add", " "), ("add", "Who?", "--collection", "none"), ("add", "Who?", "--webhook", "ftp://a/")):
         refused = citespan("watches", *wrong, *library)
         assert refused.returncode == 2 and len(refused.stderr.splitlines()) == 1, refused.stderr
-    assert citespan("watches", "remove", "wch_none", *library).returncode == 2
+    for command in ("remove", "events"):
+        refused = citespan("watches", command, "wch_none", *library)
+        assert refused.returncode == 2 and b"see citespan watches list" in refused.stderr, refused.stderr
 
 
 @pytest.fixture

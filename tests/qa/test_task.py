@@ -38,6 +38,7 @@ def test_every_way_to_hand_in_a_question_gives_the_same(ask: QuestionAnsweringTa
     assert two["answer"] == "Berkeley"
     example = {"question": name, "context": CLARA}
     assert ask(example) == one
+    assert ask(name, CLARA) == one
     assert ask(SimpleNamespace(question_text=name, context_text=CLARA)) == one
     both = [one, two]
     assert ask([example, {"question": place, "context": CLARA}]) == both
@@ -63,6 +64,13 @@ def test_several_answers_are_ranked_and_do_not_overlap(ask: QuestionAnsweringTas
     assert all(left[1] <= right[0] for left, right in itertools.pairwise(places))
     assert ask(question="In which year?", context=BRIDGE, topk=4) == replies
     assert isinstance(ask(question="In which year?", context="1911", top_k=3), list)
+
+
+def test_what_has_no_letter_or_digit_is_no_answer(ask: QuestionAnsweringTask) -> None:
+    replies = ask(question="Where do I live?", context=CLARA, top_k=5)
+    assert replies[0]["answer"] == "Berkeley"
+    assert all(any(character.isalnum() for character in one["answer"]) for one in replies)
+    assert ask(question="Who?", context="🤔🤔 ... !") == {"answer": "", "score": 1.0, "start": 0, "end": 0}
 
 
 def test_no_answer_is_an_answer_where_it_is_allowed(ask: QuestionAnsweringTask) -> None:

@@ -75,3 +75,21 @@ def test_what_a_key_does_not_allow_is_said_in_words(page: Page, keys: Keys) -> N
     page.get_by_label("Text, or choose a file").fill("The mill of Tarn was built in 1788.")
     page.locator("#add-form .primary").click()
     expect(page.locator("#add .problem")).to_contain_text("the scope write is wanted")
+
+
+def test_the_field_for_the_key_is_always_where_it_can_be_reached(page: Page, keys: Keys) -> None:
+    dialog = page.get_by_role("dialog")
+    page.get_by_role("button", name="Articles").click()
+    expect(dialog.get_by_label("Key")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(page.get_by_label("Key")).to_be_focused()
+    page.get_by_role("button", name="Earlier").click()
+    expect(dialog.get_by_label("Key")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.get_by_label("Ask your articles").fill(QUESTION)
+    page.keyboard.press("Enter")
+    expect(page.locator("form.key")).to_have_count(1)
+    use(page, keys.add("somebody", Scope.ASK)[1])
+    expect(page.locator("article.turn").first).not_to_have_attribute("aria-busy", "true")
+    expect(page.locator("article.turn .card")).to_be_visible()

@@ -136,11 +136,13 @@ def test_an_article_is_added_asked_and_removed(page: Page) -> None:
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Text, or choose a file").fill("The mill at Harn was closed by Ada Brook in 1931.\nHome » News")
     dialog.get_by_label("Title").fill("The mill at Harn")
+    dialog.get_by_label("Author").fill("Ida Quist")
     dialog.get_by_role("button", name="Add", exact=True).click()
     expect(dialog).to_be_hidden()
     expect(page.get_by_role("status")).to_contain_text("1 passage")
     turn = ask(page, "Who closed the mill at Harn?")
     expect(turn.locator(".answer")).to_have_text("Ada Brook")
+    expect(turn.locator(".card")).to_contain_text("Ida Quist")
 
     page.get_by_role("button", name="Articles").first.click()
     page.get_by_label("Show titles with").fill("mill at harn")
