@@ -1,5 +1,6 @@
 """A request's body and query → a model, read within limits and parsed strictly."""
 
+import re
 from collections.abc import AsyncGenerator
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
@@ -12,6 +13,7 @@ from starlette.requests import ClientDisconnect
 from api.problems import Problem, problem_of
 
 Model = TypeVar("Model", bound=BaseModel)
+_INTEGER = re.compile(r"-?[0-9]{1,9}")
 
 
 async def read_body(request: Request, model: type[Model], limit: int) -> Model:
@@ -125,7 +127,7 @@ def read_query(request: Request, model: type[Model], numbers: tuple[str, ...] = 
         raise Problem(400, "the query is not UTF-8, or has too many fields") from None
     facts: dict[str, Any] = {}
     for name, value in pairs:
-        facts[name] = int(value) if name in numbers and value.isdecimal() and len(value) < 10 else value
+        facts[name] = int(value) if name in numbers and _INTEGER.fullmatch(value) else value
     try:
         return model.model_validate(facts)
     except ValueError as error:

@@ -90,6 +90,8 @@ class Article:
     def __post_init__(self) -> None:
         if not self.text.strip():
             raise ArticleError("text is empty: give the article's text", field="text")
+        if not any(character.isalnum() for character in self.text):
+            raise ArticleError("text holds no letter or digit: give the article's words", field="text")
         if len(self.text) > MAX_ARTICLE_CHARACTERS:
             raise TooLarge(
                 f"text has {len(self.text):,} characters; at most {MAX_ARTICLE_CHARACTERS:,} are allowed: split it",

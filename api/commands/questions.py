@@ -27,7 +27,7 @@ def ask(
     style: Annotated[str, typer.Option(help="Of the citations: chicago, apa, mla, bibtex or csl-json.")] = "chicago",
 ) -> None:
     """Answer a question from the articles."""
-    if form is not None:
+    if form is not None or style != "chicago":
         _check_export(form, style, as_json)
     with opened(library, read_only=True) as qa:
         answer = qa.ask(question, collection=collection, limit=limit)
@@ -44,9 +44,11 @@ def ask(
     raise Stop(0 if answer.answered else 1)
 
 
-def _check_export(form: str, style: str, as_json: bool) -> None:
+def _check_export(form: str | None, style: str, as_json: bool) -> None:
     from api.exports import FORMATS, STYLES
 
+    if form is None:
+        raise Stop(2, "--style is of the citations of --format: give both")
     if as_json:
         raise Stop(2, "give --json, which is the HTTP interface's, or --format, not both")
     for given, choices, name in ((form, FORMATS, "--format"), (style, STYLES, "--style")):

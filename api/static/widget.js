@@ -58,7 +58,7 @@
     .status:empty { margin: 0; } .turn { margin-block-start: 1em; }
     .answer { font-size: 1.5em; font-weight: 700; line-height: 1.25; }
     blockquote { padding-inline-start: .8em; border-inline-start: 3px solid var(--_accent); }
-    .passage { white-space: pre-line; font-size: .95em; }
+    .passage { white-space: pre-line; font-size: .95em; max-height: 9em; overflow: auto; }
     mark { background: var(--_mark); color: var(--_on-mark); border-radius: .15em; padding: 0 .1em; }
     a { color: var(--_accent); }
     details { border-block-start: 1px solid var(--_border); margin-block-start: .7em; padding-block-start: .3em; }
@@ -347,7 +347,7 @@
 
     #nothing({ passages }) {
       const closest = passages.slice(0, 3).map((one) => [
-        make("p", { class: "passage", dir: "auto" }, plain(one.passage.text)), this.#cite(one),
+        make("p", { class: "passage", dir: "auto", tabindex: 0 }, plain(one.passage.text)), this.#cite(one),
       ]);
       const box = this.#more("closest", closest);
       if (box) box.open = true;

@@ -122,6 +122,7 @@ def test_the_command_prints_what_can_be_taken_along(sample_library: Path, tmp_pa
         (["--format", "pdf"], b"--format"),
         (["--format", "csv", "--style", "x"], b"--style"),
         (["--format", "csv", "--json"], b"--json"),
+        (["--style", "apa"], b"--format"),
     ],
 )
 def test_a_wrong_choice_is_named_before_anything_is_loaded(wrong: list[str], named: bytes, tmp_path: Path) -> None:
