@@ -85,7 +85,7 @@ def retry_after(value: str | None) -> float | None:
         return float(value[:9])
     try:
         when = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):  # a year, or a zone, of many digits
         return None
     when = when.replace(tzinfo=UTC) if when.tzinfo is None else when
     return max(0.0, (when - datetime.now(UTC)).total_seconds())
