@@ -14,10 +14,20 @@ from api.workers import ASK, Cancelled, Job, Workers
 PING_SECONDS = 15.0
 HEADERS = {"X-Accel-Buffering": "no", "Cache-Control": "no-store"}
 Event = tuple[str, Any]
+# JSON may hold them as they are, and str.splitlines() of a client, like a dot in a pattern of a browser, ends lines there.
+_SEPARATORS = ((b"\xe2\x80\xa8", rb"\u2028"), (b"\xe2\x80\xa9", rb"\u2029"), (b"\xc2\x85", rb"\u0085"))
+
+
+def one_line(data: Any) -> bytes:
+    """Return something as JSON that is one line, whatever a client takes for the end of one."""
+    text = orjson.dumps(data)
+    for separator, escaped in _SEPARATORS:
+        text = text.replace(separator, escaped)
+    return text
 
 
 def event_text(name: str, data: Any, event_id: str | None = None) -> bytes:
-    """Return one event as bytes; JSON holds no line break, so one data line is enough.
+    """Return one event as bytes.
 
     Args:
         name: of the event.
@@ -25,7 +35,7 @@ def event_text(name: str, data: Any, event_id: str | None = None) -> bytes:
         event_id: what a client that comes back says it has seen, None where there is nothing to come back to.
     """
     own = "" if event_id is None else f"id: {event_id}\n"
-    return f"{own}event: {name}\ndata: ".encode() + orjson.dumps(data) + b"\n\n"
+    return f"{own}event: {name}\ndata: ".encode() + one_line(data) + b"\n\n"
 
 
 async def continued(first: bytes, rest: AsyncGenerator[bytes]) -> AsyncIterator[bytes]:
