@@ -128,6 +128,10 @@ class Changes:
         if not self._db.execute("DELETE FROM record WHERE id = ? AND kind = ?", (record_id, kind)).rowcount:
             raise RecordNotFound(f"no {kind} {record_id!r}")
 
+    def count(self, kind: str, *, parent: str | None = None) -> int:
+        """Return how many records of a kind there are, of one parent or standing alone."""
+        return _count(self._db, kind, parent)
+
     def keep_newest(self, kind: str, count: int, *, parent: str | None = None) -> int:
         """Remove all but the newest of a kind, of one parent or of those that stand alone; return how many went."""
         return self._db.execute(
@@ -274,10 +278,7 @@ class Records:
         """Return how many records of a kind there are, of one parent or standing alone."""
         with self._lock, translated():
             db = self._opened()
-            if db is None:
-                return 0
-            query = "SELECT count(*) FROM record WHERE kind = ? AND parent IS ?"
-            return int(db.execute(query, (kind, parent)).fetchone()[0])
+            return 0 if db is None else _count(db, kind, parent)
 
     def _opened(self, *, write: bool = False) -> Any:
         """Return the connection; None, where it is only to be read, while there is no file."""
@@ -335,6 +336,11 @@ def _get(db: sqlite3.Connection | None, kind: str, record_id: str) -> Record:
     if row is None:
         raise RecordNotFound(f"no {kind} {record_id!r}")
     return _made(row)
+
+
+def _count(db: sqlite3.Connection, kind: str, parent: str | None) -> int:
+    query = "SELECT count(*) FROM record WHERE kind = ? AND parent IS ?"
+    return int(db.execute(query, (kind, parent)).fetchone()[0])
 
 
 def _made(row: tuple[Any, ...]) -> Record:

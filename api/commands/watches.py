@@ -36,6 +36,7 @@ def add(
     with _opened(library) as (watches, chosen):
         from pydantic import ValidationError
 
+        from api.problems import Problem
         from api.requests import WatchIn
         from index import check_receiver
 
@@ -48,9 +49,11 @@ def add(
             raise Stop(2, f"there is no collection {plain(collection)!r}: add articles to it first")
         if given.webhook is not None:
             check_receiver(given.webhook, chosen.policy())
-        if watches.count() >= chosen.watches_size:
-            raise Stop(2, f"{chosen.watches_size:,} standing questions are kept already: remove some first")
-        watch = watches.add(given.question, collection, given.filters, None, given.webhook)
+        most = chosen.watches_size
+        try:
+            watch = watches.add(given.question, collection, given.filters, None, given.webhook, most=most)
+        except Problem as full:
+            raise Stop(2, full.detail) from None
         if as_json:
             from api.watch_records import Delivery
             from api.watch_replies import NewWatchOut, WatchOut

@@ -11,7 +11,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
-from api.access import Scope, caller_of, needs
+from api.access import Scope, caller_of, needs, take_place
 from api.bodies import read_body, read_query, until_gone
 from api.openapi import body_of, event_content, query_of
 from api.problems import Problem
@@ -62,11 +62,9 @@ async def create_watch(request: Request, response: Response) -> Any:
         _check_webhook(state, given.webhook)
     filters = given.filters.to_filters()
     state.qa.library.collection(given.collection)  # an unknown one is a 404
-    if await run_in_threadpool(state.watches.count) >= state.settings.watches_size:
-        raise Problem(409, f"{state.settings.watches_size:,} standing questions are kept already: remove some first")
-    watch = await run_in_threadpool(
-        state.watches.add, given.question, given.collection, given.filters, caller.name, given.webhook
-    )
+    take_place(request)
+    add = partial(state.watches.add, given.question, given.collection, given.filters, caller.name, given.webhook)
+    watch = await run_in_threadpool(add, most=state.settings.watches_size)
     with state.watches.beginning(watch.id):
 
         def work(job: Job) -> tuple[Watched, Answer]:

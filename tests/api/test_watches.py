@@ -4,6 +4,7 @@ import json
 import shutil
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,11 @@ import httpx2
 import pytest
 
 from api.client import Citespan, NotFound
+from api.problems import Problem
+from api.requests import FiltersIn
+from api.watch_records import Watches
 from api.workers import ASK, SEARCH, WATCH, Job, Lane
-from index import FetchError, FetchPolicy, check_receiver, post
+from index import FetchError, FetchPolicy, Records, check_receiver, post
 from tests.helpers import Server, assert_problem, citespan
 from tests.receiver import Receiver
 from tests.site import until
@@ -226,12 +230,14 @@ def test_unknown_ones_and_bad_pages_are_refused(client: httpx2.Client) -> None:
     assert_problem(client.get("/v1/watches?limit=0"), 422)
 
 
-def test_there_is_a_limit_and_a_listing_in_pages(client: httpx2.Client) -> None:
+def test_there_is_a_limit_and_a_listing_in_pages(client: httpx2.Client, watching: Server) -> None:
     made = []
     while (put := client.post("/v1/watches", json={"question": "What is a marathon?"})).status_code == 201:
         made.append(put.json()["id"])
         assert len(made) <= 20
     assert "remove some" in assert_problem(put, 409)["detail"]
+    full = citespan("watches", "add", "Who?", "--library", str(watching.library), CITESPAN_WATCHES_SIZE="20")
+    assert full.returncode == 2 and b"remove some" in full.stderr
     seen, cursor = [], ""
     while cursor is not None:
         page = client.get(f"/v1/watches?limit=7{cursor and f'&cursor={cursor}'}").json()
@@ -240,6 +246,31 @@ def test_there_is_a_limit_and_a_listing_in_pages(client: httpx2.Client) -> None:
     assert len(seen) == len(set(seen)) == 20 and set(made) <= set(seen)
     for one in seen:
         assert client.delete(f"/v1/watches/{one}").status_code == 204
+
+
+def test_many_at_once_do_not_get_past_the_limit(tmp_path: Path) -> None:
+    watches = Watches(Records(tmp_path))
+
+    def add(number: int) -> int:
+        try:
+            watches.add(f"Who is {number}?", "default", FiltersIn(), None, None, most=7)
+        except Problem as full:
+            return full.status
+        return 201
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(add, range(24))) == [201] * 7 + [409] * 17
+    assert watches.count() == 7
+
+
+def test_a_listing_goes_on_past_those_whose_collection_has_gone(tmp_path: Path) -> None:
+    records = Records(tmp_path)
+    watches = Watches(records)
+    for collection in ("gone", "gone", "gone", "here"):
+        watches.add("Who?", collection, FiltersIn(), None, None, most=9)
+    records.forget("gone")
+    assert [one.collection for one in watches.page(limit=2)] == ["here"]
+    assert watches.page(watches.newest(), limit=2) == []
 
 
 def test_private_addresses_are_not_called(client: httpx2.Client) -> None:
