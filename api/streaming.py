@@ -14,7 +14,7 @@ from api.workers import ASK, Cancelled, Job, Workers
 PING_SECONDS = 15.0
 HEADERS = {"X-Accel-Buffering": "no", "Cache-Control": "no-store"}
 Event = tuple[str, Any]
-# JSON may hold them as they are, and str.splitlines() of a client, like a dot in a pattern of a browser, ends lines there.
+# JSON may hold them as they are; str.splitlines() ends lines there, and so does what a dot in a browser's pattern takes.
 _SEPARATORS = ((b"\xe2\x80\xa8", rb"\u2028"), (b"\xe2\x80\xa9", rb"\u2029"), (b"\xc2\x85", rb"\u0085"))
 
 

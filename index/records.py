@@ -15,12 +15,12 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from index.errors import LibraryError, LibraryFormatError, RecordNotFound
+from index.fields import now
 from index.refusals import translated
 
 DATABASE = "records.db"
@@ -93,14 +93,13 @@ class Changes:
         Raises:
             RecordNotFound: it belongs to a record that is not there.
         """
-        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         body, quotes = _text(record.body), None if record.quotes is None else _text(record.quotes)
         try:
             number, created = self._db.execute(
                 "INSERT INTO record (id, kind, parent, created, body, quotes) VALUES (?, ?, ?, ?, ?, ?) "
                 "ON CONFLICT (id) DO UPDATE SET body = excluded.body, quotes = excluded.quotes, forgotten = 0 "
                 "RETURNING number, created",
-                (record.id, record.kind, record.parent, now, body, quotes),
+                (record.id, record.kind, record.parent, now(), body, quotes),
             ).fetchone()
         except sqlite3.IntegrityError:
             raise RecordNotFound(f"no {record.parent!r}: it has been removed") from None

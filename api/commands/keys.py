@@ -132,16 +132,16 @@ def _ends(value: str | None) -> str | None:
         return None
     from datetime import UTC, datetime
 
-    from api.keys import instant
+    from api.keys import after
+    from index import instant
 
     if value[-1:].lower() in "smhd" and value[:-1].isdigit():
-        return instant(seconds("--expires", value))
+        return after(seconds("--expires", value))
     try:
         then = datetime.fromisoformat(value)
-    except ValueError:
+        return instant(then.replace(tzinfo=then.tzinfo or UTC))
+    except (ValueError, OverflowError):
         raise Stop(2, f"--expires: {plain(value)!r} is no time: write 90d, 12h, or 2027-01-31") from None
-    then = then.replace(tzinfo=then.tzinfo or UTC)
-    return then.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _print_secret(key: "Key", secret: str, *, as_json: bool) -> None:
