@@ -1,5 +1,6 @@
 """Standing questions over HTTP and on the command line: what is taken, shown and refused."""
 
+import asyncio
 import json
 import shutil
 import threading
@@ -14,6 +15,7 @@ import pytest
 from api.client import Citespan, NotFound
 from api.problems import Problem
 from api.requests import FiltersIn
+from api.streaming import PING, Pulse
 from api.watch_records import Watches
 from api.workers import ASK, SEARCH, WATCH, Job, Lane
 from index import FetchError, FetchPolicy, Records, check_receiver, post
@@ -390,6 +392,23 @@ def test_the_python_client_puts_lists_and_removes(client: httpx2.Client, watchin
         with pytest.raises(NotFound):
             own.watch(put.id)
         own.remove_collection("varn")
+
+
+def test_a_stream_on_which_nothing_is_said_shows_that_somebody_is_there_whatever_else_changes() -> None:
+    changed, stopping = asyncio.Event(), threading.Event()
+
+    async def signs(pulse: Pulse) -> list[bytes]:
+        return [sign async for sign in pulse.until(changed, stopping)]
+
+    async def listen() -> None:
+        changed.set()
+        assert await signs(Pulse(1_000)) == []
+        assert await signs(Pulse(0)) == [PING]
+        changed.clear()
+        stopping.set()
+        assert await signs(Pulse(1_000)) == []
+
+    asyncio.run(listen())
 
 
 def test_people_are_served_before_standing_questions() -> None:
