@@ -8,7 +8,7 @@ import secrets
 import threading
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -205,7 +205,8 @@ class Watches:
         while found := self._records.list(WATCH, after=after, limit=_PAGE):
             for record in found:
                 if record.forgotten:
-                    self.remove(record.id)
+                    with suppress(RecordNotFound):  # by somebody else meanwhile
+                        self.remove(record.id)
                 elif record.id not in self._beginning:
                     yield _watch(record)
             after = found[-1].number
