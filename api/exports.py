@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 import orjson
 
 from api.replies import AnswerOut, AskOut, EvidenceOut
-from api.telling import why_none, worth_telling
+from api.telling import why_none, within_sentence, worth_telling
 from qa import STYLES, Style, cite, escape_markdown
 
 Format = Literal["markdown", "json", "csv"]
@@ -123,13 +123,12 @@ def _answers(reply: AskOut | None, style: Style, today: date) -> list[str]:
 
 
 def _quotation(piece: EvidenceOut) -> str:
-    sentence, passage = piece.sentence, piece.passage.text
-    # Where in its sentence the span stands; a sentence may stand in its passage more than once.
-    at = passage.rfind(sentence, 0, piece.start + len(sentence)) if sentence else -1
-    start, end = piece.start - at, piece.end - at
-    if at < 0 or not 0 <= start < end <= len(sentence):
+    sentence = piece.sentence
+    place = within_sentence(piece.passage.text, sentence, piece.start, piece.end)
+    if place is None:
         marked = escape_markdown(sentence)
     else:
+        start, end = place
         before, span, after = sentence[:start], sentence[start:end], sentence[end:]
         marked = f"{escape_markdown(before)}**{escape_markdown(span)}**{escape_markdown(after)}"
     return "\n".join(f"> {line.strip()}" for line in marked.splitlines() if line.strip())

@@ -1,4 +1,7 @@
-"""What every entrance tells people alike: why there is no answer, and which other answers are worth a line."""
+"""What every entrance tells people alike.
+
+Why there is no answer, which other answers are worth a line, and where in its sentence an answer is marked.
+"""
 
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
@@ -46,3 +49,18 @@ NONE_SENTENCES = tuple(none_sentence(reason) for reason in _REASONS)
 def worth_telling(answers: Sequence[One]) -> list[One]:
     """Return the answers after the best that are likely enough to be told, in order."""
     return [one for one in answers[1:] if one.confidence >= _LEAST]
+
+
+def within_sentence(passage: str, sentence: str, start: int, end: int) -> tuple[int, int] | None:
+    """Return where a span stands in its sentence, None where it goes beyond it.
+
+    Args:
+        passage: text in which the sentence may stand more than once.
+        sentence: around the span.
+        start: offset of the span's first code point in the passage.
+        end: offset after its last one.
+    """
+    begins = passage.rfind(sentence, 0, start + len(sentence)) if sentence else -1
+    if begins < 0 or not start < end <= begins + len(sentence):
+        return None
+    return start - begins, end - begins

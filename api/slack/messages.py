@@ -7,7 +7,7 @@ and backticks of a quotation would turn into formatting, and it would no longer 
 import re
 from typing import Any, Literal
 
-from api.telling import none_sentence, worth_telling
+from api.telling import none_sentence, within_sentence, worth_telling
 from index import ArticleInfo, Passage
 from qa import Answer, Evidence, RankedAnswer
 
@@ -103,10 +103,10 @@ def _headline(answer: RankedAnswer) -> str:
 
 def _quotation(evidence: Evidence) -> Json:
     sentence = evidence.sentence
-    start = evidence.start - max(0, evidence.passage.text.find(sentence, max(0, evidence.end - len(sentence))))
-    end = start + len(evidence.text)
-    if sentence[start:end] != evidence.text:
+    place = within_sentence(evidence.passage.text, sentence, evidence.start, evidence.end)
+    if place is None:
         return _quote(_text(_cut(sentence, _MAX_QUOTE)))
+    start, end = place
     before, inside, after = sentence[:start], evidence.text, sentence[end:]
     if len(sentence) > _MAX_QUOTE:
         # Of a sentence as long as a page, what is around the answer.
