@@ -113,7 +113,7 @@ def _opened(library: Library, *, make: bool = False) -> "Iterator[Keys]":
     from index import Library as Opened
     from index import Records
 
-    folder = settings(library).library.expanduser()
+    folder = settings(library).library
     if not (folder / "library.json").is_file():
         if not make:
             raise Stop(2, f"there is no library at {folder}: name it with --library or CITESPAN_LIBRARY")

@@ -38,13 +38,14 @@ def add(
 
         from api.problems import Problem
         from api.requests import WatchIn
-        from index import check_receiver
+        from index import check_collection_name, check_receiver
 
         try:
             given = WatchIn(question=question, webhook=webhook, collection=collection)
         except ValidationError as error:
             first = error.errors()[0]
             raise Stop(2, f"{first['loc'][0]}: {first['msg']}") from None
+        check_collection_name(collection)
         if not (chosen.library / collection / "articles.db").is_file():
             raise Stop(2, f"there is no collection {plain(collection)!r}: add articles to it first")
         if given.webhook is not None:

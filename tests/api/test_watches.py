@@ -317,7 +317,13 @@ def test_the_command_works_beside_a_service(client: httpx2.Client, watching: Ser
     assert citespan("watches", "events", made["id"], *library).returncode == 1
     assert citespan("watches", "remove", made["id"], *library).returncode == 0
     assert_problem(client.get(f"/v1/watches/{made['id']}"), 404)
-    for wrong in (("add", " "), ("add", "Who?", "--collection", "none"), ("add", "Who?", "--webhook", "ftp://a/")):
+    wrong_ones = (
+        ("add", " "),
+        ("add", "Who?", "--collection", "none"),
+        ("add", "Who?", "--collection", f"../{watching.library.name}/default"),
+        ("add", "Who?", "--webhook", "ftp://a/"),
+    )
+    for wrong in wrong_ones:
         refused = citespan("watches", *wrong, *library)
         assert refused.returncode == 2 and len(refused.stderr.splitlines()) == 1, refused.stderr
     for command in ("remove", "events"):
