@@ -88,7 +88,7 @@ class Key:
     def caller(self) -> Caller:
         """Whoever uses it."""
         collections = None if self.collections is None else frozenset(self.collections)
-        return Caller(self.name, self.scope, collections, public=bool(self.origins))
+        return Caller(self.name, self.scope, collections, public=bool(self.origins), key=self.id)
 
 
 def after(seconds: float) -> str:
@@ -165,6 +165,15 @@ class Keys:
         if not hmac.compare_digest(key.id.encode("ascii"), wanted.encode("ascii")):
             return None
         return key if key.state == "active" else None
+
+    def admits(self, caller: Caller) -> bool:
+        """Return whether a caller who came in earlier would be let in now: their key is still good."""
+        if caller.key is None:
+            return True
+        try:
+            return _made(self._records.get(_KEY, caller.key)).state == "active"
+        except RecordNotFound:
+            return False
 
     def names_origin(self, origin: str) -> bool:
         """Return whether a key that was not revoked is for pages of an origin."""

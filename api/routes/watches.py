@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from api.access import Scope, caller_of, needs, take_place
+from api.access import Caller, Scope, caller_of, needs, take_place
 from api.bodies import accepts, read_body, read_query, until_gone
 from api.openapi import body_of, event_content, query_of
 from api.problems import Problem
@@ -150,7 +150,7 @@ async def list_watch_events(request: Request, watch_id: str) -> Any:
     if accepts(request, EVENTS):
         last = request.headers.get("last-event-id", "")
         after = max(after, await run_in_threadpool(state.watches.place_of, last)) if last else after
-        events = _events(state, watch, after)
+        events = _events(state, caller_of(request), watch, after)
         begun = await anext(events)  # too many listeners are a problem, not an event
         return followed(begun, events)
 
@@ -163,7 +163,7 @@ async def list_watch_events(request: Request, watch_id: str) -> Any:
     return await run_in_threadpool(look)
 
 
-async def _events(state: State, watch: Watch, after: int) -> AsyncGenerator[bytes]:
+async def _events(state: State, caller: Caller, watch: Watch, after: int) -> AsyncGenerator[bytes]:
     with state.watches.listeners.waiting() as changed:
         yield b": following\n\n"
         pulse = Pulse()
@@ -174,6 +174,8 @@ async def _events(state: State, watch: Watch, after: int) -> AsyncGenerator[byte
             except RecordNotFound:
                 return  # it has been removed
             while found := await run_in_threadpool(state.watches.events, watch.id, after, _AT_A_TIME):
+                if not await run_in_threadpool(state.keys.admits, caller):
+                    return  # a stream outlives the request that was let in
                 for event in found:
                     shown = EventOut.from_event(watch, event)
                     yield event_text(shown.type, shown.model_dump(), event.id)

@@ -381,6 +381,19 @@ def test_each_key_has_its_own_and_only_a_writer_may_have_others_called(
     shown = until(lambda: not (one := send("boss", "GET", f"/v1/watches/{made['id']}").json()["webhook"])["on"] and one)
     assert "writer" in shown["error"] and len(receiver.messages) == count
 
+    def told() -> list[Any]:
+        return list(send("boss", "GET", f"{own}/events").json()["events"])
+
+    last = until(lambda: [one for one in told() if one["type"] == "answer.gone"])[-1]["id"]
+    seen = {"Accept": "text/event-stream", "Last-Event-ID": last, "Authorization": f"Bearer {keys['asker']}"}
+    with httpx2.stream("GET", f"{server.url}{own}/events", headers=seen, timeout=60) as stream:
+        lines = stream.iter_lines()
+        assert next(lines) == ": following"
+        assert citespan("keys", "revoke", "asker", "--library", str(server.library)).returncode == 0
+        send("boss", "POST", "/v1/articles", {"id": "c", "text": "The lighthouse at Varn was built by Peter Holm."})
+        assert not [line for line in lines if line.startswith("data:")], "who was shut out hears no more"
+    assert told()[-1]["id"] != last
+
 
 def test_the_python_client_puts_lists_and_removes(client: httpx2.Client, watching: Server) -> None:
     with Citespan(watching.url) as own:
