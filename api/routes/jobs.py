@@ -122,15 +122,15 @@ async def cancel_job(request: Request, job_id: str) -> Any:
 )
 async def follow_job(request: Request, job_id: str) -> Response:
     """Follow a job: events progress (how it stands now, and again when that changes), then end."""
-    state = state_of(request)
-    collection, job = await run_in_threadpool(_job_of, state, caller_of(request), job_id)
-    events = _events(state, collection, job)
+    state, caller = state_of(request), caller_of(request)
+    collection, job = await run_in_threadpool(_job_of, state, caller, job_id)
+    events = _events(state, caller, collection, job)
     first = await anext(events)  # too many followers are a problem, not an event
     return followed(first, events)
 
 
-async def _events(state: State, collection: Collection, job: Job) -> AsyncGenerator[bytes]:
-    with state.jobs.followed() as changed:
+async def _events(state: State, caller: Caller, collection: Collection, job: Job) -> AsyncGenerator[bytes]:
+    with state.jobs.followed(caller.name) as changed:
         shown: JobOut | None = None
         pulse = Pulse()
         while True:

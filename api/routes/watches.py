@@ -164,7 +164,7 @@ async def list_watch_events(request: Request, watch_id: str) -> Any:
 
 
 async def _events(state: State, caller: Caller, watch: Watch, after: int) -> AsyncGenerator[bytes]:
-    with state.watches.listeners.waiting() as changed:
+    with state.watches.listeners.waiting(caller.name) as changed:
         yield b": following\n\n"
         pulse = Pulse()
         while not state.stopping.is_set():

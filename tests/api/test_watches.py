@@ -1,6 +1,7 @@
 """Standing questions over HTTP and on the command line: what is taken, shown and refused."""
 
 import asyncio
+import contextlib
 import json
 import shutil
 import threading
@@ -13,6 +14,7 @@ import httpx2
 import pytest
 
 from api.client import Citespan, NotFound
+from api.listeners import Listeners
 from api.problems import Problem
 from api.requests import FiltersIn
 from api.streaming import PING, Pulse
@@ -426,6 +428,30 @@ def test_a_stream_on_which_nothing_is_said_shows_that_somebody_is_there_whatever
         changed.clear()
         stopping.set()
         assert await signs(Pulse(1_000)) == []
+
+    asyncio.run(listen())
+
+
+def test_one_key_has_a_part_of_the_places_of_those_who_listen() -> None:
+    async def listen() -> None:
+        listeners = Listeners(8, "come back")
+
+        def refused(who: str | None) -> int:
+            with pytest.raises(Problem) as problem, listeners.waiting(who):
+                raise AssertionError("there was a place")
+            return problem.value.status
+
+        with contextlib.ExitStack() as held:
+            for who in ("one", "one", "other", None, None, None):
+                held.enter_context(listeners.waiting(who))
+            assert refused("one") == 429
+            last = held.enter_context(listeners.waiting("other"))
+            held.enter_context(listeners.waiting("third"))
+            assert (refused("fourth"), refused(None)) == (503, 503)
+            listeners.tell()
+            await last.wait()
+        with listeners.waiting("one"), listeners.waiting("one"):
+            assert refused("one") == 429
 
     asyncio.run(listen())
 
