@@ -54,7 +54,7 @@ def add(
     _print_secret(key, secret, as_json=as_json)
     say(f"added {plain(_described(key))}; keep the key above, it is shown only now")
     for one in key.collections or ():
-        if not (settings(library).library.expanduser() / one).is_dir():
+        if not (settings(library).library / one).is_dir():
             say(f"there is no collection {plain(one)!r} yet: articles that are added to it are what this key is for")
 
 
