@@ -28,12 +28,14 @@ class Caller:
         scope: what they may do; None for nothing that a route wants a scope for.
         collections: those that they may use, None for all.
         public: whether everyone who opens a page has the key: what is remembered under its name is nobody's own.
+        key: id of the key, None where none is wanted.
     """
 
     name: str | None
     scope: Scope | None
     collections: frozenset[str] | None = None
     public: bool = False
+    key: str | None = None
 
     def may(self, scope: Scope) -> bool:
         """Return whether they may do what a route is for."""

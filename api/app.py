@@ -5,7 +5,6 @@ import contextlib
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from importlib.metadata import PackageNotFoundError, version
 
 import structlog
 from fastapi import FastAPI, Request, Response
@@ -43,7 +42,7 @@ from api.state import State
 from api.tools.exchange import Exchange
 from api.watching import Watcher
 from api.workers import Cancelled, Workers
-from index import CitespanError
+from index import CitespanError, release
 from qa import QuestionAnswering
 
 # It looks between two pages whether it must stop; a page that is being fetched then is fetched again the next time.
@@ -105,7 +104,7 @@ def create_app(qa: QuestionAnswering, settings: Settings | None = None) -> FastA
 
     app = FastAPI(
         title="Citespan",
-        version=_version(),
+        version=release(),
         description="Ask a collection of articles; get verbatim answers with the sentence, the article and the date.",
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         docs_url=None,
@@ -180,10 +179,3 @@ def _or_unknown(number: Callable[[], float]) -> float:
         return number()
     except CitespanError:
         return float("nan")
-
-
-def _version() -> str:
-    try:
-        return version("citespan")
-    except PackageNotFoundError:  # run from a checkout that is not installed
-        return "0"

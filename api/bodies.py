@@ -57,6 +57,12 @@ def content_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
+def accepts(request: Request, kind: str) -> bool:
+    """Return whether a client names a media type among those that it takes."""
+    named = request.headers.get("accept", "").lower().split(",")
+    return any(part.partition(";")[0].strip() == kind for part in named)
+
+
 def check_encoding(request: Request) -> None:
     """Refuse JSON that is compressed or not in UTF-8.
 

@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 import orjson
 
 from api.replies import AnswerOut, AskOut, EvidenceOut
+from api.telling import why_none, within_sentence, worth_telling
 from qa import STYLES, Style, cite, escape_markdown
 
 Format = Literal["markdown", "json", "csv"]
@@ -25,14 +26,6 @@ COLUMNS = (
 # A table's program takes a cell that begins so for a formula; a plain number is none.
 _FORMULA = re.compile(r"[=+\-@\t\r]")
 _NUMBER = re.compile(r"[+-]?\d[\d.,]*")
-# Other answers less likely than this are not worth a writer's line.
-_SHOWN_FROM = 0.05
-_REASONS = {
-    "empty_collection": "there were no articles.",
-    "nothing_relevant": "nothing in the articles is about this.",
-    "no_answer_in_passages": "the passages that came closest hold no answer.",
-    "below_threshold": "what was found is too unsure to be called an answer.",
-}
 _WITHDRAWN = "Withdrawn: an article that this answer quoted has been removed or rewritten."
 
 
@@ -109,8 +102,8 @@ def _answers(reply: AskOut | None, style: Style, today: date) -> list[str]:
     if reply is None:
         return [_WITHDRAWN]
     if not reply.answered:
-        return [f"No answer: {_REASONS[reply.reason or 'below_threshold']}"]
-    best, *others = reply.answers
+        return [f"No answer: {why_none(reply.reason)}."]
+    best = reply.answers[0]
     support = best.support
     places = f"{support.articles} articles, {support.independent} of them independent" if support.articles > 1 else ""
     sure = ", ".join(part for part in (f"confidence {best.confidence:.0%}", reply.confidence_level, places) if part)
@@ -118,7 +111,7 @@ def _answers(reply: AskOut | None, style: Style, today: date) -> list[str]:
     if best.items:
         parts.append("\n".join(f"- {_line(item.text)}" for item in best.items))
     parts += [part for piece in best.evidence for part in (_quotation(piece), _cited(piece, style, today))]
-    others = [one for one in others if one.confidence >= _SHOWN_FROM and one.evidence]
+    others = [one for one in worth_telling(reply.answers) if one.evidence]
     if others:
         lines = [
             f"- **{_line(one.text)}** (confidence {one.confidence:.0%}): “{_line(one.evidence[0].sentence)}” "
@@ -130,13 +123,12 @@ def _answers(reply: AskOut | None, style: Style, today: date) -> list[str]:
 
 
 def _quotation(piece: EvidenceOut) -> str:
-    sentence, passage = piece.sentence, piece.passage.text
-    # Where in its sentence the span stands; a sentence may stand in its passage more than once.
-    at = passage.rfind(sentence, 0, piece.start + len(sentence)) if sentence else -1
-    start, end = piece.start - at, piece.end - at
-    if at < 0 or not 0 <= start < end <= len(sentence):
+    sentence = piece.sentence
+    place = within_sentence(piece.passage.text, sentence, piece.start, piece.end)
+    if place is None:
         marked = escape_markdown(sentence)
     else:
+        start, end = place
         before, span, after = sentence[:start], sentence[start:end], sentence[end:]
         marked = f"{escape_markdown(before)}**{escape_markdown(span)}**{escape_markdown(after)}"
     return "\n".join(f"> {line.strip()}" for line in marked.splitlines() if line.strip())

@@ -96,13 +96,16 @@ class Jobs:
         self._wake.set()
         self._followers.tell()
 
-    def followed(self) -> contextlib.AbstractContextManager[asyncio.Event]:
+    def followed(self, who: str | None) -> contextlib.AbstractContextManager[asyncio.Event]:
         """Give an event of the running loop that is set whenever any job changes.
 
+        Args:
+            who: name of the key that follows, None where none is wanted.
+
         Raises:
-            Problem: 503, too many follow already.
+            Problem: 429, the key follows often enough already; 503, too many follow.
         """
-        return self._followers.waiting()
+        return self._followers.waiting(who)
 
     def rate(self, job: Job) -> float | None:
         """Return how many lines a second a job gets on by; None for one that is not being worked on."""

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 import structlog
 
-from api.keys import Key, Keys, instant
-from index import CitespanError, Library, Records
+from api.keys import Key, Keys
+from index import CitespanError, Library, Records, now
 
 # How exact Key.last_used is, and how often it is written.
 _SECONDS = 60.0
@@ -68,7 +68,7 @@ class Keyring:
             return Look(any=False)
         key = None if secret is None else self._keys.find(secret)
         if key is not None and _seconds_since(key.last_used) > _SECONDS:
-            self._used[key.id] = instant()
+            self._used[key.id] = now()
         return Look(True, key, origin is not None and self._keys.names_origin(origin))
 
     async def keep_time(self) -> None:

@@ -18,7 +18,17 @@ from typing import Any
 from api.access import Caller, Scope
 from api.origins import check_origin
 from api.rates import rate_of
-from index import Changes, InputError, NotFound, Record, RecordNotFound, Records, check_collection_name
+from index import (
+    Changes,
+    InputError,
+    NotFound,
+    Record,
+    RecordNotFound,
+    Records,
+    check_collection_name,
+    instant,
+    now,
+)
 
 PREFIX = "cs_"
 _KEY, _NAME, _ORIGIN = "key", "key-name", "key-origin"
@@ -72,26 +82,25 @@ class Key:
         """``active``, ``expired`` or ``revoked``."""
         if self.revoked is not None:
             return "revoked"
-        return "expired" if self.expires is not None and self.expires <= instant() else "active"
+        return "expired" if self.expires is not None and self.expires <= now() else "active"
 
     @property
     def caller(self) -> Caller:
         """Whoever uses it."""
         collections = None if self.collections is None else frozenset(self.collections)
-        return Caller(self.name, self.scope, collections, public=bool(self.origins))
+        return Caller(self.name, self.scope, collections, public=bool(self.origins), key=self.id)
 
 
-def instant(seconds: float = 0) -> str:
-    """Return the time so many seconds from now, ISO 8601 in UTC: what was later compares as greater.
+def after(seconds: float) -> str:
+    """Return the instant so many seconds from now.
 
     Raises:
         InputError: it is beyond the year 9999.
     """
     try:
-        then = datetime.now(UTC) + timedelta(seconds=seconds)
+        return instant(datetime.now(UTC) + timedelta(seconds=seconds))
     except OverflowError:
         raise InputError("that time is beyond the year 9999: choose a nearer one") from None
-    return then.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def new_secret() -> str:
@@ -157,6 +166,15 @@ class Keys:
             return None
         return key if key.state == "active" else None
 
+    def admits(self, caller: Caller) -> bool:
+        """Return whether a caller who came in earlier would be let in now: their key is still good."""
+        if caller.key is None:
+            return True
+        try:
+            return _made(self._records.get(_KEY, caller.key)).state == "active"
+        except RecordNotFound:
+            return False
+
     def names_origin(self, origin: str) -> bool:
         """Return whether a key that was not revoked is for pages of an origin."""
         return bool(self._records.list(f"{_ORIGIN} {origin}", limit=1))
@@ -193,7 +211,7 @@ class Keys:
             raise InputError("whoever opens a page can read its key: a key with origins may have the scope ask only")
         if rate is not None:
             rate_of(rate)
-        if expires is not None and expires <= instant():
+        if expires is not None and expires <= now():
             raise InputError("the key would have expired already: choose a later time")
         secret = new_secret()
         key = Key(_id_of(secret), name, scope, named, expires=expires, origins=pages, rate=rate)
@@ -215,7 +233,7 @@ class Keys:
             KeyNotFound: there is none of that name that was not revoked.
             InputError: expires is past.
         """
-        if expires is not None and expires <= instant():
+        if expires is not None and expires <= now():
             raise InputError("the key would have expired already: choose a later time")
         secret = new_secret()
         with self._records.change() as changes:
@@ -224,9 +242,9 @@ class Keys:
                 raise KeyNotFound(f"there is no key named {name!r}: see citespan keys list")
             if expires is None and old.expires is not None:
                 life = datetime.fromisoformat(old.expires) - datetime.fromisoformat(old.created)
-                expires = instant(life.total_seconds())
+                expires = after(life.total_seconds())
             new = replace(old, id=_id_of(secret), created="", expires=expires, last_used=None)
-            until = instant(grace)
+            until = after(grace)
             old = _put(changes, replace(old, expires=min(until, old.expires or until)))
             return _put(changes, new), old, secret
 
@@ -248,7 +266,7 @@ class Keys:
             newest = None if one else _current(changes, wanted)  # it may have been rotated since
             if newest is not None and newest.id not in found:
                 keys.append(newest)
-            gone = [replace(key, revoked=instant()) for key in keys if key.revoked is None]
+            gone = [replace(key, revoked=now()) for key in keys if key.revoked is None]
             if not gone:
                 raise KeyNotFound(f"there is no key {wanted!r} that was not revoked: see citespan keys list --all")
             return [_put(changes, key) for key in gone]

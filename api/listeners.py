@@ -5,7 +5,10 @@ import contextlib
 import threading
 from collections.abc import Iterator
 
-from api.problems import busy
+from api.problems import Problem, busy
+
+# One key may have such a part of the places, so that it cannot have all.
+_SHARE = 4
 
 
 class Listeners:
@@ -20,30 +23,35 @@ class Listeners:
         self._size = size
         self._advice = advice
         self._lock = threading.Lock()
-        self._waiting: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
+        self._waiting: dict[asyncio.Event, tuple[asyncio.AbstractEventLoop, str | None]] = {}
 
     def tell(self) -> None:
         """Say that something has changed."""
         with self._lock:
-            waiting = list(self._waiting)
-        for loop, event in waiting:
+            waiting = list(self._waiting.items())
+        for event, (loop, _) in waiting:
             with contextlib.suppress(RuntimeError):  # its loop has ended
                 loop.call_soon_threadsafe(event.set)
 
     @contextlib.contextmanager
-    def waiting(self) -> Iterator[asyncio.Event]:
+    def waiting(self, who: str | None) -> Iterator[asyncio.Event]:
         """Give an event of the running loop that is set whenever something changes.
 
+        Args:
+            who: name of the key that waits, None where none is wanted.
+
         Raises:
-            Problem: 503, too many wait already.
+            Problem: 429, the key waits often enough already; 503, too many wait.
         """
-        one = (asyncio.get_running_loop(), asyncio.Event())
+        event, most = asyncio.Event(), self._size // _SHARE
         with self._lock:
+            if who is not None and sum(one == who for _, one in self._waiting.values()) >= most:
+                raise Problem(429, f"{most} streams at a time are for one key: end one", headers={"Retry-After": "5"})
             if len(self._waiting) >= self._size:
                 raise busy(5, self._advice)
-            self._waiting.add(one)
+            self._waiting[event] = (asyncio.get_running_loop(), who)
         try:
-            yield one[1]
+            yield event
         finally:
             with self._lock:
-                self._waiting.discard(one)
+                del self._waiting[event]

@@ -24,24 +24,15 @@ from api.requests import (
 from api.tasks import TaskIn, TaskInput, TaskParameters
 
 _BODIES: tuple[type[BaseModel], ...] = (
-    ArticleIn,
-    AskIn,
-    ConversationIn,
-    FiltersIn,
-    MessageIn,
-    SearchIn,
-    SubscriptionIn,
-    TurnIn,
-    VerifyIn,
-    WatchIn,
+    *(ArticleIn, AskIn, ConversationIn, FiltersIn, MessageIn, SearchIn, SubscriptionIn, TurnIn, VerifyIn, WatchIn),
+    *(ChatIn, ChatMessage, ChatOptions, EmbeddingIn, ResponseFormat, StreamOptions),
+    *(TaskIn, TaskInput, TaskParameters),
 )
 _EVENTS: tuple[type[BaseModel], ...] = (RetrievedOut,)
 _KEYS = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "a key made by citespan keys add"},
     "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "the same, in another header"},
 }
-_BODIES += (ChatIn, ChatMessage, ChatOptions, EmbeddingIn, ResponseFormat, StreamOptions)
-_BODIES += (TaskIn, TaskInput, TaskParameters)
 _PROBLEM = {
     "type": "object",
     "required": ["type", "title", "status", "detail"],
@@ -175,5 +166,5 @@ def _flat(facts: dict[str, Any]) -> dict[str, Any]:
     return {
         name: value
         for name, value in facts.items()
-        if name in ("type", "items", "anyOf", "default", "minimum", "maximum", "minLength", "maxLength")
+        if name in ("type", "items", "anyOf", "enum", "default", "minimum", "maximum", "minLength", "maxLength")
     }

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from index import (
+    DEFAULT_COLLECTION,
     DEFAULT_EVERY,
     MAX_EVERY,
     MIN_EVERY,
@@ -31,6 +32,19 @@ class Strict(BaseModel):
     """A request body: no unknown fields, no "5" for 5."""
 
     model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+
+
+class PageQuery(Strict):
+    """Which page of a listing is wanted."""
+
+    limit: int = Field(50, ge=1, le=1_000, description="at most so many")
+    cursor: str | None = Field(None, max_length=100, description="next_cursor of the page before")
+
+
+class CollectionQuery(Strict):
+    """Which collection is meant."""
+
+    collection: str = DEFAULT_COLLECTION
 
 
 class FiltersIn(Strict):
@@ -74,7 +88,7 @@ class QuestionIn(Strict):
     """A question, wherever it is asked."""
 
     question: Question
-    collection: str = "default"
+    collection: str = DEFAULT_COLLECTION
     limit: int = Field(5, ge=1, le=MAX_LIMIT, description="at most so many distinct answers")
     passages: int = Field(
         10,
@@ -135,7 +149,7 @@ class SearchIn(Strict):
     """Words to look for."""
 
     query: Question
-    collection: str = "default"
+    collection: str = DEFAULT_COLLECTION
     limit: int = Field(10, ge=1, le=100)
     filters: FiltersIn = Field(default_factory=FiltersIn)
 
@@ -153,7 +167,7 @@ class ArticleIn(Strict):
     author: str | None = None
     language: str | None = None
     tags: list[str] = Field(default_factory=list, max_length=64)
-    collection: str = "default"
+    collection: str = DEFAULT_COLLECTION
 
     def to_article(self) -> Article:
         """Return the frozen type; html is extracted, and title, source and date are found where not given.
@@ -188,14 +202,14 @@ class SubscriptionIn(Strict):
     every_seconds: int = Field(
         DEFAULT_EVERY, ge=MIN_EVERY, le=MAX_EVERY, description="time between two rounds in seconds"
     )
-    collection: str = "default"
+    collection: str = DEFAULT_COLLECTION
 
 
 class WatchIn(Strict):
     """A standing question."""
 
     question: Question
-    collection: str = "default"
+    collection: str = DEFAULT_COLLECTION
     filters: FiltersIn = Field(default_factory=FiltersIn)
     webhook: str | None = Field(
         None,
@@ -216,7 +230,7 @@ class UploadIn(Strict):
     author: str | None = None
     language: str | None = None
     tags: list[str] = Field(default_factory=list, max_length=64)
-    collection: str = "default"
+    collection: str = DEFAULT_COLLECTION
 
     def known(self) -> dict[str, Any]:
         """Return the fields of Article that are given; what is left empty in a form is not."""
@@ -233,4 +247,4 @@ class VerifyIn(Strict):
     article_end: int = Field(ge=0)
     text: str = Field(min_length=1, max_length=10_000)
     sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$")
-    collection: str = "default"
+    collection: str = DEFAULT_COLLECTION

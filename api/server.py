@@ -77,7 +77,7 @@ def _check_keys(settings: Settings) -> None:
     ways = "listen on 127.0.0.1, or give --insecure behind a proxy that checks who asks"
     if settings.keys == "off":
         raise InputError(f"{reached}, and CITESPAN_KEYS is off: {ways}")
-    records = Records(settings.library.expanduser())
+    records = Records(settings.library)
     try:
         if not Keys(records).any_active():
             raise InputError(f"{reached}, and there is no key: make one with citespan keys add NAME, {ways}")

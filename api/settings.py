@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import Field, SecretStr, StringConstraints, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from api.addresses import networks_of
+from api.addresses import Address, networks_of
 from api.origins import check_origin
 from api.rates import rate_of
 from index import FetchPolicy, InputError
@@ -160,6 +160,14 @@ class Settings(BaseSettings):
     )
     log_questions: bool = Field(False, description="whether questions are written to the log")
 
+    @field_validator("library")
+    @classmethod
+    def _home(cls, value: Path) -> Path:
+        try:
+            return value.expanduser()
+        except RuntimeError:
+            raise ValueError(f"{str(value)[:200]!r}: there is no such home folder, write the whole path") from None
+
     @field_validator("rate", "address_rate")
     @classmethod
     def _rate(cls, value: str) -> str:
@@ -240,4 +248,4 @@ class Settings(BaseSettings):
     @property
     def loopback(self) -> bool:
         """Whether only this machine can reach the address."""
-        return self.host in ("localhost", "::1", "[::1]") or self.host.startswith("127.")
+        return self.host == "localhost" or Address(self.host.strip("[]")).loopback

@@ -40,6 +40,7 @@ class State:
         failure: why it cannot become ready, None while it can.
         watches: standing questions.
         webhooks: what tells of their events.
+        keys: of the library, for what goes on after a request was let in.
     """
 
     qa: QuestionAnswering
@@ -57,6 +58,7 @@ class State:
     conversations: Conversations = field(init=False)
     watches: Watches = field(init=False)
     webhooks: Webhooks = field(init=False)
+    keys: Keys = field(init=False)
 
     def __post_init__(self) -> None:
         chosen, records = self.settings, self.qa.library.records
@@ -64,7 +66,8 @@ class State:
             self.qa, size=chosen.conversations_size, messages=chosen.conversation_messages
         )
         self.watches = Watches(records)
-        self.webhooks = Webhooks(self.watches, self.policy, chosen, self.metrics, Keys(records))
+        self.keys = Keys(records)
+        self.webhooks = Webhooks(self.watches, self.policy, chosen, self.metrics, self.keys)
 
     @contextlib.contextmanager
     def upload(self) -> Iterator[None]:

@@ -1,6 +1,9 @@
 """Server-sent events: the steps of an answer while it is being found."""
 
 import asyncio
+import contextlib
+import threading
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 from typing import Any
@@ -11,13 +14,28 @@ from fastapi.responses import StreamingResponse
 from api.problems import problem_of
 from api.workers import ASK, Cancelled, Job, Workers
 
+EVENTS = "text/event-stream"
 PING_SECONDS = 15.0
+# A comment, which clients pass over.
+PING = b": still at it\n\n"
+# Within this time it is noticed that a service stops.
+_TICK_SECONDS = 1.0
 HEADERS = {"X-Accel-Buffering": "no", "Cache-Control": "no-store"}
 Event = tuple[str, Any]
+# JSON may hold them as they are, but str.splitlines() ends lines there, and so does a dot in a browser's pattern.
+_SEPARATORS = ((b"\xe2\x80\xa8", rb"\u2028"), (b"\xe2\x80\xa9", rb"\u2029"), (b"\xc2\x85", rb"\u0085"))
+
+
+def one_line(data: Any) -> bytes:
+    """Return something as JSON that is one line, whatever a client takes for the end of one."""
+    text = orjson.dumps(data)
+    for separator, escaped in _SEPARATORS:
+        text = text.replace(separator, escaped)
+    return text
 
 
 def event_text(name: str, data: Any, event_id: str | None = None) -> bytes:
-    """Return one event as bytes; JSON holds no line break, so one data line is enough.
+    """Return one event as bytes.
 
     Args:
         name: of the event.
@@ -25,11 +43,46 @@ def event_text(name: str, data: Any, event_id: str | None = None) -> bytes:
         event_id: what a client that comes back says it has seen, None where there is nothing to come back to.
     """
     own = "" if event_id is None else f"id: {event_id}\n"
-    return f"{own}event: {name}\ndata: ".encode() + orjson.dumps(data) + b"\n\n"
+    return f"{own}event: {name}\ndata: ".encode() + one_line(data) + b"\n\n"
 
 
-async def continued(first: bytes, rest: AsyncGenerator[bytes]) -> AsyncIterator[bytes]:
-    """Yield an event that has been taken already, then the others; they are closed whatever happens."""
+class Pulse:
+    """Says now and then on a stream that somebody is still there, so that no proxy gives it up.
+
+    Args:
+        seconds: of silence before that is said.
+    """
+
+    def __init__(self, seconds: float = PING_SECONDS) -> None:
+        self._seconds = seconds
+        self.spoken()
+
+    def spoken(self) -> None:
+        """Note that something was sent."""
+        self._spoken = time.monotonic()
+
+    async def until(self, changed: asyncio.Event, stopping: threading.Event) -> AsyncIterator[bytes]:
+        """Yield signs of life until something has changed or the service stops."""
+        while True:
+            if time.monotonic() - self._spoken >= self._seconds:
+                yield PING
+                self.spoken()
+            if changed.is_set() or stopping.is_set():
+                return
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(changed.wait(), _TICK_SECONDS)
+
+
+def followed(first: bytes, rest: AsyncGenerator[bytes]) -> StreamingResponse:
+    """Return a response that sends an event that has been taken already, then the others.
+
+    What goes wrong before the first event is thus an error of the request, and no event.
+    """
+    return StreamingResponse(_continued(first, rest), media_type=EVENTS, headers=HEADERS)
+
+
+async def _continued(first: bytes, rest: AsyncGenerator[bytes]) -> AsyncIterator[bytes]:
+    # Closed whatever happens.
     async with aclosing(rest):
         yield first
         async for event in rest:
@@ -47,7 +100,7 @@ def stream(workers: Workers, steps: Callable[[Job], Iterator[Event]]) -> Streami
     """
     return StreamingResponse(
         _events(workers, steps),
-        media_type="text/event-stream",
+        media_type=EVENTS,
         headers=HEADERS,
     )
 
@@ -78,7 +131,7 @@ async def _events(workers: Workers, steps: Callable[[Job], Iterator[Event]]) -> 
             try:
                 event = await asyncio.wait_for(ready.get(), PING_SECONDS)
             except TimeoutError:
-                yield b": still at it\n\n"
+                yield PING
                 continue
             if event is None:
                 return

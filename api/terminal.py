@@ -7,20 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from api.telling import why_none, worth_telling
+
 if TYPE_CHECKING:
     from index import Added, ArticleInfo, Candidate, Failure
     from qa import Answer, RankedAnswer
 
 # Control characters but tab and line feed, and what turns text around.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-_REASONS = {
-    "empty_collection": "the library holds no articles yet: citespan add FILE",
-    "nothing_relevant": "nothing in the articles is about this",
-    "no_answer_in_passages": "the passages that came closest hold no answer",
-    "below_threshold": "what was found is too unsure to be called an answer",
-}
-# Other answers less likely than this are not worth a person's line.
-_SHOWN_FROM = 0.05
 
 
 @contextmanager
@@ -87,17 +81,17 @@ def print_failure(failure: "Failure") -> None:
 def print_answer(answer: "Answer") -> None:
     """Print the answer, its members if it is a list, its sentence and place, how sure it is; then other answers."""
     if not answer.answered:
-        out(f"No answer: {_REASONS[answer.reason or 'below_threshold']}.")
+        more = ": citespan add FILE" if answer.reason == "empty_collection" else ""
+        out(f"No answer: {why_none(answer.reason)}{more}.")
         for candidate in answer.candidates[:3]:
             print_candidate(candidate)
         return
-    best, *others = answer.answers
+    best, others = answer.answers[0], worth_telling(answer.answers)
     out(plain(best.text))
     for item in best.items:
         out(f"  - {plain(item.text)}")
     out(f"  “{_marked(best.evidence[0].sentence, best.text)}”")
     out(f"  {_place(best)}")
-    others = [one for one in others if one.confidence >= _SHOWN_FROM]
     if others:
         out("Other answers:")
     for one in others:

@@ -8,11 +8,12 @@ import secrets
 import threading
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from api.listeners import Listeners
+from api.problems import Problem
 from api.replies import new_id
 from api.requests import FiltersIn
 from index import Changes, Filters, Mark, Record, RecordNotFound, Records
@@ -140,11 +141,28 @@ class Watches:
             f"{MAX_LISTENERS} clients follow standing questions already: ask for a page from time to time",
         )
 
-    def add(self, question: str, collection: str, filters: FiltersIn, key: str | None, url: str | None) -> Watch:
-        """Keep a question that is yet to be asked."""
+    def add(
+        self, question: str, collection: str, filters: FiltersIn, key: str | None, url: str | None, *, most: int
+    ) -> Watch:
+        """Keep a question that is yet to be asked.
+
+        Args:
+            question: what is asked.
+            collection: where.
+            filters: which articles are searched.
+            key: name of the key that it belongs to, None where none was wanted.
+            url: of its webhook, None for none.
+            most: questions that may be kept in all.
+
+        Raises:
+            Problem: 409, there are that many.
+            StorageError: the disk refused; nothing was kept.
+        """
         webhook = None if url is None else Webhook(url)
         watch = Watch(new_id("wch_"), question, collection, filters, key, webhook)
         with self._records.change() as changes:
+            if changes.count(WATCH) >= most:
+                raise Problem(409, f"{most:,} standing questions are kept already: remove some first")
             kept = _put(changes, watch)
             if webhook is not None:
                 _put_delivery(changes, watch.id, Delivery())
@@ -174,9 +192,12 @@ class Watches:
         return _watch(record)
 
     def page(self, after: int = 0, limit: int = _PAGE) -> list[Watch]:
-        """Return questions in the order in which they came."""
-        found = self._records.list(WATCH, after=after, limit=limit)
-        return [_watch(record) for record in found if not record.forgotten]
+        """Return questions in the order in which they came; none only where there are no more."""
+        while found := self._records.list(WATCH, after=after, limit=limit):
+            if kept := [_watch(record) for record in found if not record.forgotten]:
+                return kept
+            after = found[-1].number
+        return []
 
     def all(self) -> Iterator[Watch]:
         """Yield all questions that nobody is asking for the first time; those whose collection has gone are removed."""
@@ -184,7 +205,8 @@ class Watches:
         while found := self._records.list(WATCH, after=after, limit=_PAGE):
             for record in found:
                 if record.forgotten:
-                    self.remove(record.id)
+                    with suppress(RecordNotFound):  # by somebody else meanwhile
+                        self.remove(record.id)
                 elif record.id not in self._beginning:
                     yield _watch(record)
             after = found[-1].number

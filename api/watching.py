@@ -8,7 +8,6 @@ is searched for once, and read again only where other candidates come back.
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from api.replies import AnswerOut
 from api.state import State
 from api.watch_records import Watch, WatchEvent, event_of, proof
 from api.workers import WATCH, Job
-from index import CitespanError, Collection, CollectionNotFound, Mark
+from index import CitespanError, Collection, CollectionNotFound, Mark, now
 from qa import (
     Answer,
     Asked,
@@ -174,8 +173,8 @@ class Watcher:
         held = watch.watched
         asked: Asked = self._worked(lambda check: asked_again(qa, collection.name, question, held, check))
         metrics.watches_asked.inc()
-        now, event = again(watch, asked)
-        kept = self._state.watches.store(watch, now, event)
+        found, event = again(watch, asked)
+        kept = self._state.watches.store(watch, found, event)
         if kept is not None:
             metrics.watch_events.labels(kept.kind).inc()
             _log.info("watch", watch=watch.id, change=kept.id, kind=kept.kind)
@@ -212,6 +211,8 @@ class Watcher:
                     stopping.wait(_ASIDE_SECONDS)
                     break
                 except TimeoutError:
+                    if job.future.done():  # it is the work's own
+                        raise
                     if not stopping.is_set():
                         continue
                     job.cancel()
@@ -222,7 +223,7 @@ class Watcher:
 def first(watch: Watch, watched: Watched, answer: Answer) -> Watch:
     """Return a question after it was asked for the first time."""
     told = proof(AnswerOut.from_ranked(answer.answers[0])) if answer.answered else None
-    return replace(watch, asked=_now(), watched=watched, answer=told)
+    return replace(watch, asked=now(), watched=watched, answer=told)
 
 
 def again(watch: Watch, asked: Asked) -> tuple[Watch, WatchEvent | None]:
@@ -236,9 +237,5 @@ def again(watch: Watch, asked: Asked) -> tuple[Watch, WatchEvent | None]:
         rivals = (*rivals, told)[-MAX_RIVALS:]
     elif judgement.kind is not None:
         stands, rivals = told, ()
-    now = replace(watch, asked=_now(), watched=asked.watched, answer=stands, rivals=rivals)
-    return now, None if judgement.kind is None else event_of(judgement.kind, watch.answer, told)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    found = replace(watch, asked=now(), watched=asked.watched, answer=stands, rivals=rivals)
+    return found, None if judgement.kind is None else event_of(judgement.kind, watch.answer, told)

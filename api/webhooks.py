@@ -22,7 +22,7 @@ from api.metrics import Metrics
 from api.settings import Settings
 from api.watch_records import Delivery, Watch, Watches, WatchEvent
 from api.watch_replies import EventOut
-from index import CitespanError, FetchError, FetchPolicy, Posted, RecordNotFound, post
+from index import CitespanError, FetchError, FetchPolicy, Posted, RecordNotFound, now, post
 
 # Receivers that are waited for at a time.
 _AT_A_TIME = 4
@@ -99,8 +99,7 @@ class Webhooks:
         Returns:
             Whether the receiver took it, and why it did not.
         """
-        moment = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        event = {"type": "answer.test", "timestamp": moment, "data": {"watch": EventOut.watch_of(watch)}}
+        event = {"type": "answer.test", "timestamp": now(), "data": {"watch": EventOut.watch_of(watch)}}
         error, _, _ = self._send(watch, f"test_{watch.id}_{time.time_ns()}", event)
         if error is None:
             delivery = self._watches.delivery(watch.id)
@@ -178,14 +177,14 @@ class Webhooks:
             error, gone, after = self._send(watch, event.id, _message(watch, event))
         else:
             error, gone, after = f"the key {watch.key!r} may not do this any more", True, None
-        now = self._after(delivery, event, error, gone, after)
-        self._watches.keep_delivery(watch_id, now)
-        outcome = "delivered" if error is None else "given_up" if now.off else "failed"
+        come = self._after(delivery, event, error, gone, after)
+        self._watches.keep_delivery(watch_id, come)
+        outcome = "delivered" if error is None else "given_up" if come.off else "failed"
         self._metrics.webhooks.labels(outcome).inc()
         _log.info(
             "webhook", watch=watch_id, event_id=event.id, outcome=outcome, tries=delivery.attempts + 1, error=error
         )
-        return None if now.off else now.due
+        return None if come.off else come.due
 
     def _may(self, watch: Watch) -> bool:
         if watch.key is None:

@@ -29,7 +29,7 @@ from index.errors import (
     UnknownFormat,
     UnsupportedFormat,
 )
-from index.fields import MAX_ARTICLE_CHARACTERS, check_collection_name
+from index.fields import MAX_ARTICLE_CHARACTERS, check_collection_name, instant, now
 from index.following import DEFAULT_EVERY, MAX_EVERY, MIN_EVERY, Following, Round
 from index.inference import Batcher, open_spans
 from index.jobs import Incoming, Jobs
@@ -43,6 +43,7 @@ from index.models import LocalModel, Machine, ModelCard
 from index.news import Mark
 from index.passages import split_passages
 from index.records import Changes, Record, Records
+from index.release import release
 from index.retriever import RANK_CONSTANT, SIMILARITY_WEIGHT, leave_out
 from index.scripts import MOVED_MARKS, spaced
 from index.sentences import sentence_around, sentence_spans
@@ -151,11 +152,13 @@ __all__ = [
     "fetch",
     "fetch_article",
     "find_furniture",
+    "instant",
     "is_url",
     "leave_out",
     "make_id",
     "match_terms",
     "metadata_from_text",
+    "now",
     "open_source",
     "open_spans",
     "post",
@@ -164,6 +167,7 @@ __all__ = [
     "read_bytes",
     "read_html",
     "read_text",
+    "release",
     "sentence_around",
     "sentence_spans",
     "shared_fetcher",

@@ -182,9 +182,11 @@ class Library:
             QueryError: a name that no collection can have.
             CollectionNotFound: there is none.
         """
+        # What takes long is done before and after: whoever asks for any collection waits for the guard.
+        self.collection(name)
+        self.records.forget(name)
         with self._guard:
             collection = self.collection(name)
-            self.records.forget(name)
             # Renamed first: after a crash in the middle the collection is either whole or gone.
             away = self.folder / f".removed-{uuid.uuid4().hex}"
             try:
@@ -193,10 +195,10 @@ class Library:
                 raise StorageError(f"collection {name!r} cannot be removed: {error.strerror}") from error
             del self._collections[name]
             collection.discard()
-            shutil.rmtree(away, ignore_errors=True)
             self.records.forget(name)  # what was kept in between
             if name == DEFAULT_COLLECTION:
                 self.collection(name, create=True)
+        shutil.rmtree(away, ignore_errors=True)
 
     def _bring_up_to_date(self, folder: Path) -> None:
         """Let a collection of an older format be written by this process for as long as that takes."""

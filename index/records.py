@@ -15,12 +15,12 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from index.errors import LibraryError, LibraryFormatError, RecordNotFound
+from index.fields import now
 from index.refusals import translated
 
 DATABASE = "records.db"
@@ -93,14 +93,13 @@ class Changes:
         Raises:
             RecordNotFound: it belongs to a record that is not there.
         """
-        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         body, quotes = _text(record.body), None if record.quotes is None else _text(record.quotes)
         try:
             number, created = self._db.execute(
                 "INSERT INTO record (id, kind, parent, created, body, quotes) VALUES (?, ?, ?, ?, ?, ?) "
                 "ON CONFLICT (id) DO UPDATE SET body = excluded.body, quotes = excluded.quotes, forgotten = 0 "
                 "RETURNING number, created",
-                (record.id, record.kind, record.parent, now, body, quotes),
+                (record.id, record.kind, record.parent, now(), body, quotes),
             ).fetchone()
         except sqlite3.IntegrityError:
             raise RecordNotFound(f"no {record.parent!r}: it has been removed") from None
@@ -127,6 +126,10 @@ class Changes:
         """
         if not self._db.execute("DELETE FROM record WHERE id = ? AND kind = ?", (record_id, kind)).rowcount:
             raise RecordNotFound(f"no {kind} {record_id!r}")
+
+    def count(self, kind: str, *, parent: str | None = None) -> int:
+        """Return how many records of a kind there are, of one parent or standing alone."""
+        return _count(self._db, kind, parent)
 
     def keep_newest(self, kind: str, count: int, *, parent: str | None = None) -> int:
         """Remove all but the newest of a kind, of one parent or of those that stand alone; return how many went."""
@@ -274,10 +277,7 @@ class Records:
         """Return how many records of a kind there are, of one parent or standing alone."""
         with self._lock, translated():
             db = self._opened()
-            if db is None:
-                return 0
-            query = "SELECT count(*) FROM record WHERE kind = ? AND parent IS ?"
-            return int(db.execute(query, (kind, parent)).fetchone()[0])
+            return 0 if db is None else _count(db, kind, parent)
 
     def _opened(self, *, write: bool = False) -> Any:
         """Return the connection; None, where it is only to be read, while there is no file."""
@@ -335,6 +335,11 @@ def _get(db: sqlite3.Connection | None, kind: str, record_id: str) -> Record:
     if row is None:
         raise RecordNotFound(f"no {kind} {record_id!r}")
     return _made(row)
+
+
+def _count(db: sqlite3.Connection, kind: str, parent: str | None) -> int:
+    query = "SELECT count(*) FROM record WHERE kind = ? AND parent IS ?"
+    return int(db.execute(query, (kind, parent)).fetchone()[0])
 
 
 def _made(row: tuple[Any, ...]) -> Record:

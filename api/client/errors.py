@@ -219,6 +219,6 @@ def _retry_after(headers: httpx2.Headers) -> float | None:
 def _instant(value: str) -> datetime | None:
     try:
         found = email.utils.parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):  # a year, or a zone, of many digits
         return None
     return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -54,7 +54,7 @@ def add(
     _print_secret(key, secret, as_json=as_json)
     say(f"added {plain(_described(key))}; keep the key above, it is shown only now")
     for one in key.collections or ():
-        if not (settings(library).library.expanduser() / one).is_dir():
+        if not (settings(library).library / one).is_dir():
             say(f"there is no collection {plain(one)!r} yet: articles that are added to it are what this key is for")
 
 
@@ -113,7 +113,7 @@ def _opened(library: Library, *, make: bool = False) -> "Iterator[Keys]":
     from index import Library as Opened
     from index import Records
 
-    folder = settings(library).library.expanduser()
+    folder = settings(library).library
     if not (folder / "library.json").is_file():
         if not make:
             raise Stop(2, f"there is no library at {folder}: name it with --library or CITESPAN_LIBRARY")
@@ -132,16 +132,16 @@ def _ends(value: str | None) -> str | None:
         return None
     from datetime import UTC, datetime
 
-    from api.keys import instant
+    from api.keys import after
+    from index import instant
 
     if value[-1:].lower() in "smhd" and value[:-1].isdigit():
-        return instant(seconds("--expires", value))
+        return after(seconds("--expires", value))
     try:
         then = datetime.fromisoformat(value)
-    except ValueError:
+        return instant(then.replace(tzinfo=then.tzinfo or UTC))
+    except (ValueError, OverflowError):
         raise Stop(2, f"--expires: {plain(value)!r} is no time: write 90d, 12h, or 2027-01-31") from None
-    then = then.replace(tzinfo=then.tzinfo or UTC)
-    return then.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _print_secret(key: "Key", secret: str, *, as_json: bool) -> None:

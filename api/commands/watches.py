@@ -36,21 +36,25 @@ def add(
     with _opened(library) as (watches, chosen):
         from pydantic import ValidationError
 
+        from api.problems import Problem
         from api.requests import WatchIn
-        from index import check_receiver
+        from index import check_collection_name, check_receiver
 
         try:
             given = WatchIn(question=question, webhook=webhook, collection=collection)
         except ValidationError as error:
             first = error.errors()[0]
             raise Stop(2, f"{first['loc'][0]}: {first['msg']}") from None
+        check_collection_name(collection)
         if not (chosen.library / collection / "articles.db").is_file():
             raise Stop(2, f"there is no collection {plain(collection)!r}: add articles to it first")
         if given.webhook is not None:
             check_receiver(given.webhook, chosen.policy())
-        if watches.count() >= chosen.watches_size:
-            raise Stop(2, f"{chosen.watches_size:,} standing questions are kept already: remove some first")
-        watch = watches.add(given.question, collection, given.filters, None, given.webhook)
+        most = chosen.watches_size
+        try:
+            watch = watches.add(given.question, collection, given.filters, None, given.webhook, most=most)
+        except Problem as full:
+            raise Stop(2, full.detail) from None
         if as_json:
             from api.watch_records import Delivery
             from api.watch_replies import NewWatchOut, WatchOut

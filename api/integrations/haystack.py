@@ -14,6 +14,7 @@ from api.client.connection import DEFAULT_URL
 from api.client.requests import DEFAULT_COLLECTION, AskOptions
 from api.integrations.askers import RemoteAsker
 from api.integrations.proof import Proof, of_answer, of_evidence
+from api.telling import within_sentence
 
 
 @component
@@ -156,9 +157,8 @@ def _outputs(answer: Answer) -> dict[str, Any]:
 
 def _within(piece: Evidence) -> ExtractedAnswer.Span | None:
     """Return where the quote stands in its sentence."""
-    begins = piece.passage.text.rfind(piece.sentence, 0, piece.start + len(piece.sentence))
-    start, end = piece.start - begins, piece.end - begins
-    return ExtractedAnswer.Span(start, end) if begins >= 0 and piece.sentence[start:end] == piece.quote else None
+    place = within_sentence(piece.passage.text, piece.sentence, piece.start, piece.end)
+    return None if place is None else ExtractedAnswer.Span(*place)
 
 
 def _document(proof: Proof) -> Document:

@@ -18,6 +18,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from api.telling import NONE_SENTENCES, none_sentence
 from index import ArticleInfo, sentence_around
 from qa import Answer, RankedAnswer, Turn
 
@@ -30,12 +31,6 @@ _LOOKED_AT = 20_000
 # An earlier reply of somebody else: a short line is an answer, of a longer one so much is what was said.
 _SHORT = 100
 _SAID = 300
-_NO_ANSWER = {
-    "empty_collection": "There are no articles in this collection yet.",
-    "nothing_relevant": "No article in this collection is about this.",
-    "no_answer_in_passages": "The articles do not answer this.",
-    "below_threshold": "The articles give no answer that is sure enough.",
-}
 _UNDERSTOOD = "Understood as: "
 _CONFIDENCE = "Confidence: "
 # What a chat window would load or run instead of showing it: images in Markdown, and tags.
@@ -123,7 +118,7 @@ def _quotations(best: RankedAnswer) -> Iterator[tuple[str, ArticleInfo]]:
 
 
 def _no_answer(page: _Page, answer: Answer) -> None:
-    page.add(_NO_ANSWER[answer.reason or "no_answer_in_passages"])
+    page.add(none_sentence(answer.reason))
     if not answer.candidates:
         return
     page.add("\n\nThe closest passages:")
@@ -156,7 +151,7 @@ def recalled(question: str, reply: str) -> Turn:
         reply: as a chat sends it back: one that written() made, or anything else.
     """
     text = reply[:_LOOKED_AT].replace(_CALM, "").strip()
-    if text.startswith(tuple(_NO_ANSWER.values())):
+    if text.startswith(NONE_SENTENCES):
         return Turn(question, standalone_question=_note(text))
     head, mark, rest = text.partition("\n\n“")
     sentence, quoted, label = rest.partition("”\n— ")

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import orjson
 from pydantic import BaseModel, Field
 
 from api.openai.content import Citation, written
 from api.replies import AskOut
+from api.streaming import one_line
 from index import ArticleInfo
 from qa import Answer
 
@@ -192,7 +192,7 @@ def completion_id(answer_id: str) -> str:
 
 def chunk_text(data: Any) -> bytes:
     """Return one event of a stream as bytes."""
-    return b"data: " + orjson.dumps(data) + b"\n\n"
+    return b"data: " + one_line(data) + b"\n\n"
 
 
 DONE = b"data: [DONE]\n\n"

@@ -14,7 +14,7 @@ from fastapi.responses import StreamingResponse
 from api.openai.errors import error_of
 from api.openai.replies import DONE, chunk_text
 from api.problems import problem_of
-from api.streaming import HEADERS, PING_SECONDS
+from api.streaming import EVENTS, HEADERS, PING, PING_SECONDS
 from api.workers import Cancelled
 
 
@@ -44,7 +44,7 @@ async def reply_stream(
         raise
     if done:
         task.result()
-    return StreamingResponse(_sent(task, chunks, head, patience), media_type="text/event-stream", headers=HEADERS)
+    return StreamingResponse(_sent(task, chunks, head, patience), media_type=EVENTS, headers=HEADERS)
 
 
 async def _sent(
@@ -58,7 +58,7 @@ async def _sent(
         while not task.done():
             await asyncio.wait({task}, timeout=patience)
             if not task.done():
-                yield b": still at it\n\n"
+                yield PING
         try:
             for chunk in chunks(task.result()):
                 yield chunk_text(chunk)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
 from api.access import Scope, caller_of, needs
@@ -13,13 +12,12 @@ from api.bodies import content_type, read_body, read_query, until_gone
 from api.openapi import body_of, body_or_files, query_of
 from api.problems import Problem, problem_of
 from api.replies import AddedOut, ArticleOut, ArticleRow, ArticlesOut, FailureOut, UploadOut, VerifyOut
-from api.requests import ArticleIn, Strict, UploadIn, VerifyIn
+from api.requests import ArticleIn, CollectionQuery, PageQuery, UploadIn, VerifyIn
 from api.state import State, ready_state, state_of
 from api.uploads import MAX_ARTICLES, problem_of_failure, uploaded
 from api.verifying import verified
 from api.workers import FETCH, WRITE, Job
 from index import (
-    DEFAULT_COLLECTION,
     Added,
     Article,
     Failure,
@@ -32,18 +30,8 @@ router = APIRouter(tags=["articles"])
 _TOGETHER = 16
 
 
-class ListQuery(Strict):
+class ListQuery(PageQuery, CollectionQuery):
     """What a listing takes."""
-
-    limit: int = Field(50, ge=1, le=1_000)
-    cursor: str | None = Field(None, max_length=100)
-    collection: str = DEFAULT_COLLECTION
-
-
-class WhichQuery(Strict):
-    """Which collection is meant."""
-
-    collection: str = DEFAULT_COLLECTION
 
 
 @router.post(
@@ -179,12 +167,12 @@ async def list_articles(request: Request) -> Any:
     "/v1/articles/{article_id}",
     response_model=ArticleOut,
     dependencies=[needs(Scope.ASK)],
-    openapi_extra=query_of(WhichQuery),
+    openapi_extra=query_of(CollectionQuery),
     operation_id="get_article",
 )
 async def get_article(request: Request, article_id: str) -> Any:
     """Return an article with its whole text, masked ranges and passages."""
-    asked = read_query(request, WhichQuery)
+    asked = read_query(request, CollectionQuery)
     caller_of(request).check_collection(asked.collection)
     collection = state_of(request).qa.library.collection(asked.collection)
     return ArticleOut.from_stored(await run_in_threadpool(collection.get, article_id))
@@ -194,13 +182,13 @@ async def get_article(request: Request, article_id: str) -> Any:
     "/v1/articles/{article_id}",
     status_code=204,
     dependencies=[needs(Scope.WRITE)],
-    openapi_extra=query_of(WhichQuery),
+    openapi_extra=query_of(CollectionQuery),
     operation_id="remove_article",
 )
 async def remove_article(request: Request, article_id: str) -> Response:
     """Remove an article and everything made of it."""
     state = ready_state(request)
-    asked = read_query(request, WhichQuery)
+    asked = read_query(request, CollectionQuery)
     caller_of(request).check_collection(asked.collection)
     collection = state.qa.library.collection(asked.collection)
     await state.workers.run(WRITE, lambda job: collection.remove(article_id))

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from api.access import Scope, needs
 from api.asking import answered, events_of, steps_of
-from api.bodies import read_body, read_query
+from api.bodies import accepts, read_body, read_query
 from api.exports import MEDIA_TYPES, Entry, Format, Style, exported
 from api.openapi import body_of, query_of, stream_of
 from api.replies import AskOut, RetrievedOut
@@ -80,8 +80,7 @@ async def ask_stream(request: Request) -> Response:
 
 def _form_of(request: Request) -> Format | None:
     """Return the kind of file that is wanted instead of JSON, None for JSON."""
-    wanted = request.headers.get("accept", "").lower()
-    return next((form for form in ("markdown", "csv") if MEDIA_TYPES[form] in wanted), None)
+    return next((form for form in ("markdown", "csv") if accepts(request, MEDIA_TYPES[form])), None)
 
 
 def _file(reply: AskOut, form: Format, style: Style) -> Response:

@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.access import Caller, Scope, caller_of, needs
 from api.asking import counted, events_of, finished
-from api.bodies import read_body, read_optional, read_query
+from api.bodies import accepts, read_body, read_optional, read_query
 from api.conversation_replies import (
     BegunOut,
     ConversationOut,
@@ -23,24 +23,14 @@ from api.exports import MEDIA_TYPES, SUFFIXES, Entry, Format, Style, exported
 from api.openapi import body_of, event_content, query_of
 from api.problems import Problem
 from api.replies import AskOut, RetrievedOut, new_id
-from api.requests import ConversationIn, MessageIn, Strict
+from api.requests import ConversationIn, MessageIn, PageQuery, Strict
 from api.state import State, ready_state, state_of
-from api.streaming import stream
+from api.streaming import EVENTS, stream
 from api.workers import WRITE
-from index import RecordNotFound
+from index import RecordNotFound, decode_cursor, encode_cursor
 from qa import Answer, Conversation, new_message_id
 
 router = APIRouter(tags=["conversations"], dependencies=[needs(Scope.ASK)])
-_EVENTS = "text/event-stream"
-
-
-class ListQuery(Strict):
-    """What a listing takes."""
-
-    limit: int = Field(50, ge=1, le=1_000)
-    cursor: str | None = Field(
-        None, max_length=20, pattern="^[0-9]{1,18}$", description="next_cursor of the page before"
-    )
 
 
 class ExportQuery(Strict):
@@ -83,7 +73,7 @@ async def send_message(request: Request, conversation_id: str) -> Any:
     state = ready_state(request)
     asked = await read_body(request, MessageIn, state.settings.ask_body_bytes)
     await run_in_threadpool(_own, state, caller_of(request), conversation_id)
-    streamed = _wants_events(request)
+    streamed = accepts(request, EVENTS)
     answer_id, message_id = new_id(), asked.replaces or new_message_id()
 
     def kept(answer: Answer) -> dict[str, Any]:
@@ -110,19 +100,19 @@ async def send_message(request: Request, conversation_id: str) -> Any:
 @router.get(
     "/v1/conversations",
     response_model=ConversationsOut,
-    openapi_extra=query_of(ListQuery),
+    openapi_extra=query_of(PageQuery),
     operation_id="list_conversations",
 )
 async def list_conversations(request: Request) -> Any:
     """List the caller's conversations, those begun last first."""
     caller_of(request).check_own()
-    state, asked = ready_state(request), read_query(request, ListQuery, ("limit",))
-    owner, before = caller_of(request).name, int(asked.cursor or 0)
+    state, asked = ready_state(request), read_query(request, PageQuery, ("limit",))
+    owner, before = caller_of(request).name, decode_cursor(asked.cursor)
     found = await run_in_threadpool(state.conversations.list, owner=owner, limit=asked.limit + 1, before=before)
     shown = found[: asked.limit]
     return ConversationsOut(
         conversations=[ConversationRow.from_conversation(one) for one in shown],
-        next_cursor=str(shown[-1].number) if len(found) > len(shown) else None,
+        next_cursor=encode_cursor(shown[-1].number) if len(found) > len(shown) else None,
     )
 
 
@@ -196,8 +186,3 @@ def _own(state: State, caller: Caller, conversation_id: str) -> Conversation:
     if conversation is None or not (everything or conversation.owner == caller.name):
         raise Problem(404, "no such conversation: list those that there are at /v1/conversations")
     return conversation
-
-
-def _wants_events(request: Request) -> bool:
-    accepted = request.headers.get("accept", "").lower()
-    return any(part.partition(";")[0].strip() == _EVENTS for part in accepted.split(","))

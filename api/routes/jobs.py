@@ -6,8 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import StreamingResponse
-from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
 from api.access import Caller, Scope, caller_of, needs
@@ -15,11 +13,10 @@ from api.bodies import check_declared, check_encoding, content_type, pieces, rea
 from api.job_replies import BatchOut, JobAndFailuresOut, JobOut, JobsOut
 from api.openapi import body_of_lines, query_of, stream_of
 from api.problems import Problem
-from api.requests import Strict
+from api.requests import CollectionQuery, PageQuery
 from api.state import State, ready_state, state_of
-from api.streaming import HEADERS, PING_SECONDS, continued, event_text
+from api.streaming import Pulse, event_text, followed
 from index import (
-    DEFAULT_COLLECTION,
     Collection,
     Incoming,
     Job,
@@ -33,36 +30,15 @@ router = APIRouter(tags=["jobs"], dependencies=[needs(Scope.WRITE)])
 LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/jsonlines")
 # What came in is handed to the disk in pieces of this size.
 _PIECE = 1024**2
-# Events of one job come at most so often, and a service that stops is noticed within this time.
+# Events of one job come at most so often.
 _LEAST_SECONDS = 0.25
-_TICK_SECONDS = 1.0
-
-
-class BatchQuery(Strict):
-    """Where the articles go."""
-
-    collection: str = DEFAULT_COLLECTION
-
-
-class JobsQuery(Strict):
-    """What a listing of jobs takes."""
-
-    limit: int = Field(50, ge=1, le=1_000)
-    cursor: str | None = Field(None, max_length=100)
-
-
-class JobQuery(Strict):
-    """Which of a job's failures are wanted."""
-
-    limit: int = Field(50, ge=1, le=1_000, description="at most so many failures")
-    cursor: str | None = Field(None, max_length=100, description="next_cursor of the page of failures before")
 
 
 @router.post(
     "/v1/articles/batch",
     response_model=BatchOut,
     status_code=202,
-    openapi_extra=body_of_lines(LINES) | query_of(BatchQuery),
+    openapi_extra=body_of_lines(LINES) | query_of(CollectionQuery),
     operation_id="add_batch",
 )
 async def add_batch(request: Request, response: Response) -> Any:
@@ -71,7 +47,7 @@ async def add_batch(request: Request, response: Response) -> Any:
     if content_type(request) not in LINES:
         raise Problem(415, f"send {LINES[0]} in the Content-Type header, and one JSON object a line in the body")
     check_encoding(request)
-    name = read_query(request, BatchQuery).collection
+    name = read_query(request, CollectionQuery).collection
     check_collection_name(name)
     caller_of(request).check_collection(name)
     limit = state.settings.batch_body_bytes
@@ -90,11 +66,11 @@ async def add_batch(request: Request, response: Response) -> Any:
     return BatchOut(job=_shown(state, name, job))
 
 
-@router.get("/v1/jobs", response_model=JobsOut, openapi_extra=query_of(JobsQuery), operation_id="list_jobs")
+@router.get("/v1/jobs", response_model=JobsOut, openapi_extra=query_of(PageQuery), operation_id="list_jobs")
 async def list_jobs(request: Request) -> Any:
     """List the jobs of all collections that the caller may use, the newest first; ended ones are kept for a while."""
     state = state_of(request)
-    asked = read_query(request, JobsQuery, ("limit",))
+    asked = read_query(request, PageQuery, ("limit",))
     seen = caller_of(request).sees
     jobs = await run_in_threadpool(state.qa.library.jobs)
     found = [(collection, job) for collection, job in jobs if seen(collection.name)]
@@ -110,12 +86,12 @@ async def list_jobs(request: Request) -> Any:
 
 
 @router.get(
-    "/v1/jobs/{job_id}", response_model=JobAndFailuresOut, openapi_extra=query_of(JobQuery), operation_id="get_job"
+    "/v1/jobs/{job_id}", response_model=JobAndFailuresOut, openapi_extra=query_of(PageQuery), operation_id="get_job"
 )
 async def get_job(request: Request, job_id: str) -> Any:
     """Say how far a job has come, and which lines could not be used, a page of them."""
     state = state_of(request)
-    asked = read_query(request, JobQuery, ("limit",))
+    asked = read_query(request, PageQuery, ("limit",))
 
     def look() -> JobAndFailuresOut:
         collection, job = _job_of(state, caller_of(request), job_id)
@@ -146,17 +122,17 @@ async def cancel_job(request: Request, job_id: str) -> Any:
 )
 async def follow_job(request: Request, job_id: str) -> Response:
     """Follow a job: events progress (how it stands now, and again when that changes), then end."""
-    state = state_of(request)
-    collection, job = await run_in_threadpool(_job_of, state, caller_of(request), job_id)
-    events = _events(state, collection, job)
+    state, caller = state_of(request), caller_of(request)
+    collection, job = await run_in_threadpool(_job_of, state, caller, job_id)
+    events = _events(state, caller, collection, job)
     first = await anext(events)  # too many followers are a problem, not an event
-    return StreamingResponse(continued(first, events), media_type="text/event-stream", headers=HEADERS)
+    return followed(first, events)
 
 
-async def _events(state: State, collection: Collection, job: Job) -> AsyncGenerator[bytes]:
-    with state.jobs.followed() as changed:
+async def _events(state: State, caller: Caller, collection: Collection, job: Job) -> AsyncGenerator[bytes]:
+    with state.jobs.followed(caller.name) as changed:
         shown: JobOut | None = None
-        silent = 0.0
+        pulse = Pulse()
         while True:
             changed.clear()
             try:
@@ -169,18 +145,13 @@ async def _events(state: State, collection: Collection, job: Job) -> AsyncGenera
                 return
             if now != shown:
                 yield event_text("progress", now.model_dump())
-                shown, silent = now, 0.0
+                shown = now
+                pulse.spoken()
             await asyncio.sleep(_LEAST_SECONDS)
-            while not changed.is_set():
-                if state.stopping.is_set():
-                    return
-                try:
-                    await asyncio.wait_for(changed.wait(), _TICK_SECONDS)
-                except TimeoutError:
-                    silent += _TICK_SECONDS
-                    if silent >= PING_SECONDS:
-                        yield b": still at it\n\n"
-                        silent = 0.0
+            async for sign in pulse.until(changed, state.stopping):
+                yield sign
+            if state.stopping.is_set():
+                return
 
 
 async def _receive(request: Request, incoming: Incoming, limit: int) -> None:

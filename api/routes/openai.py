@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 import numpy as np
+import numpy.typing as npt
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
@@ -125,9 +126,17 @@ async def create_embedding(request: Request) -> Any:
         raise Refusal(400, f"dimensions can only be {encoder.dimension}: leave it out", param="dimensions")
     texts = asked.texts()
     take_place(request)
-    vectors, tokens = await state.workers.run(
-        SEARCH, lambda job: _embedded(encoder, texts, asked.asks, job), gone=lambda: until_gone(request)
+
+    def work(job: Job) -> str:
+        # Written here too: a million numbers would keep the event loop from everybody else.
+        return _written(asked, *_embedded(encoder, texts, asked.asks, job))
+
+    return Response(
+        await state.workers.run(SEARCH, work, gone=lambda: until_gone(request)), media_type="application/json"
     )
+
+
+def _written(asked: EmbeddingIn, vectors: npt.NDArray[np.float32], tokens: int) -> str:
     packed = asked.encoding_format == "base64"
     out = [
         EmbeddingOut(index=place, embedding=base64.b64encode(row.tobytes()).decode() if packed else row.tolist())
@@ -135,11 +144,12 @@ async def create_embedding(request: Request) -> Any:
     ]
     usage = EmbeddingUsage(prompt_tokens=tokens, total_tokens=tokens)
     # Checking each number against the model again would take longer than embedding them.
-    facts = EmbeddingsOut.model_construct(data=out, model=asked.model, usage=usage)
-    return Response(facts.model_dump_json(), media_type="application/json")
+    return EmbeddingsOut.model_construct(data=out, model=asked.model, usage=usage).model_dump_json()
 
 
-def _embedded(encoder: SentenceEncoder, texts: Sequence[str], asks: bool, job: Job) -> tuple[Any, int]:
+def _embedded(
+    encoder: SentenceEncoder, texts: Sequence[str], asks: bool, job: Job
+) -> tuple[npt.NDArray[np.float32], int]:
     rows, tokens = [], 0
     for at in range(0, len(texts), _TURN):
         job.check()

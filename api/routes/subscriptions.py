@@ -10,22 +10,16 @@ from api.access import Scope, caller_of, needs
 from api.bodies import read_body, read_query, until_gone
 from api.openapi import body_of, query_of
 from api.problems import Problem
-from api.requests import Strict, SubscriptionIn
+from api.requests import CollectionQuery, SubscriptionIn
 from api.state import ready_state, state_of
 from api.subscription_replies import SubscriptionOut, SubscriptionsOut
 from api.workers import FETCH, WRITE, Job
-from index import DEFAULT_COLLECTION, Following, Subscription, SubscriptionNotFound, check_collection_name
+from index import Following, Subscription, SubscriptionNotFound, check_collection_name
 
 router = APIRouter(tags=["subscriptions"], dependencies=[needs(Scope.WRITE)])
 
 
-class ListQuery(Strict):
-    """Which collection is meant."""
-
-    collection: str = DEFAULT_COLLECTION
-
-
-class EndQuery(ListQuery):
+class EndQuery(CollectionQuery):
     """Which subscription is meant."""
 
     url: str = Field(min_length=1, max_length=2_000, description="address of the feed or sitemap")
@@ -34,13 +28,13 @@ class EndQuery(ListQuery):
 @router.get(
     "/v1/subscriptions",
     response_model=SubscriptionsOut,
-    openapi_extra=query_of(ListQuery),
+    openapi_extra=query_of(CollectionQuery),
     operation_id="list_subscriptions",
 )
 async def list_subscriptions(request: Request) -> Any:
     """List what a collection follows: when each is due, what came of it, what failed and why."""
     state = state_of(request)
-    name = read_query(request, ListQuery).collection
+    name = read_query(request, CollectionQuery).collection
     caller_of(request).check_collection(name)
     following = Following(state.qa.library.collection(name), state.policy)
     found = await run_in_threadpool(lambda: [(one, following.failing(one.url)) for one in following.all()])

@@ -7,17 +7,15 @@ from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import StreamingResponse
-from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
-from api.access import Scope, caller_of, needs
-from api.bodies import read_body, read_query, until_gone
+from api.access import Caller, Scope, caller_of, needs, take_place
+from api.bodies import accepts, read_body, read_query, until_gone
 from api.openapi import body_of, event_content, query_of
 from api.problems import Problem
-from api.requests import Strict, WatchIn
+from api.requests import PageQuery, WatchIn
 from api.state import State, ready_state, state_of
-from api.streaming import HEADERS, PING_SECONDS, continued, event_text
+from api.streaming import EVENTS, Pulse, event_text, followed
 from api.watch_records import Delivery, Watch
 from api.watch_replies import EventOut, EventsOut, NewWatchOut, TestedOut, WatchesOut, WatchOut
 from api.watching import first
@@ -26,16 +24,8 @@ from index import FetchError, InputError, RecordNotFound, check_receiver, decode
 from qa import Answer, Watched, first_asked
 
 router = APIRouter(tags=["watches"], dependencies=[needs(Scope.ASK)])
-_TICK_SECONDS = 1.0
 # Events of a stream that are read in one go.
 _AT_A_TIME = 100
-
-
-class PageQuery(Strict):
-    """What a listing takes."""
-
-    limit: int = Field(50, ge=1, le=1_000)
-    cursor: str | None = Field(None, max_length=100)
 
 
 @router.post(
@@ -62,11 +52,9 @@ async def create_watch(request: Request, response: Response) -> Any:
         _check_webhook(state, given.webhook)
     filters = given.filters.to_filters()
     state.qa.library.collection(given.collection)  # an unknown one is a 404
-    if await run_in_threadpool(state.watches.count) >= state.settings.watches_size:
-        raise Problem(409, f"{state.settings.watches_size:,} standing questions are kept already: remove some first")
-    watch = await run_in_threadpool(
-        state.watches.add, given.question, given.collection, given.filters, caller.name, given.webhook
-    )
+    take_place(request)
+    add = partial(state.watches.add, given.question, given.collection, given.filters, caller.name, given.webhook)
+    watch = await run_in_threadpool(add, most=state.settings.watches_size)
     with state.watches.beginning(watch.id):
 
         def work(job: Job) -> tuple[Watched, Answer]:
@@ -159,12 +147,12 @@ async def list_watch_events(request: Request, watch_id: str) -> Any:
     asked = read_query(request, PageQuery, ("limit",))
     after = decode_cursor(asked.cursor)
     watch = await run_in_threadpool(_own, request, watch_id)
-    if "text/event-stream" in request.headers.get("accept", ""):
+    if accepts(request, EVENTS):
         last = request.headers.get("last-event-id", "")
         after = max(after, await run_in_threadpool(state.watches.place_of, last)) if last else after
-        events = _events(state, watch, after)
+        events = _events(state, caller_of(request), watch, after)
         begun = await anext(events)  # too many listeners are a problem, not an event
-        return StreamingResponse(continued(begun, events), media_type="text/event-stream", headers=HEADERS)
+        return followed(begun, events)
 
     def look() -> EventsOut:
         found = state.watches.events(watch.id, after, asked.limit + 1)
@@ -175,10 +163,10 @@ async def list_watch_events(request: Request, watch_id: str) -> Any:
     return await run_in_threadpool(look)
 
 
-async def _events(state: State, watch: Watch, after: int) -> AsyncGenerator[bytes]:
-    with state.watches.listeners.waiting() as changed:
+async def _events(state: State, caller: Caller, watch: Watch, after: int) -> AsyncGenerator[bytes]:
+    with state.watches.listeners.waiting(caller.name) as changed:
         yield b": following\n\n"
-        silent = 0.0
+        pulse = Pulse()
         while not state.stopping.is_set():
             changed.clear()
             try:
@@ -186,18 +174,15 @@ async def _events(state: State, watch: Watch, after: int) -> AsyncGenerator[byte
             except RecordNotFound:
                 return  # it has been removed
             while found := await run_in_threadpool(state.watches.events, watch.id, after, _AT_A_TIME):
+                if not await run_in_threadpool(state.keys.admits, caller):
+                    return  # a stream outlives the request that was let in
                 for event in found:
                     shown = EventOut.from_event(watch, event)
                     yield event_text(shown.type, shown.model_dump(), event.id)
-                    after, silent = event.number, 0.0
-            while not changed.is_set() and not state.stopping.is_set():
-                try:
-                    await asyncio.wait_for(changed.wait(), _TICK_SECONDS)
-                except TimeoutError:
-                    silent += _TICK_SECONDS
-                    if silent >= PING_SECONDS:
-                        yield b": still at it\n\n"
-                        silent = 0.0
+                    after = event.number
+                    pulse.spoken()
+            async for sign in pulse.until(changed, state.stopping):
+                yield sign
 
 
 def _seen(request: Request, watch: Watch) -> bool:

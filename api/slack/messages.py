@@ -7,6 +7,7 @@ and backticks of a quotation would turn into formatting, and it would no longer 
 import re
 from typing import Any, Literal
 
+from api.telling import none_sentence, within_sentence, worth_telling
 from index import ArticleInfo, Passage
 from qa import Answer, Evidence, RankedAnswer
 
@@ -19,14 +20,7 @@ _MAX_TITLE = 200
 _MAX_FALLBACK = 500
 _MAX_EVIDENCE = 3
 _MAX_PASSAGES = 3
-# Other answers less likely than this are not worth a line.
-_SHOWN_FROM = 0.05
-_REASONS = {
-    "empty_collection": "There are no articles to ask yet.",
-    "nothing_relevant": "Nothing in the articles is about this.",
-    "no_answer_in_passages": "The passages that came closest do not answer this.",
-    "below_threshold": "What was found is too unsure to be called an answer.",
-}
+_MAX_OTHERS = 2
 # Control characters, for which Slack refuses a message, and what turns text around.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _LINKED = re.compile(r"https?://[^\s<>|]{1,2900}")
@@ -65,14 +59,14 @@ def answer_message(answer: Answer, *, share: bool = False) -> Json:
     blocks = [_small(f"“{answer.question}”")]
     if answer.answered:
         blocks.append(_rich(_answer(answer.answers[0], _MAX_EVIDENCE)))
-        others = [one for one in answer.answers[1:3] if one.confidence >= _SHOWN_FROM]
+        others = worth_telling(answer.answers)[:_MAX_OTHERS]
         if others:
             blocks.append(_small("Less likely:"))
             blocks += [_rich(_answer(one, 1)) for one in others]
         first = answer.answers[0].evidence[0]
         fallback = f"{_headline(answer.answers[0])} — “{first.sentence}” ({_title(first.article)})"
     else:
-        fallback = f"No answer found. {_REASONS[answer.reason or 'below_threshold']}"
+        fallback = f"No answer found. {none_sentence(answer.reason)}"
         blocks.append(_rich([_section(_text(fallback))]))
         closest = [(one.passage, one.article) for one in answer.candidates[:_MAX_PASSAGES]]
         if closest:
@@ -109,10 +103,10 @@ def _headline(answer: RankedAnswer) -> str:
 
 def _quotation(evidence: Evidence) -> Json:
     sentence = evidence.sentence
-    start = evidence.start - max(0, evidence.passage.text.find(sentence, max(0, evidence.end - len(sentence))))
-    end = start + len(evidence.text)
-    if sentence[start:end] != evidence.text:
+    place = within_sentence(evidence.passage.text, sentence, evidence.start, evidence.end)
+    if place is None:
         return _quote(_text(_cut(sentence, _MAX_QUOTE)))
+    start, end = place
     before, inside, after = sentence[:start], evidence.text, sentence[end:]
     if len(sentence) > _MAX_QUOTE:
         # Of a sentence as long as a page, what is around the answer.

@@ -53,9 +53,8 @@ export async function* stream(path, body, signal) {
     const blocks = rest.split("\n\n");
     rest = blocks.pop();
     for (const block of blocks) {
-      const name = /^event: (.*)$/m.exec(block);
-      const data = /^data: (.*)$/m.exec(block);
-      if (name && data) yield [name[1], JSON.parse(data[1])];
+      const [, name, data] = /^event: ([^\n]*)\ndata: ([^\n]*)$/.exec(block) || [];
+      if (name) yield [name, JSON.parse(data)];
     }
   }
 }

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Awaitable, Callable
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import structlog
@@ -22,7 +21,7 @@ from api.tools.reading import READS, Reading
 from api.tools.resources import add_resources, listed
 from api.tools.writing import ADDS, REMOVES, Writing
 from api.workers import Cancelled
-from index import QueryError
+from index import QueryError, release
 
 WRITES = frozenset({"add_article", "remove_article"})
 _INSTRUCTIONS = (
@@ -84,7 +83,7 @@ def tool_server(state: State, settled: Callable[[], Awaitable[None]] | None = No
     server = ToolServer(
         "citespan",
         title="Citespan",
-        version=_version(),
+        version=release(),
         instructions=_INSTRUCTIONS,
         website_url="https://github.com/citespan/citespan",
         subscriptions=False,  # nobody is told of changes, so no stream has to be kept open
@@ -149,10 +148,3 @@ def _failed(problem: Problem) -> CallToolResult:
     after = problem.headers.get("Retry-After")
     again = f" (try again in {after} seconds)" if after else ""
     return CallToolResult(is_error=True, content=[TextContent(type="text", text=problem.body()["detail"] + again)])
-
-
-def _version() -> str:
-    try:
-        return version("citespan")
-    except PackageNotFoundError:  # run from a checkout that is not installed
-        return "0"

@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from index.errors import FetchError
+from index.release import release
 from index.sources.dialling import Clock, Dialler
 from index.sources.policy import FetchPolicy
 from index.sources.targets import Target
@@ -67,14 +67,9 @@ def request(
         dialler.close()
 
 
-@cache
 def user_agent() -> str:
     """Return what servers are told of who asks."""
-    try:
-        number = version("citespan")
-    except PackageNotFoundError:  # run from a checkout that is not installed
-        number = "0"
-    return f"citespan/{number} (+https://github.com/citespan/citespan)"
+    return f"citespan/{release()} (+https://github.com/citespan/citespan)"
 
 
 def retry_after(value: str | None) -> float | None:
@@ -85,7 +80,7 @@ def retry_after(value: str | None) -> float | None:
         return float(value[:9])
     try:
         when = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):  # a year, or a zone, of many digits
         return None
     when = when.replace(tzinfo=UTC) if when.tzinfo is None else when
     return max(0.0, (when - datetime.now(UTC)).total_seconds())

@@ -204,6 +204,7 @@ def test_a_key_for_one_collection_knows_of_no_other(send: Send, make: Callable[.
     assert [one["name"] for one in send("GET", "/v1/collections", key).json()["collections"]] == ["mine"]
     assert send("POST", "/v1/ask", key, json={**QUESTION, "collection": "mine"}).json()["answer"] == "Hugo Marsh"
     assert send("GET", "/v1/examples", key).json() == {"questions": []}
+    conversation = send("POST", "/v1/conversations", key).json()["id"]
     span = {"article_id": "theirs", "article_start": 0, "article_end": 3, "text": "The"}
     for name in ("theirs", "nowhere", "default"):
         where = {"collection": name}
@@ -211,6 +212,8 @@ def test_a_key_for_one_collection_knows_of_no_other(send: Send, make: Callable[.
             send("POST", "/v1/ask", key, json={**QUESTION, **where}),
             send("GET", f"/v1/ask?question=Who&collection={name}", key),
             send("POST", "/v1/ask/stream", key, json={**QUESTION, **where}),
+            send("POST", f"/v1/conversations/{conversation}/messages", key, json={**QUESTION, **where}),
+            send("POST", "/v1/watches", key, json={**QUESTION, **where}),
             send("POST", "/v1/search", key, json={"query": "mill", **where}),
             send("POST", "/v1/verify", key, json={**span, **where}),
             send("GET", f"/v1/articles?collection={name}", key),

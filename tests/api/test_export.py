@@ -6,6 +6,7 @@ import json
 import shutil
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from api.exports import Entry, exported
 from api.replies import AskOut
+from api.telling import within_sentence
 from index import Article, Library
 from qa import QuestionAnswering
 from tests.helpers import assert_problem, citespan
@@ -188,3 +190,15 @@ def test_a_conversation_is_taken_along(client: httpx2.Client) -> None:
     assert_problem(client.get("/v1/conversations/none/export"), 404)
     client.delete(f"/v1/conversations/{talk}")
     assert_problem(client.get(export), 404)
+
+
+@given(st.text("ab. ", max_size=30), st.text("ab.", min_size=1, max_size=8), st.text("ab. ", max_size=30), st.data())
+def test_a_span_is_found_in_its_sentence_wherever_that_stands(
+    before: str, sentence: str, after: str, data: Any
+) -> None:
+    start = data.draw(st.integers(0, len(sentence) - 1))
+    end = data.draw(st.integers(start + 1, len(sentence)))
+    passage = before + sentence + after
+    found = within_sentence(passage, sentence, len(before) + start, len(before) + end)
+    assert found is not None and sentence[found[0] : found[1]] == sentence[start:end]
+    assert within_sentence(passage, "c" + sentence, len(before) + start, len(before) + end) is None

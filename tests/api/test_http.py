@@ -100,6 +100,23 @@ def test_stream_gives_candidates_then_answers_then_the_whole(client: httpx2.Clie
     assert done["answers"] == whole["answers"] and len({data["id"] for _, data in found}) == 1
 
 
+def test_an_event_is_one_line_whatever_a_client_takes_for_the_end_of_one(client: httpx2.Client) -> None:
+    text = "The lighthouse at Varn was built\u2028by Olga\u0085Tamm\u2029in 1893."
+    put = {"id": "lines", "text": text, "collection": "lines"}
+    assert client.post("/v1/articles", json=put).status_code == 201
+    question = "Who built the lighthouse at Varn?"
+    asked = {"question": question, "collection": "lines"}
+    chat = {"model": "citespan/lines", "messages": [{"role": "user", "content": question}], "stream": True}
+    for path, body in (("/v1/ask/stream", asked), ("/v1/chat/completions", chat)):
+        streamed = client.post(path, json=body).text
+        assert streamed.splitlines() == streamed.removesuffix("\n").split("\n")
+        data = [json.loads(line[len("data: ") :]) for line in streamed.splitlines() if line.startswith("data: {")]
+        assert text in json.dumps(data, ensure_ascii=False)
+    told = dict(events(client.post("/v1/ask/stream", json=asked).text))
+    assert told["retrieved"]["passages"][0]["passage"]["text"] == text
+    client.delete("/v1/collections/lines")
+
+
 def test_a_client_that_leaves_a_stream_does_no_harm(client: httpx2.Client) -> None:
     for _ in range(3):
         with client.stream("POST", "/v1/ask/stream", json={"question": QUESTION}) as reply:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from api.cli import _run
+from api.settings import Settings
 from tests.helpers import COMMAND, citespan, clean_environment
 
 FORM = re.compile(r"cs_[A-Za-z0-9_-]{43}[0-9A-Za-z]{6}\n")
@@ -61,6 +62,7 @@ def test_a_key_is_shown_once_and_kept_as_a_hash(tmp_path: Path) -> None:
         (["add", "x", "--expires", "soon"], "--expires"),
         (["add", "x", "--expires", "2001-01-01"], "expired already"),
         (["add", "x", "--expires", "999999999d"], "year 9999"),
+        (["add", "x", "--expires", "0001-01-01T00:00:00+14:00"], "no time"),
         (["add", "x", "--rate", "many"], "120/minute"),
         (["add", "x", "--rate", "1000001/second"], "120/minute"),
         (["add", "x", "--origin", "example.org"], "scheme, host and port"),
@@ -147,6 +149,28 @@ def test_a_killed_command_leaves_a_key_or_none(tmp_path: Path) -> None:
         assert not shown or f"k{at}" in names  # what was shown is kept
         code, _, said = keys(tmp_path, "add", f"after-{at}")
         assert code == 0, said
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [
+        *((host, True) for host in ("127.0.0.1", "127.9.9.9", "::1", "[::1]", "::ffff:127.0.0.1", "localhost")),
+        *((host, False) for host in ("", "0.0.0.0", "::", "10.0.0.1", "127.evil.example", "localhost.evil.example")),
+    ],
+)
+def test_what_only_this_machine_can_reach_is_known_exactly(host: str, loopback: bool) -> None:
+    assert Settings(host=host).loopback is loopback
+
+
+def test_a_library_at_home_is_found_by_every_command_or_its_setting_is_named(tmp_path: Path) -> None:
+    for command in (("keys", "add", "a"), ("keys", "list"), ("add", "-")):
+        ran = citespan(
+            *command, "--library", "~/lib", stdin=b'{"text": "Bread is made of flour."}\n', HOME=str(tmp_path)
+        )
+        assert ran.returncode == 0 and (tmp_path / "lib" / "library.json").is_file(), ran.stderr
+    assert citespan("watches", "add", "What is bread?", "--library", "~/lib", HOME=str(tmp_path)).returncode == 0
+    lost = citespan("watches", "list", "--library", "~nobody-has-this-name/lib")
+    assert lost.returncode == 2 and b"CITESPAN_LIBRARY" in lost.stderr and lost.stderr.count(b"\n") == 1
 
 
 @pytest.mark.parametrize(

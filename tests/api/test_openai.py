@@ -6,7 +6,7 @@ import contextlib
 import json
 import re
 import shutil
-import time
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -32,6 +32,7 @@ from api.openai.streams import reply_stream
 from api.problems import busy
 from qa import QuestionAnswering
 from tests.helpers import Server
+from tests.site import until
 
 ENCODER = "citespan-retriever-1"
 KIM = "When did Kim first meet Putin?"
@@ -126,7 +127,8 @@ def test_no_answer_is_said_and_the_closest_passages_shown(client: openai.OpenAI)
     reply = ask(client, NOWHERE)
     message = reply.choices[0].message
     proof = reply.model_extra["citespan"]
-    assert proof["answered"] is False and message.content.startswith("The articles do not answer this.\n\nThe closest")
+    said = "The passages that came closest do not answer this.\n\nThe closest passages:"
+    assert proof["answered"] is False and message.content.startswith(said)
     assert len(message.annotations) == 3
     for cited, passage in zip(message.annotations, proof["passages"], strict=False):
         place = cited.url_citation
@@ -375,50 +377,60 @@ def waiting(served: Server) -> int:
     return int(float(found[1]))
 
 
-def answered(served: Server) -> float:
+def counted(served: Server, pattern: str) -> float:
+    """The sum of the metrics whose line, up to its number, is like that."""
     text = httpx2.get(f"{served.url}/metrics").text
-    return sum(float(number) for number in re.findall(r"^citespan_answers_total\{.*\} (\S+)$", text, re.MULTILINE))
+    return sum(float(number) for number in re.findall(rf"^{pattern} (\S+)$", text, re.MULTILINE))
+
+
+def answered(served: Server) -> float:
+    return counted(served, r"citespan_answers_total\{.*\}")
+
+
+def refused(served: Server) -> float:
+    return counted(served, r'citespan_requests_total\{.*route="/v1/chat/completions",status="503"\}')
 
 
 @contextlib.contextmanager
 def occupied(served: Server, jobs: int) -> Iterator[None]:
-    """The one worker at work, and all but one of so many jobs waiting; until they are done."""
-    text = "It rained for most of the day and nobody went out. " * 300
-    slow = {"inputs": {"question": "Who went out?", "context": text}}
-    with ThreadPoolExecutor(jobs) as pool:
-        url = f"{served.url}/v1/tasks/question-answering"
-        running = [pool.submit(httpx2.post, url, json=slow, timeout=120) for _ in range(jobs)]
-        while waiting(served) < jobs - 1:
-            assert not all(job.done() for job in running)
-            time.sleep(0.02)
+    """The one worker at work, and all but one of so many jobs waiting; until the block ends, when their client goes."""
+    text = "It rained for most of the day and nobody went out. " * 20_000
+    body = json.dumps({"inputs": {"question": "Who went out?", "context": text}}).encode()
+    head = f"Host: 127.0.0.1:{served.port}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    with contextlib.ExitStack() as connections:
+        for waits in range(jobs):
+            connection = connections.enter_context(socket.create_connection(("127.0.0.1", served.port)))
+            connection.sendall(b"POST /v1/tasks/question-answering HTTP/1.1\r\n" + head.encode() + body)
+            until(lambda waits=waits: waiting(served) >= waits)
         yield
-        assert [job.result().status_code for job in running] == [200] * jobs
+    until(lambda: waiting(served) == 0)
 
 
 def test_a_full_service_is_a_503_that_the_client_waits_out(served: Server, client: openai.OpenAI) -> None:
-    with occupied(served, 3):
-        for stream in (False, True):
-            with pytest.raises(openai.InternalServerError) as full:
-                ask(client, FIRE, stream=stream)
-            assert full.value.status_code == 503 and full.value.code == "overloaded"
-            assert int(full.value.response.headers["retry-after"]) >= 1
-        patient = client.with_options(max_retries=60)
-        assert ask(patient, FIRE).choices[0].message.content.startswith("the bakery")
+    patient = client.with_options(max_retries=60)
+    with ThreadPoolExecutor(1) as pool:
+        with occupied(served, 3):
+            for stream in (False, True):
+                with pytest.raises(openai.InternalServerError) as full:
+                    ask(client, FIRE, stream=stream)
+                assert full.value.status_code == 503 and full.value.code == "overloaded"
+                assert int(full.value.response.headers["retry-after"]) >= 1
+            before = refused(served)
+            reply = pool.submit(ask, patient, FIRE)
+            until(lambda: refused(served) > before)
+        assert reply.result().choices[0].message.content.startswith("the bakery")
 
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_who_goes_away_is_not_answered(served: Server, client: openai.OpenAI, stream: bool) -> None:
     before = answered(served)
-    hasty = client.with_options(timeout=0.2)
     with occupied(served, 2), pytest.raises(openai.APITimeoutError):
-        while True:  # until there is a place to wait: the first job may not have been taken up yet
-            with contextlib.suppress(openai.InternalServerError):
-                ask(hasty, FIRE, stream=stream)
-            time.sleep(0.02)
+        ask(client.with_options(timeout=0.2), FIRE, stream=stream)
     ask(client, KIM)
     assert answered(served) == before + 1
     log = served.log.read_text(encoding="utf-8")
-    assert '"status": 499' in log and "unexpected" not in log
+    left = re.compile(r'"path": "/v1/chat/completions", "status": (499|"client gone")')
+    assert left.search(log) and "unexpected" not in log
 
 
 def test_a_slow_answer_keeps_its_connection_and_a_late_error_is_told() -> None:

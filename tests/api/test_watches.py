@@ -1,9 +1,12 @@
 """Standing questions over HTTP and on the command line: what is taken, shown and refused."""
 
+import asyncio
+import contextlib
 import json
 import shutil
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +14,13 @@ import httpx2
 import pytest
 
 from api.client import Citespan, NotFound
+from api.listeners import Listeners
+from api.problems import Problem
+from api.requests import FiltersIn
+from api.streaming import PING, Pulse
+from api.watch_records import Watches
 from api.workers import ASK, SEARCH, WATCH, Job, Lane
-from index import FetchError, FetchPolicy, check_receiver, post
+from index import FetchError, FetchPolicy, Records, check_receiver, post
 from tests.helpers import Server, assert_problem, citespan
 from tests.receiver import Receiver
 from tests.site import until
@@ -226,12 +234,14 @@ def test_unknown_ones_and_bad_pages_are_refused(client: httpx2.Client) -> None:
     assert_problem(client.get("/v1/watches?limit=0"), 422)
 
 
-def test_there_is_a_limit_and_a_listing_in_pages(client: httpx2.Client) -> None:
+def test_there_is_a_limit_and_a_listing_in_pages(client: httpx2.Client, watching: Server) -> None:
     made = []
     while (put := client.post("/v1/watches", json={"question": "What is a marathon?"})).status_code == 201:
         made.append(put.json()["id"])
         assert len(made) <= 20
     assert "remove some" in assert_problem(put, 409)["detail"]
+    full = citespan("watches", "add", "Who?", "--library", str(watching.library), CITESPAN_WATCHES_SIZE="20")
+    assert full.returncode == 2 and b"remove some" in full.stderr
     seen, cursor = [], ""
     while cursor is not None:
         page = client.get(f"/v1/watches?limit=7{cursor and f'&cursor={cursor}'}").json()
@@ -240,6 +250,31 @@ def test_there_is_a_limit_and_a_listing_in_pages(client: httpx2.Client) -> None:
     assert len(seen) == len(set(seen)) == 20 and set(made) <= set(seen)
     for one in seen:
         assert client.delete(f"/v1/watches/{one}").status_code == 204
+
+
+def test_many_at_once_do_not_get_past_the_limit(tmp_path: Path) -> None:
+    watches = Watches(Records(tmp_path))
+
+    def add(number: int) -> int:
+        try:
+            watches.add(f"Who is {number}?", "default", FiltersIn(), None, None, most=7)
+        except Problem as full:
+            return full.status
+        return 201
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(add, range(24))) == [201] * 7 + [409] * 17
+    assert watches.count() == 7
+
+
+def test_a_listing_goes_on_past_those_whose_collection_has_gone(tmp_path: Path) -> None:
+    records = Records(tmp_path)
+    watches = Watches(records)
+    for collection in ("gone", "gone", "gone", "here"):
+        watches.add("Who?", collection, FiltersIn(), None, None, most=9)
+    records.forget("gone")
+    assert [one.collection for one in watches.page(limit=2)] == ["here"]
+    assert watches.page(watches.newest(), limit=2) == []
 
 
 def test_private_addresses_are_not_called(client: httpx2.Client) -> None:
@@ -284,7 +319,13 @@ def test_the_command_works_beside_a_service(client: httpx2.Client, watching: Ser
     assert citespan("watches", "events", made["id"], *library).returncode == 1
     assert citespan("watches", "remove", made["id"], *library).returncode == 0
     assert_problem(client.get(f"/v1/watches/{made['id']}"), 404)
-    for wrong in (("add", " "), ("add", "Who?", "--collection", "none"), ("add", "Who?", "--webhook", "ftp://a/")):
+    wrong_ones = (
+        ("add", " "),
+        ("add", "Who?", "--collection", "none"),
+        ("add", "Who?", "--collection", f"../{watching.library.name}/default"),
+        ("add", "Who?", "--webhook", "ftp://a/"),
+    )
+    for wrong in wrong_ones:
         refused = citespan("watches", *wrong, *library)
         assert refused.returncode == 2 and len(refused.stderr.splitlines()) == 1, refused.stderr
     for command in ("remove", "events"):
@@ -342,6 +383,19 @@ def test_each_key_has_its_own_and_only_a_writer_may_have_others_called(
     shown = until(lambda: not (one := send("boss", "GET", f"/v1/watches/{made['id']}").json()["webhook"])["on"] and one)
     assert "writer" in shown["error"] and len(receiver.messages) == count
 
+    def told() -> list[Any]:
+        return list(send("boss", "GET", f"{own}/events").json()["events"])
+
+    last = until(lambda: [one for one in told() if one["type"] == "answer.gone"])[-1]["id"]
+    seen = {"Accept": "text/event-stream", "Last-Event-ID": last, "Authorization": f"Bearer {keys['asker']}"}
+    with httpx2.stream("GET", f"{server.url}{own}/events", headers=seen, timeout=60) as stream:
+        lines = stream.iter_lines()
+        assert next(lines) == ": following"
+        assert citespan("keys", "revoke", "asker", "--library", str(server.library)).returncode == 0
+        send("boss", "POST", "/v1/articles", {"id": "c", "text": "The lighthouse at Varn was built by Peter Holm."})
+        assert not [line for line in lines if line.startswith("data:")], "who was shut out hears no more"
+    assert told()[-1]["id"] != last
+
 
 def test_the_python_client_puts_lists_and_removes(client: httpx2.Client, watching: Server) -> None:
     with Citespan(watching.url) as own:
@@ -359,6 +413,47 @@ def test_the_python_client_puts_lists_and_removes(client: httpx2.Client, watchin
         with pytest.raises(NotFound):
             own.watch(put.id)
         own.remove_collection("varn")
+
+
+def test_a_stream_on_which_nothing_is_said_shows_that_somebody_is_there_whatever_else_changes() -> None:
+    changed, stopping = asyncio.Event(), threading.Event()
+
+    async def signs(pulse: Pulse) -> list[bytes]:
+        return [sign async for sign in pulse.until(changed, stopping)]
+
+    async def listen() -> None:
+        changed.set()
+        assert await signs(Pulse(1_000)) == []
+        assert await signs(Pulse(0)) == [PING]
+        changed.clear()
+        stopping.set()
+        assert await signs(Pulse(1_000)) == []
+
+    asyncio.run(listen())
+
+
+def test_one_key_has_a_part_of_the_places_of_those_who_listen() -> None:
+    async def listen() -> None:
+        listeners = Listeners(8, "come back")
+
+        def refused(who: str | None) -> int:
+            with pytest.raises(Problem) as problem, listeners.waiting(who):
+                raise AssertionError("there was a place")
+            return problem.value.status
+
+        with contextlib.ExitStack() as held:
+            for who in ("one", "one", "other", None, None, None):
+                held.enter_context(listeners.waiting(who))
+            assert refused("one") == 429
+            last = held.enter_context(listeners.waiting("other"))
+            held.enter_context(listeners.waiting("third"))
+            assert (refused("fourth"), refused(None)) == (503, 503)
+            listeners.tell()
+            await last.wait()
+        with listeners.waiting("one"), listeners.waiting("one"):
+            assert refused("one") == 429
+
+    asyncio.run(listen())
 
 
 def test_people_are_served_before_standing_questions() -> None:

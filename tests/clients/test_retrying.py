@@ -228,8 +228,9 @@ def test_a_service_may_stand_under_a_path() -> None:
 
 
 @pytest.mark.parametrize("status", [429, 500, 418])
-def test_errors_of_something_in_between_have_the_same_shape(status: int) -> None:
-    reply = Reply(status, b"[not json", {"Retry-After": "soon"})
+@pytest.mark.parametrize("after", ["soon", f"Mon, 01 Jan {'9' * 30} 00:00:00 GMT"])
+def test_errors_of_something_in_between_have_the_same_shape(status: int, after: str) -> None:
+    reply = Reply(status, b"[not json", {"Retry-After": after})
     with (
         Scripted(reply) as service,
         Citespan(service.url, retries=Retries(most=0)) as client,

@@ -127,6 +127,20 @@ def test_a_refusal_says_its_status(site: Site, status: int) -> None:
     assert "secret" not in str(caught.value) and caught.value.field == "url"
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("soon", "", "-1", "1e3", f"Mon, 01 Jan {'9' * 30} 00:00:00 GMT", f"Mon, 01 Jan 2024 {'9' * 30}:00:00 GMT"),
+        *(f"Mon, 01 Jan 2024 00:00:00 +{'9' * 30}", "Mon, 01 Jan 2024 00:00:00 +9999"),
+    ],
+)
+def test_a_retry_after_that_says_nothing_is_none(site: Site, value: str) -> None:
+    site.pages["/busy"] = Reply(status=503, headers={"Retry-After": value})
+    with pytest.raises(FetchError, match="503") as caught:
+        get(site, "/busy")
+    assert caught.value.retry_after is None
+
+
 def test_retry_after_leaves_the_whole_host_alone(site: Site) -> None:
     site.pages["/busy"] = Reply(status=429, headers={"Retry-After": "120"})
     site.pages["/a"] = Reply("a")

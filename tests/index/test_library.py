@@ -1,5 +1,6 @@
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -139,6 +140,22 @@ def test_collections_are_apart_and_go_as_a_whole(library: Library) -> None:
     for name in ("../x", "", "A", ".hidden", "a/b", "x" * 65, "CON\x00"):
         with pytest.raises(QueryError):
             library.collection(name, create=True)
+
+
+def test_files_of_a_collection_that_goes_hold_nobody_up(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    library.collection("news", create=True).add_one(article("Ostra"))
+    remove, found = shutil.rmtree, []
+
+    def look(path: Path, **options: bool) -> None:
+        looking = threading.Thread(target=lambda: found.append(library.collection().name), daemon=True)
+        looking.start()
+        looking.join(10)
+        remove(path, **options)
+
+    monkeypatch.setattr(shutil, "rmtree", look)
+    library.remove_collection("news")
+    assert found == ["default"]
+    assert [path.name for path in library.folder.iterdir() if path.name.startswith(".removed")] == []
 
 
 @pytest.mark.parametrize("newest", [False, True])

@@ -1,5 +1,6 @@
 """Every entrance has the same gate: the same key, the same queue, whichever way a question comes in."""
 
+import contextlib
 import json
 import shutil
 import threading
@@ -14,6 +15,7 @@ import pytest
 
 from index import SentenceEncoder
 from tests.helpers import Server, citespan
+from tests.site import until
 
 QUESTION = "Where did the Great Fire of London begin?"
 MCP = {"Accept": "application/json, text/event-stream", "MCP-Protocol-Version": "2025-06-18"}
@@ -48,6 +50,7 @@ ENTRANCES: dict[str, Callable[[httpx2.Client], httpx2.Response]] = {
     "task": lambda client: client.post(
         "/v1/tasks/question-answering", json={"inputs": {"question": "Who built the mill?", "context": CONTEXT}}
     ),
+    "standing question": lambda client: client.post("/v1/watches", json={"question": QUESTION}),
     "search": lambda client: client.post("/v1/search", json={"query": QUESTION}),
     "embedding": lambda client: client.post("/v1/embeddings", json={"model": ENCODER, "input": QUESTION}),
 }
@@ -73,7 +76,7 @@ def _outcome(reply: httpx2.Response) -> str:
             "problem" in reply.headers["content-type"] or "error" in reply.json()
         )
         return "no room"
-    assert reply.status_code == 200, (reply.status_code, reply.text[:300])
+    assert reply.status_code in (200, 201), (reply.status_code, reply.text[:300])
     # A stream or a tool's result has begun by then: what went wrong is told in it.
     if '"isError":true' in reply.text.replace(" ", "") or "event: error" in reply.text:
         assert "try again" in reply.text or '"status":503' in reply.text.replace(" ", "")
@@ -99,6 +102,32 @@ def test_whoever_asks_too_much_is_refused_and_the_others_answered(narrow: tuple[
     assert outcomes["no room"] >= 1 or entrance in ("search", "embedding", "task")
     with httpx2.Client(base_url=server.url, timeout=60, headers={"X-API-Key": key}) as client:
         assert _outcome(ENTRANCES[entrance](client)) == "answered"
+
+
+def test_whoever_has_enough_under_way_is_told_to_wait_at_every_entrance(tmp_path: Path, sample_library: Path) -> None:
+    shutil.copytree(sample_library, tmp_path / "library")
+    made = citespan("keys", "add", "desk", "--rate", "off", "--library", str(tmp_path / "library"), "--json")
+    headers = {"X-API-Key": json.loads(made.stdout)["key"]}
+    limits = {"CITESPAN_ASK_SECONDS": "120", "CITESPAN_KEY_ASKS": "1", "CITESPAN_SHUTDOWN_SECONDS": "0"}
+    # Minutes of reading, of which nobody waits for the end.
+    asked = {"inputs": {"question": "Who built the mill?", "context": CONTEXT * 1_000}}
+
+    def hold() -> None:
+        with contextlib.suppress(httpx2.TransportError):
+            while client.post("/v1/tasks/question-answering", json=asked).status_code == 429:
+                pass  # it came while the key's place was looked at
+
+    with (
+        ThreadPoolExecutor(1) as pool,
+        Server(tmp_path / "library", tmp_path / "log", **limits) as server,
+        httpx2.Client(base_url=server.url, timeout=120, headers=headers) as client,
+    ):
+        pool.submit(hold)
+        until(lambda: client.post("/v1/search", json={"query": QUESTION}).status_code == 429)
+        for name, entrance in ENTRANCES.items():
+            reply = entrance(client)
+            assert "1 questions at a time are answered" in reply.text, name
+            assert reply.status_code == 429 if name != "assistant" else reply.json()["result"]["isError"], name
 
 
 @pytest.mark.parametrize("entrance", ENTRANCES)
