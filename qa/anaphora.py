@@ -237,6 +237,9 @@ def _possessive(one: Anaphor, text: str) -> bool:
     return one.word == "her" and bool(after) and after[0].lower() not in _AFTER_NO_NOUN
 
 
+_PLACES = ("place", "spot", "city", "town", "village", "country", "region", "site", "area")
+
+
 def _of_noun(one: Anaphor, text: str, memory: Said, rank: int) -> str | None:
     """What "that year", "this crisis" or "these two women" most likely stand for, with the words after the noun."""
     words = one.noun.split()
@@ -251,6 +254,8 @@ def _of_noun(one: Anaphor, text: str, memory: Said, rank: int) -> str | None:
         if word in PEOPLE or word in ("men", "women", "people"):
             pool = memory.named["several" if one.word in _PLURAL else "person"]
             return _ranked(pool, rank) + after if pool else None
+        if word == "one" and at == 0 and (things := [*memory.named["thing"], *memory.named["person"]]):
+            return _ranked(things, rank) + after
         singular = word.rstrip("s")
         if memory.phrasing.head.rstrip("s").lower() == singular and memory.turn.answer:
             return memory.turn.answer + after
@@ -258,6 +263,8 @@ def _of_noun(one: Anaphor, text: str, memory: Said, rank: int) -> str | None:
             for name in memory.named[kind]:
                 if len(singular) > 2 and re.search(rf"\b{re.escape(singular)}", name, re.IGNORECASE):
                     return name + after
+        if word in _PLACES and at == 0 and memory.named["thing"]:
+            return _ranked(memory.named["thing"], rank) + after
     return None
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from index import question_language
 from qa import anaphora
-from qa.ellipsis import ELSE, reasons, repeated, spliced, without_else
+from qa.ellipsis import ELSE, asking_for_someone, is_clause, reasons, repeated, spliced, without_else
 from qa.mentions import mentions
 from qa.phrasing import bare, taken_apart
 from qa.said import Said, said
@@ -25,8 +25,6 @@ READINGS = 4
 SECOND = 0.75
 RAW = 0.6
 _MAX_TOPIC = 300
-# A question without a verb that has more words than this is one whose verb was not recognised.
-_FRAGMENT = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +78,7 @@ def _readings(question: str, memory: Said, topic: str) -> list[Variant]:
     if reasons(text):
         why = _asked("Why", memory)
         return [Variant(why, f"{why} {topic}", leans=True, without=last)]
+    text = asking_for_someone(text)
     if ELSE.search(text):
         again = without_else(text, memory)
         meant = [reading for one in again for reading in anaphora.resolved(one, memory) or [one]]
@@ -92,8 +91,12 @@ def _readings(question: str, memory: Said, topic: str) -> list[Variant]:
     without = last if corrects else ()
     put = anaphora.resolved(text, memory)
     whole = repeated(text, phrasing, memory)
-    if not whole and not phrasing.whole and not (put and len(text.split()) > _FRAGMENT):
-        whole = spliced(text, phrasing, memory)
+    if not whole and not phrasing.whole and not is_clause(text, phrasing):
+        if put and not phrasing.opening:
+            # "Their coach?"
+            whole = [*(f"What is {one.rstrip('?!. ')}?" for one in put[:2])]
+        else:
+            whole = spliced(text, phrasing, memory)
     if whole:
         return [Variant(one, f"{one} {topic}", SECOND**place, given, leans=True) for place, one in enumerate(whole)]
     if put:
