@@ -8,6 +8,7 @@ whoever asks keeps the one that the articles support best (qa.conversing).
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from index import question_language
 from qa import anaphora
@@ -37,6 +38,8 @@ class Variant:
         weight: how likely this reading is beside the others, 0..1; what its answer's confidence counts.
         without: answers that are not wanted, since they were given.
         leans: whether it goes on from what was said, so that the same articles are likely to answer it.
+        kind: how it came about: the likeliest by the rules, another by the rules, as it was asked but with what was
+            said put into a clause, as it was asked alone.
     """
 
     question: str
@@ -44,6 +47,7 @@ class Variant:
     weight: float = 1.0
     without: tuple[str, ...] = ()
     leans: bool = False
+    kind: Literal["first", "other", "stated", "alone"] = "other"
 
 
 def variants(question: str, history: Sequence[Turn]) -> tuple[Variant, ...]:
@@ -54,21 +58,30 @@ def variants(question: str, history: Sequence[Turn]) -> tuple[Variant, ...]:
         history: what was said before, in order; the last TURNS count.
     """
     if not history:
-        return (Variant(question, question),)
+        return (Variant(question, question, kind="alone"),)
     memory = said([_shortened(turn) for turn in history[-TURNS:]])
     topic = memory.topic[:_MAX_TOPIC]
     if question_language(question) not in (None, "en"):
-        return (Variant(question, question), Variant(question, f"{question} {topic}", 0.9, leans=True))
-    found: dict[tuple[str, str], Variant] = {}
-    for one in _readings(question, memory, topic):
+        with_topic = Variant(question, f"{question} {topic}", 0.9, leans=True)
+        return (Variant(question, question, kind="first"), with_topic)
+    found: dict[str, Variant] = {}
+    readings = _readings(question, memory, topic)
+    if readings[0].leans:
+        readings = [*readings[:2], *(one for one in readings if one.kind != "other"), _stated(question, memory, topic)]
+    for one in readings:
         put = " ".join(one.question.split())
         # What does not fit, or says nothing, is no question any more.
         if len(put) <= MAX_QUESTION_CHARACTERS and any(map(str.isalnum, put)):
-            found.setdefault(
-                (put, one.query), replace(one, question=put if put != " ".join(question.split()) else question)
-            )
-    readings = list(found.values())[:READINGS] or [Variant(question, f"{question} {topic}".strip(), leans=True)]
-    return (replace(readings[0], weight=1.0), *readings[1:])
+            found.setdefault(put, replace(one, question=put if put != " ".join(question.split()) else question))
+    kept = list(found.values())[:READINGS] or [Variant(question, f"{question} {topic}".strip(), leans=True)]
+    return (replace(kept[0], weight=1.0, kind="first"), *kept[1:])
+
+
+def _stated(question: str, memory: Said, topic: str) -> Variant:
+    """The question as it was asked, with what the last one says put behind it: what the rules make may be wrong."""
+    text = bare(question)[0].rstrip("?!. ")
+    without = (memory.turn.answer,) if memory.turn.answer else ()
+    return Variant(f"{text} when {memory.statement}?", f"{text} {topic}", SECOND, without, leans=True, kind="stated")
 
 
 def _readings(question: str, memory: Said, topic: str) -> list[Variant]:
@@ -103,19 +116,14 @@ def _readings(question: str, memory: Said, topic: str) -> list[Variant]:
         return [
             *(Variant(one, f"{one} {topic}", SECOND**place, last, leans=True) for place, one in enumerate(put[:2])),
             Variant(text, f"{text} {topic}", RAW, last, leans=True),
-            *([Variant(question, question, RAW)] if _names_something(text) and not goes_on else []),
+            *([Variant(question, question, RAW, kind="alone")] if _names_something(text) and not goes_on else []),
         ]
-    alone = Variant(question, question)
+    alone = Variant(question, question, kind="alone")
     if corrects:
         return [Variant(text, f"{text} {topic}", 1.0, without, leans=True)]
     if _names_something(text) and not goes_on:
         return [alone]
-    when = f"{text.rstrip('?!. ')} when {memory.statement}?"
-    return [
-        Variant(text, f"{text} {topic}", leans=True),
-        Variant(when, f"{text} {topic}", SECOND, last, leans=True),
-        Variant(question, question, SECOND),
-    ]
+    return [Variant(text, f"{text} {topic}", leans=True), Variant(question, question, SECOND, kind="alone")]
 
 
 def _names_something(text: str) -> bool:
