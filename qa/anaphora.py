@@ -221,7 +221,9 @@ def _meant(one: Anaphor, text: str, memory: Said, rank: int) -> str | None:
     elif one.word == "then":
         pool = [f"in {name}" for name in named["time"]] or [f"when {memory.statement}"]
     else:
-        return memory.statement if rank == 0 else next(iter(named["thing"]), None)
+        clause = memory.turn.answer if memory.phrasing.word == "what" and memory.phrasing.auxiliary else None
+        pool = [*([clause] if clause else []), memory.statement, *named["thing"][:1]]
+        return _ranked(pool, rank)
     if not pool:
         return None
     name = _ranked(pool, rank)

@@ -15,6 +15,8 @@ from qa import anaphora
 from qa.ellipsis import ELSE, asking_for_someone, is_clause, reasons, repeated, spliced, without_else
 from qa.mentions import mentions
 from qa.phrasing import bare, taken_apart
+from qa.pointing import pointed_at
+from qa.replacing import says_what_not
 from qa.said import Said, said
 from qa.types import MAX_QUESTION_CHARACTERS, Turn
 
@@ -91,7 +93,9 @@ def _readings(question: str, memory: Said, topic: str) -> list[Variant]:
     if reasons(text):
         why = _asked("Why", memory)
         return [Variant(why, f"{why} {topic}", leans=True, without=last)]
-    text = asking_for_someone(text)
+    pointing = text
+    text = pointed_at(asking_for_someone(text), memory)
+    pointed = text != pointing
     if ELSE.search(text):
         again = without_else(text, memory)
         meant = [reading for one in again for reading in anaphora.resolved(one, memory) or [one]]
@@ -105,7 +109,7 @@ def _readings(question: str, memory: Said, topic: str) -> list[Variant]:
     put = anaphora.resolved(text, memory)
     whole = repeated(text, phrasing, memory)
     if not whole and not phrasing.whole and not is_clause(text, phrasing):
-        if put and not phrasing.opening:
+        if put and not phrasing.opening and not says_what_not(text):
             # "Their coach?"
             whole = [*(f"What is {one.rstrip('?!. ')}?" for one in put[:2])]
         else:
@@ -119,7 +123,7 @@ def _readings(question: str, memory: Said, topic: str) -> list[Variant]:
             *([Variant(question, question, RAW, kind="alone")] if _names_something(text) and not goes_on else []),
         ]
     alone = Variant(question, question, kind="alone")
-    if corrects:
+    if corrects or pointed:
         return [Variant(text, f"{text} {topic}", 1.0, without, leans=True)]
     if _names_something(text) and not goes_on:
         return [alone]

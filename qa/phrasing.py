@@ -15,18 +15,18 @@ _OPENING = re.compile(
     rf"(?:{_PREPOSITION}\s+|until\s+|since\s+)?(?:who|whom|whose|what|which|when|where|why|how)\b", re.IGNORECASE
 )
 _FILLER = re.compile(
-    r"(?:(?:and|but|so|ok|okay|well|wow|nice|great|good|fine|thanks|thank you|oh|also|hmm*|please|right|alright|"
+    r"(?:(?:and|n|but|so|ok|okay|well|wow|nice|great|good|fine|thanks|thank you(?: kindly| very much)?|kindly|good (?:morning|day|evening|afternoon)|oh|also|hmm*|please|right|alright|"
     r"cool|yes|just|exactly|roughly)\b[\s,.!:;…-]*|"
     r"(?:please\s+)?(?:(?:can|could|would|will) you (?:please |kindly |be so (?:good|kind) as to |mind )*)?"
     r"(?:tell(?:ing)? (?:me|us)|explain(?: to me)?)\s+(?:about\s+)?|(?:might|may|could|can) (?:one|i|we) (?:know|ask|learn)\s+|"
-    r"(?:sir|madam|hi|hello|hey)\b[\s,.!]+|any idea\s+|(?:i['’]?d|i would)\s+(?:also\s+)?(?:like|love|want) to know\s+|"
+    r"(?:sir|madam|hi|hello|hey)\b[\s,.!]+|any idea\s+|(?:i['’]?d|i (?:would|should))\s+(?:also\s+)?(?:like|love|want) to (?:know|ask)\s+|"
     r"(?:do you|did they) (?:also )?(?:know|say)\s+(?=who|what|when|where|why|how|which)|"
     r"what exactly\s+(?=(?:do|di|is|wa))|"
     r"(?:what|how) about\s+)",
     re.IGNORECASE,
 )
 _CORRECTION = re.compile(
-    r"(?:no|nope|sorry|forgive me|pardon(?: me)?|excuse me|not that|wait)\b[\s,.!:;…-]*|"
+    r"(?:no|nope|sorry|forgive me|(?:i beg your )?pardon(?: me)?|excuse me|not that|wait|hang on|hold on)\b[\s,.!:;…-]*|"
     r"(?:i\s+(?:actually |really )?(?:mean|meant|wanted|had|want)(?: to (?:say|ask|know)(?: about)?)?|"
     r"i(?:['’]?d| would)\s+(?:rather|sooner) (?:have|know)|i (?:was )?thinking of|"
     r"i['’]?m asking|i was asking|i am asking|rather|actually)\b[\s,:]*",
@@ -37,13 +37,19 @@ _CORRECTED = re.compile(r"[\s,]+(?:i (?:mean|meant)|actually|rather|instead|in m
 # What people put after a question.
 _TAIL = re.compile(
     r"[\s,]+(?:please|pls|lol|haha|thanks|thank you|sir|madam|by the way|btw|do we know|do you know|"
-    r"is (?:that|it|this) known|if (?:that|it) is known|can you tell me)[\s?!.]*$",
+    r"is (?:that|it|this) known|if you please|if i may ask|if (?:that|it) is known|can you tell me)[\s?!.]*$",
     re.IGNORECASE,
 )
+_ASIDE = re.compile(r",? (?:if i may ask|if you please|by the way|please),", re.IGNORECASE)
 _MAX_OPENING = 8
 _QUESTION_WORDS = ("what", "when", "where", "which", "whose", "why", "who", "how")
 _SPELT = {"".join(sorted(word)): word for word in _QUESTION_WORDS if len(word) > 3}
-_CONTRACTED = re.compile(r"\b(what|who|where|when|how|that)['’]s\b", re.IGNORECASE)
+_CONTRACTED = re.compile(r"\b(?:(what|who|where|when|how|that)['’]s|(what|who|where|when|how)s)\b", re.IGNORECASE)
+_NEGATED = re.compile(r"\b(did|does|do|is|was|were|are|has|have|had|could|would|should)nt\b", re.IGNORECASE)
+# "in Moscow, sorry, in Pyongyang"
+_MENDED = re.compile(
+    r"\b(in|at|on|for|to|from|by) ([\w -]{2,40}), (?:no|sorry|wait|no wait|i mean)\b[, ]+(?:i mean[, ]+)?(?=\1 )", re.IGNORECASE
+)
 _HOW_COME = re.compile(r"\bhow come (?=\w)", re.IGNORECASE)
 _ASKING = rf"(?:{_PREPOSITION} |until |since )?(?:who|whose|whom|what|when|where|which|why|how)\b"
 _DISLOCATED = re.compile(
@@ -207,6 +213,7 @@ def bare(question: str) -> tuple[str, bool, bool]:
         if match.end() >= len(text.rstrip("?!. ")):
             break
         text = text[match.end() :]
+    text = _ASIDE.sub(",", text)
     while match := _TAIL.search(text):
         if not match.start():
             break
@@ -270,4 +277,8 @@ def _mended(text: str) -> str:
         known = _SPELT.get("".join(sorted(lower)))
         if known is not None and lower not in _QUESTION_WORDS and lower[:1] == known[:1]:
             words[at] = known + word[len(lower) :]
-    return _HOW_COME.sub("why ", _CONTRACTED.sub(r"\1 is", " ".join(words)))
+    return _HOW_COME.sub("why ", _MENDED.sub("", _NEGATED.sub(r"\1n't", _spaced_out(" ".join(words)))))
+
+
+def _spaced_out(text: str) -> str:
+    return _CONTRACTED.sub(lambda match: f"{match[1] or match[2]} is", text)

@@ -20,6 +20,11 @@ _ONE = re.compile(r"\b(?:the )?ones?$", re.IGNORECASE)
 _CLAUSE = re.compile(r"^(?:the|an?) (?:\w+ )?(\w+) (?:who|that|which)\b", re.IGNORECASE)
 
 
+def says_what_not(fragment: str) -> bool:
+    """Return whether a fragment says itself what it takes the place of: "the woman, not him"."""
+    return _NOT.match(fragment) is not None
+
+
 def replaced(fragment: str, memory: Said) -> list[str]:
     """Return the question before with an element of it replaced by what is new, the likeliest first.
 

@@ -24,7 +24,12 @@ _NOUNS = re.compile(
     rf"(?: (?:of|in|behind|on|to|from|off) (?:the |an? )?[A-Z][\w-]*(?: [A-Z][\w-]*)*)?"
 )
 _PLACED = re.compile(r"\b(?:in|at|on|to|from|into|near|over|under|through|across)(?: the)? $", re.IGNORECASE)
-_LOWER_NOUN = re.compile(rf"\b(?:the|an?) (?!{_STOP}\b)(?:[a-z-]+ )?(?!{_STOP}\b)[a-z-]+\b")
+_LOWER_NOUN = re.compile(rf"\b(?:the|an?) (?!{_STOP}\b)(?:[a-z-]*[^\Ws] )?(?!{_STOP}\b)[a-z-]+\b")
+
+_SPLIT = re.compile(r",? (?:and|or|&) |, ")
+_SEVERAL = re.compile(
+    r"((?:[A-Z][\w'’-]*)(?: [A-Z][\w'’-]*)*)(?:,? (?:and|or) |, )(?:the )?([A-Z][\w'’-]*(?: [A-Z][\w'’-]*)*)"
+)
 
 
 @dataclass(slots=True)
@@ -37,6 +42,7 @@ class Said:
         phrasing: that question in its parts.
         answers: the texts of all answers and of their members, the last first.
         named: what was named, of each kind, the likeliest to be meant first.
+        lists: what was named together, of each turn, the last first.
         title: of the article of the last answer that has one, "" where none has.
     """
 
@@ -45,6 +51,7 @@ class Said:
     phrasing: Phrasing
     answers: list[str] = field(default_factory=list)
     named: dict[Kind, list[str]] = field(default_factory=lambda: {"person": [], "thing": [], "several": [], "time": []})
+    lists: list[list[str]] = field(default_factory=list)
     title: str = ""
 
     @property
@@ -101,6 +108,7 @@ def said(turns: Sequence[Turn]) -> Said:
 def _remember(found: Said, turn: Turn) -> None:
     question = bare(turn.standalone_question or turn.question)[0]
     asked = taken_apart(question)
+    found.lists.append(_members(turn.answer, turn.items, question))
     found.answers += [text for text in (turn.answer, *turn.items) if text]
     answered = [] if turn.answer is None else [(_answer_kind(asked, turn), turn.answer)]
     named: list[tuple[Kind, str]] = []
@@ -178,3 +186,13 @@ def subject_of(asked: Phrasing) -> str:
 
 def _may_be_person(name: str) -> bool:
     return re.fullmatch(r"[A-Z][\w'’-]+", name) is not None and not any(map(str.isdigit, name))
+
+
+def _members(answer: str | None, items: tuple[str, ...], question: str) -> list[str]:
+    """Return the things that an answer, or else its question, names together."""
+    if len(items) > 1:
+        return list(items)
+    if answer and len(mentions(answer)) and (split := [one.strip() for one in _SPLIT.split(answer) if one.strip()])[1:]:
+        return split
+    match = _SEVERAL.search(question)
+    return [match[1], match[2]] if match else []
