@@ -19,7 +19,8 @@ from qa.types import Answer, RankedAnswer, Turn
 from qa.wording import coverage
 
 FILE = Path(__file__).parent / "weights" / "choosing.json"
-FEATURES = ("first", "other", "stated", "alone", "lead", "covered", "answered", "asked", "before", "words", "home")
+KINDS = ("first", "other", "stated", "answered", "alone")
+FEATURES = (*KINDS, "lead", "covered", "again", "asked", "before", "words", "home")
 # Guesses less likely than this are noise and not shown.
 _NOISE = 0.01
 # Confidence of a reading that has not found an answer at all.
@@ -118,7 +119,7 @@ def features(
     words = normalize(one.answer.text).split()
     last = history[-1]
     return [
-        *(_log_odds(one.confidences.get(kind, 0.0)) for kind in FEATURES[:4]),
+        *(_log_odds(one.confidences.get(kind, 0.0)) for kind in KINDS),
         one.strength - max((other.strength for other in others if other is not one), default=0.0),
         min(_COVERED, coverage(question, evidence.sentence)),
         float(any(turn.answer and alike(one.answer.text, turn.answer) for turn in history)),

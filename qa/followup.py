@@ -23,7 +23,7 @@ from qa.types import MAX_QUESTION_CHARACTERS, Turn
 # Turns of a conversation that are looked back on.
 TURNS = 6
 # Readings that are tried, at most.
-READINGS = 4
+READINGS = 5
 # What the answer of the next likely reading counts beside that of the one before, and that of the question untouched.
 SECOND = 0.75
 RAW = 0.6
@@ -40,8 +40,8 @@ class Variant:
         weight: how likely this reading is beside the others, 0..1; what its answer's confidence counts.
         without: answers that are not wanted, since they were given.
         leans: whether it goes on from what was said, so that the same articles are likely to answer it.
-        kind: how it came about: the likeliest by the rules, another by the rules, as it was asked but with what was
-            said put into a clause, as it was asked alone.
+        kind: how it came about: the likeliest by the rules, another by the rules, as it was asked but with what the
+            question before says put behind it, or its answer, or as it was asked alone.
     """
 
     question: str
@@ -49,7 +49,7 @@ class Variant:
     weight: float = 1.0
     without: tuple[str, ...] = ()
     leans: bool = False
-    kind: Literal["first", "other", "stated", "alone"] = "other"
+    kind: Literal["first", "other", "stated", "answered", "alone"] = "other"
 
 
 def variants(question: str, history: Sequence[Turn]) -> tuple[Variant, ...]:
@@ -69,7 +69,8 @@ def variants(question: str, history: Sequence[Turn]) -> tuple[Variant, ...]:
     found: dict[str, Variant] = {}
     readings = _readings(question, memory, topic)
     if readings[0].leans:
-        readings = [*readings[:2], *(one for one in readings if one.kind != "other"), _stated(question, memory, topic)]
+        asked_alone = [one for one in readings if one.kind == "alone"]
+        readings = [*readings[:2], *asked_alone, *_as_asked(question, memory, topic)]
     for one in readings:
         put = " ".join(one.question.split())
         # What does not fit, or says nothing, is no question any more.
@@ -79,11 +80,13 @@ def variants(question: str, history: Sequence[Turn]) -> tuple[Variant, ...]:
     return (replace(kept[0], weight=1.0, kind="first"), *kept[1:])
 
 
-def _stated(question: str, memory: Said, topic: str) -> Variant:
-    """The question as it was asked, with what the last one says put behind it: what the rules make may be wrong."""
+def _as_asked(question: str, memory: Said, topic: str) -> list[Variant]:
+    """The question as it was asked, with what was said put behind it: what the rules make of it may be wrong."""
     text = bare(question)[0].rstrip("?!. ")
-    without = (memory.turn.answer,) if memory.turn.answer else ()
-    return Variant(f"{text} when {memory.statement}?", f"{text} {topic}", SECOND, without, leans=True, kind="stated")
+    last = (memory.turn.answer,) if memory.turn.answer else ()
+    query = f"{text} {topic}"
+    stated = Variant(f"{text} when {memory.statement}?", query, SECOND, last, leans=True, kind="stated")
+    return [stated, *(Variant(f"{text}, {one}?", query, RAW, last, leans=True, kind="answered") for one in last)]
 
 
 def _readings(question: str, memory: Said, topic: str) -> list[Variant]:
