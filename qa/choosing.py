@@ -20,7 +20,7 @@ from qa.wording import coverage
 
 FILE = Path(__file__).parent / "weights" / "choosing.json"
 KINDS = ("first", "other", "stated", "answered", "alone")
-FEATURES = (*KINDS, "lead", "covered", "again", "asked", "before", "words", "home")
+FEATURES = (*KINDS, "lead", "covered", "again", "asked", "before", "words", "home", "fragment")
 # Guesses less likely than this are noise and not shown.
 _NOISE = 0.01
 # Confidence of a reading that has not found an answer at all.
@@ -46,11 +46,13 @@ class Proposal:
         reading: the one that is surest of it.
         answer: the answer as that reading has it.
         confidences: by kind of reading, how sure that is of it, 0..1.
+        kinds: of all readings.
     """
 
     reading: Reading
     answer: RankedAnswer
     confidences: dict[str, float]
+    kinds: frozenset[str]
 
     @property
     def strength(self) -> float:
@@ -91,7 +93,8 @@ def shipped() -> Choice:
 
 def proposals(readings: Sequence[Reading]) -> list[Proposal]:
     """Return the best answer of each reading, the same ones together, the strongest first."""
-    best = [Proposal(one, one.answer.answers[0], {}) for one in readings if one.answer.answers]
+    kinds = frozenset(one.variant.kind for one in readings)
+    best = [Proposal(one, one.answer.answers[0], {}, kinds) for one in readings if one.answer.answers]
     best.sort(key=lambda one: -one.strength)
     found: list[Proposal] = []
     for one in best:
@@ -119,7 +122,7 @@ def features(
     words = normalize(one.answer.text).split()
     last = history[-1]
     return [
-        *(_log_odds(one.confidences.get(kind, 0.0)) for kind in KINDS),
+        *(_log_odds(one.confidences.get(kind, 0.0)) if kind in one.kinds else 0.0 for kind in KINDS),
         one.strength - max((other.strength for other in others if other is not one), default=0.0),
         min(_COVERED, coverage(question, evidence.sentence)),
         float(any(turn.answer and alike(one.answer.text, turn.answer) for turn in history)),
@@ -127,6 +130,7 @@ def features(
         _share(words, last.standalone_question or last.question),
         float(min(_MANY_WORDS, len(words))),
         float(evidence.article.id in homes),
+        float("stated" not in one.kinds),
     ]
 
 

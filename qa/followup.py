@@ -70,7 +70,9 @@ def variants(question: str, history: Sequence[Turn]) -> tuple[Variant, ...]:
     readings = _readings(question, memory, topic)
     if readings[0].leans:
         asked_alone = [one for one in readings if one.kind == "alone"]
-        readings = [*readings[:2], *asked_alone, *_as_asked(question, memory, topic)]
+        rules = [one for one in readings if one.kind != "alone"]
+        # "The older act": nothing is asked in these words alone.
+        readings = rules[:3] if _is_fragment(question) else [*rules[:2], *asked_alone, *_as_asked(question, memory, topic)]
     for one in readings:
         put = " ".join(one.question.split())
         # What does not fit, or says nothing, is no question any more.
@@ -78,6 +80,12 @@ def variants(question: str, history: Sequence[Turn]) -> tuple[Variant, ...]:
             found.setdefault(put, replace(one, question=put if put != " ".join(question.split()) else question))
     kept = list(found.values())[:READINGS] or [Variant(question, f"{question} {topic}".strip(), leans=True)]
     return (replace(kept[0], weight=1.0, kind="first"), *kept[1:])
+
+
+def _is_fragment(question: str) -> bool:
+    text = bare(question)[0]
+    phrasing = taken_apart(text)
+    return not phrasing.opening and not phrasing.whole and not is_clause(text, phrasing)
 
 
 def _as_asked(question: str, memory: Said, topic: str) -> list[Variant]:
