@@ -57,7 +57,9 @@ def articles(half: str, among: Path | None = None) -> list[Path | Iterable[Artic
     if half == "practice":
         sources.append(DATA / "practice")
     if among is not None:
-        with gzip.open(among, "rt", encoding="utf-8") if among.suffix == ".gz" else among.open(encoding="utf-8") as file:
+        with (
+            gzip.open(among, "rt", encoding="utf-8") if among.suffix == ".gz" else among.open(encoding="utf-8") as file
+        ):
             others = json.load(file)["data"]
         sources.append(
             [

@@ -291,7 +291,9 @@ class QuestionAnswering:
             QueryError: one of the arguments is out of range.
         """
         question = _checked(question, limit, 1, min_confidence)
-        steps = self._read_on(question, tuple(candidates), limit, min_confidence, _Clock(), lambda: None, False, without)
+        steps = self._read_on(
+            question, tuple(candidates), limit, min_confidence, _Clock(), lambda: None, False, without
+        )
         return [step for step in steps if isinstance(step, Answer)][-1]
 
     def _read_on(

@@ -8,10 +8,12 @@ from qa.said import Said, subject_of
 from qa.verbs import AUXILIARIES, is_past
 
 _BESIDES = r"(?:besides|apart from|other than|except(?: for)?|beyond)"
-_SHORT = r"(?:him|her|them|that|this|it|those|these|[A-Z][\w'’-]*(?: [A-Z][\w'’-]*)*)"
+_SHORT = r"(?:him|her|them|that|this|it|those|these|(?-i:[A-Z][\w'’-]*(?: [A-Z][\w'’-]*)*))"
 ELSE = re.compile(rf"\b(?:else|others?|another|more of them)\b|\b(?i:{_BESIDES}) {_SHORT}\b", re.IGNORECASE)
 _SOMEONE = re.compile(
-    r"^(do|does|did|has|have|had|is|was|were|are) (?:any|some)(one|body|thing)\b(?=.*\b(?:else|besides|apart|other)\b) ?", re.IGNORECASE
+    r"^(do|does|did|has|have|had|is|was|were|are) (?:any|some)(one|body|thing)\b"
+    r"(?=.*\b(?:else|besides|apart|other)\b) ?",
+    re.IGNORECASE,
 )
 _REASONS = re.compile(
     r"^(?:why(?: (?:so|that|not|is|was) ?(?:that|this|it|so)?)?|how (?:come|so)|what(?: on earth)? for|"
@@ -51,11 +53,9 @@ def is_clause(text: str, asked: Phrasing) -> bool:
         return True
     if asked.opening:
         body = words[len(asked.opening.split()) :] if len(asked.opening.split()) < len(words) else words
-        return len(words) > 2 and any(
-            word in _SUBJECTS and (at + 1 < len(body)) for at, word in enumerate(body[1:], 1)
-        )
+        return len(words) > 2 and any(word in _SUBJECTS and (at + 1 < len(body)) for at, word in enumerate(body[1:], 1))
     verb = any(word in AUXILIARIES or (at and is_past(word)) for at, word in enumerate(words))
-    return len(words) > _FRAGMENT and verb or len(words) > 2 * _FRAGMENT
+    return (len(words) > _FRAGMENT and verb) or len(words) > 2 * _FRAGMENT
 
 
 def repeated(text: str, asked: Phrasing, memory: Said) -> list[str]:

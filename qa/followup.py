@@ -72,7 +72,9 @@ def variants(question: str, history: Sequence[Turn]) -> tuple[Variant, ...]:
         asked_alone = [one for one in readings if one.kind == "alone"]
         rules = [one for one in readings if one.kind != "alone"]
         # "The older act": nothing is asked in these words alone.
-        readings = rules[:3] if _is_fragment(question) else [*rules[:2], *asked_alone, *_as_asked(question, memory, topic)]
+        readings = (
+            rules[:3] if _is_fragment(question) else [*rules[:2], *asked_alone, *_as_asked(question, memory, topic)]
+        )
     for one in readings:
         put = " ".join(one.question.split())
         # What does not fit, or says nothing, is no question any more.

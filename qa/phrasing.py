@@ -15,18 +15,22 @@ _OPENING = re.compile(
     rf"(?:{_PREPOSITION}\s+|until\s+|since\s+)?(?:who|whom|whose|what|which|when|where|why|how)\b", re.IGNORECASE
 )
 _FILLER = re.compile(
-    r"(?:(?:and|n|but|so|ok|okay|well|wow|nice|great|good|fine|thanks|thank you(?: kindly| very much)?|kindly|good (?:morning|day|evening|afternoon)|oh|also|hmm*|please|right|alright|"
+    r"(?:(?:and|n|but|so|ok|okay|well|wow|nice|great|good|fine|thanks|"
+    r"thank you(?: kindly| very much)?|kindly|good (?:morning|day|evening|afternoon)|oh|also|hmm*|please|right|alright|"
     r"cool|yes|just|exactly|roughly)\b[\s,.!:;…-]*|"
     r"(?:please\s+)?(?:(?:can|could|would|will) you (?:please |kindly |be so (?:good|kind) as to |mind )*)?"
-    r"(?:tell(?:ing)? (?:me|us)|explain(?: to me)?)\s+(?:about\s+)?|(?:might|may|could|can) (?:one|i|we) (?:know|ask|learn)\s+|"
-    r"(?:sir|madam|hi|hello|hey)\b[\s,.!]+|any idea\s+|(?:i['’]?d|i (?:would|should))\s+(?:also\s+)?(?:like|love|want) to (?:know|ask)\s+|"
+    r"(?:tell(?:ing)? (?:me|us)|explain(?: to me)?)\s+(?:about\s+)?|"
+    r"(?:might|may|could|can) (?:one|i|we) (?:know|ask|learn)\s+|"
+    r"(?:sir|madam|hi|hello|hey)\b[\s,.!]+|any idea\s+|"
+    r"(?:i['’]?d|i (?:would|should))\s+(?:also\s+)?(?:like|love|want) to (?:know|ask)\s+|"
     r"(?:do you|did they) (?:also )?(?:know|say)\s+(?=who|what|when|where|why|how|which)|"
     r"what exactly\s+(?=(?:do|di|is|wa))|"
     r"(?:what|how) about\s+)",
     re.IGNORECASE,
 )
 _CORRECTION = re.compile(
-    r"(?:no|nope|sorry|forgive me|(?:i beg your )?pardon(?: me)?|excuse me|not that|wait|hang on|hold on)\b[\s,.!:;…-]*|"
+    r"(?:no|nope|sorry|forgive me|(?:i beg your )?pardon(?: me)?|"
+    r"excuse me|not that|wait|hang on|hold on)\b[\s,.!:;…-]*|"
     r"(?:i\s+(?:actually |really )?(?:mean|meant|wanted|had|want)(?: to (?:say|ask|know)(?: about)?)?|"
     r"i(?:['’]?d| would)\s+(?:rather|sooner) (?:have|know)|i (?:was )?thinking of|"
     r"i['’]?m asking|i was asking|i am asking|rather|actually)\b[\s,:]*",
@@ -48,25 +52,28 @@ _CONTRACTED = re.compile(r"\b(?:(what|who|where|when|how|that)['’]s|(what|who|
 _NEGATED = re.compile(r"\b(did|does|do|is|was|were|are|has|have|had|could|would|should)nt\b", re.IGNORECASE)
 # "in Moscow, sorry, in Pyongyang"
 _MENDED = re.compile(
-    r"\b(in|at|on|for|to|from|by) ([\w -]{2,40}), (?:no|sorry|wait|no wait|i mean)\b[, ]+(?:i mean[, ]+)?(?=\1 )", re.IGNORECASE
+    r"\b(in|at|on|for|to|from|by) ([\w -]{2,40}), (?:no|sorry|wait|no wait|i mean)\b[, ]+(?:i mean[, ]+)?(?=\1 )",
+    re.IGNORECASE,
 )
 _HOW_COME = re.compile(r"\bhow come (?=\w)", re.IGNORECASE)
 _ASKING = rf"(?:{_PREPOSITION} |until |since )?(?:who|whose|whom|what|when|where|which|why|how)\b"
 _DISLOCATED = re.compile(
-    rf"((?:the|that|this|these|those|its|his|her|their|an?|(?-i:[A-Z]))\b(?!\S* (?:on|later|ago)\b)[^,?]{{1,80}}(?<!\bon)"
-    rf"(?<!later)(?<!ago)), "
+    rf"((?:the|that|this|these|those|its|his|her|their|an?|(?-i:[A-Z]))\b(?!\S* (?:on|later|ago)\b)[^,?]{{1,80}}"
+    rf"(?<!\bon)(?<!later)(?<!ago)), "
     rf"({_ASKING}[^,?]*?\b)(it|that|this|they|them|those|she|he|his|her|its|their)\b"
     rf"(?! (?:same |very )?(?:year|time|day|month))([^,?]*\??)$",
     re.IGNORECASE,
 )
 # "What were their names, the girls?"
 _RESUMED = re.compile(
-    rf"({_ASKING}[^,?]*?\b)(it|they|them|she|he|him|his|her|its|their)\b([^,?]*), (the [^,?]{{2,60}}|[A-Z][^,?]{{2,60}})\??$",
+    rf"({_ASKING}[^,?]*?\b)(it|they|them|she|he|him|his|her|its|their)\b([^,?]*), "
+    rf"(the [^,?]{{2,60}}|[A-Z][^,?]{{2,60}})\??$",
     re.IGNORECASE,
 )
 _SENTENCES = re.compile(r"(?<=[?!])\s+|(?<=[a-z]{2}\.)\s+|(?<=\d\.)\s+(?=[A-Z])")
 _ASKS = re.compile(
-    r"\b(?:who|whose|whom|what|when|where|which|why|how)\b|^(?:and |but |so )?(?:is|are|was|were|do|does|did|has|have|had|can)\b",
+    r"\b(?:who|whose|whom|what|when|where|which|why|how)\b|"
+    r"^(?:and |but |so )?(?:is|are|was|were|do|does|did|has|have|had|can)\b",
     re.IGNORECASE,
 )
 _PLACE = re.compile(rf"{_PREPOSITION}\b", re.IGNORECASE)

@@ -1,4 +1,4 @@
-"""Words that point at one of several things that were said: "the former", "the latter", "the first one".  Pure, English."""
+"""Words that point at one of several things said together: "the former", "the first one".  Pure, English."""
 
 import re
 
@@ -10,7 +10,9 @@ _POINTING = re.compile(
     rf"\b(?:the|that) ({'|'.join(_PLACES)})\b(?: ones?\b)?(?: of (?:them|these|those|the (?:two|three|four)))?",
     re.IGNORECASE,
 )
-_JOINING = frozenset("from in on at of by with for about before after and or but then".split())
+_JOINING = frozenset(
+    ["from", "in", "on", "at", "of", "by", "with", "for", "about", "before", "after", "and", "or", "but", "then"]
+)
 
 
 def pointed_at(text: str, memory: Said) -> str:

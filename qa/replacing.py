@@ -10,10 +10,11 @@ _PREPOSITION = re.compile(
 )
 _NOT = re.compile(r"^(.*?)[, ]+(?:and )?not (.+)$|^not (.+?)[,;] *(?:but )?(.+)$", re.IGNORECASE)
 # Words of which one takes the place of another: "the last mission" - "the first".
-_OPPOSED = (
-    "first second third fourth fifth last final next previous former latter older younger oldest youngest old new "
-    "newer largest smallest larger smaller bigger biggest northern southern eastern western upper lower"
-).split()
+_OPPOSED_LISTED = """
+    first second third fourth fifth last final next previous former latter older younger oldest youngest old new
+    newer largest smallest larger smaller bigger biggest northern southern eastern western upper lower
+"""
+_OPPOSED = _OPPOSED_LISTED.split()
 _OPPOSED_ALONE = re.compile(rf"^(?:the )?({'|'.join(_OPPOSED)})(?: ones?)?$", re.IGNORECASE)
 _OPPOSED_IN = re.compile(rf"\b(?:{'|'.join(_OPPOSED)})\b", re.IGNORECASE)
 _ONE = re.compile(r"\b(?:the )?ones?$", re.IGNORECASE)
@@ -155,7 +156,8 @@ def _alike(new: str, old: str) -> bool:
 
 def _is_name(text: str) -> bool:
     words = text.removeprefix("The ").split()
-    return any(word[:1].isupper() or any(map(str.isdigit, word)) for word in words) or (bool(words) and words[-1].lower() in PEOPLE)
+    named = any(word[:1].isupper() or any(map(str.isdigit, word)) for word in words)
+    return named or (bool(words) and words[-1].lower() in PEOPLE)
 
 
 def _put(text: str, start: int, end: int, new: str) -> str:

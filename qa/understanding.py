@@ -3,6 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+import numpy.typing as npt
+
 from index import Candidate, Collection, Filters
 from qa.calibration import Calibration
 from qa.choosing import Reading, chosen
@@ -97,9 +100,12 @@ def understand(
     homes = _homes(searched, last, filters, check) if ways[0].leans else ()
     near = at_home(filters, homes)
     found = []
+    vectors: dict[str, npt.NDArray[np.float32]] = {}
     for variant, share in zip(ways, shares(ways, passages), strict=True):
         check()
-        vector = searched.encode_query(variant.query)
+        if variant.query not in vectors:
+            vectors[variant.query] = searched.encode_query(variant.query)
+        vector = vectors[variant.query]
         lap("embed")
         some = tuple(searched.search(variant.query, limit=share, filters=filters, vector=vector))
         if near is not None and variant.leans:
