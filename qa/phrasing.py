@@ -76,6 +76,7 @@ _ASKS = re.compile(
     r"^(?:and |but |so )?(?:is|are|was|were|do|does|did|has|have|had|can)\b",
     re.IGNORECASE,
 )
+_SMALL = frozenset([*_QUESTION_WORDS, *AUXILIARIES, "the", "a", "an", "that", "this", "those", "these", "their", "its"])
 _PLACE = re.compile(rf"{_PREPOSITION}\b", re.IGNORECASE)
 # "Five years on, who beat his party?", "The visitors, how many came?"
 _FRONTED = re.compile(rf"([^,?]{{2,80}}), ({_ASKING}[^?]{{3,}})\??$", re.IGNORECASE)
@@ -248,11 +249,17 @@ def _one_sentence(text: str) -> str:
     main = parts[at].rstrip("?! ")
     if len(after.split()) > 1:
         place = _CORRECTED.sub("", _CORRECTION.sub("", after.rstrip("?! "), count=1)).rstrip(" ,.")
-        main = f"{main} {place}" if _PLACE.match(place) else f"{main}, {place[:1].lower()}{place[1:]}"
+        main = f"{main} {place}" if _PLACE.match(place) else f"{main}, {_small(place)}"
     elif before and not before.endswith("?"):
         lead = re.sub(r"^((?:no[, ]+)*)not [^,]+, ", r"\1", before, flags=re.IGNORECASE)
-        return f"{lead}, {main[:1].lower()}{main[1:]}?"
+        return f"{lead}, {_small(main)}?"
     return f"{main}?"
+
+
+def _small(text: str) -> str:
+    """A text whose first word has its capital for nothing but its place, without that."""
+    word = text.split(" ")[0].lower()
+    return text[:1].lower() + text[1:] if word in _SMALL else text
 
 
 def _in_place(text: str) -> str:

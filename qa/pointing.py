@@ -30,7 +30,8 @@ def pointed_at(text: str, memory: Said) -> str:
     following = after[1].lower() if after else ""
     # "The former minister", "the first to climb it": no pointing.
     verb = following in AUXILIARIES or is_past(following) or following.endswith("en")
-    stands = not following or verb or following in _JOINING
+    asked = text[: match.start()].split()[-1:]
+    stands = not following or verb or following in _JOINING or (bool(asked) and asked[0].lower() in AUXILIARIES)
     if not stands or (word not in ("former", "latter") and following in _JOINING and match.group().count(" ") < 2):
         return text
     found = next((texts for texts in memory.lists if len(texts) > 1), [])
