@@ -2,8 +2,8 @@
 
 The follow-ups of some dialogues are asked in their conversations; each answer that a reading proposes is a row: what
 tells right from wrong (qa.choosing), and whether it is right.  A logistic with a penalty on its slopes says how likely
-an answer is right.  The threshold is about where most follow-ups come out right, those without an answer among them.  What is
-reported is of each article's dialogues by numbers that those of other articles fitted: the rows are few.
+an answer is right.  The threshold is about where most follow-ups come out right, those without an answer among them.
+What is reported is of each article's dialogues by numbers that those of other articles fitted: the rows are few.
 
     python -m training.choose [--halves development practice] [--rounds 2]
 """
