@@ -1,6 +1,6 @@
 """Follow-ups of conversations over the sample articles: alone, in the conversation, as a person would put them.
 
-    python -m benchmarks.dialogues [--half development|final] [--wrong]
+    python -m benchmarks.dialogues [--half development|practice|final] [--among FILE] [--wrong]
 
 What counts as right is what tests/data/dialogues/README.md says.  In the conversation the history is what Citespan
 itself answered to the turns before.  The last column, each follow-up as a person rewrote it, is what reading could
@@ -8,13 +8,15 @@ reach at best.
 """
 
 import argparse
+import gzip
 import json
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from qa import Answer, QuestionAnswering, Turn
+from index import Article
+from qa import Answer, QuestionAnswering, RankedAnswer, Turn
 from qa.merging import normalize
 from qa.metrics import f1
 
@@ -30,10 +32,43 @@ def right(answer: Answer, wanted: list[str]) -> bool:
     """Return whether an answer, or one of its items, is wanted; with none wanted, whether none came."""
     if not wanted:
         return not answer.answered
-    if not answer.answered:
-        return False
-    texts = [answer.text or "", *(item.text for item in answer.answers[0].items)]
+    return answer.answered and right_texts(answer.answers[0], wanted)
+
+
+def right_texts(answer: RankedAnswer, wanted: list[str]) -> bool:
+    """Return whether an answer that was given, or one of its items, is wanted."""
+    texts = [answer.text, *(item.text for item in answer.items)]
     return any(_alike(text, one) for text in texts for one in wanted)
+
+
+def load(half: str) -> list[dict[str, Any]]:
+    """Return the dialogues of a half."""
+    return [json.loads(line) for line in (DATA / f"{half}.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def articles(half: str, among: Path | None = None) -> list[Path | Iterable[Article]]:
+    """Return what a library for a half is filled with.
+
+    Args:
+        half: which.
+        among: a file in SQuAD's format whose paragraphs are other articles beside them.
+    """
+    sources: list[Path | Iterable[Article]] = [ARTICLES]
+    if half == "practice":
+        sources.append(DATA / "practice")
+    if among is not None:
+        with (
+            gzip.open(among, "rt", encoding="utf-8") if among.suffix == ".gz" else among.open(encoding="utf-8") as file
+        ):
+            others = json.load(file)["data"]
+        sources.append(
+            [
+                Article(text=paragraph["context"], title=other["title"].replace("_", " "), id=f"other-{place}-{number}")
+                for place, other in enumerate(others)
+                for number, paragraph in enumerate(other["paragraphs"])
+            ]
+        )
+    return sources
 
 
 def turn_of(answer: Answer) -> Turn:
@@ -46,6 +81,7 @@ def turn_of(answer: Answer) -> Turn:
         tuple(item.text for item in best.items) if best else (),
         best.evidence[0].sentence if best else None,
         best.evidence[0].article.title if best else None,
+        best.evidence[0].article.id if best else None,
     )
 
 
@@ -92,15 +128,16 @@ def table(found: list[dict[str, Any]]) -> str:
 def main() -> None:
     """Ask one half and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--half", choices=("development", "final"), default="development")
-    parser.add_argument("--wrong", action="store_true", help="show what went wrong (development only)")
+    parser.add_argument("--half", choices=("development", "practice", "final"), default="development")
+    parser.add_argument("--among", type=Path, help="also in the library: the paragraphs of a file in SQuAD's format")
+    parser.add_argument("--wrong", action="store_true", help="show what went wrong (not of the final half)")
     given = parser.parse_args()
-    lines = (DATA / f"{given.half}.jsonl").read_text(encoding="utf-8").splitlines()
     with tempfile.TemporaryDirectory() as folder, QuestionAnswering.open(Path(folder) / "library") as qa:
-        qa.add(ARTICLES)
-        found = outcomes(qa, map(json.loads, lines))
+        for source in articles(given.half, given.among):
+            qa.add(source)
+        found = outcomes(qa, load(given.half))
     print(table(found))
-    if given.wrong and given.half == "development":
+    if given.wrong and given.half != "final":
         for one in found:
             if not one["right"]["in conversation"]:
                 _show(one)

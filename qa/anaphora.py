@@ -221,7 +221,9 @@ def _meant(one: Anaphor, text: str, memory: Said, rank: int) -> str | None:
     elif one.word == "then":
         pool = [f"in {name}" for name in named["time"]] or [f"when {memory.statement}"]
     else:
-        return memory.statement if rank == 0 else next(iter(named["thing"]), None)
+        clause = memory.turn.answer if memory.phrasing.word == "what" and memory.phrasing.auxiliary else None
+        pool = [*([clause] if clause else []), memory.statement, *named["thing"][:1]]
+        return _ranked(pool, rank)
     if not pool:
         return None
     name = _ranked(pool, rank)
@@ -235,6 +237,9 @@ def _possessive(one: Anaphor, text: str) -> bool:
         return True
     after = text[one.end :].strip().rstrip("?!. ").split()
     return one.word == "her" and bool(after) and after[0].lower() not in _AFTER_NO_NOUN
+
+
+_PLACES = ("place", "spot", "city", "town", "village", "country", "region", "site", "area")
 
 
 def _of_noun(one: Anaphor, text: str, memory: Said, rank: int) -> str | None:
@@ -251,6 +256,8 @@ def _of_noun(one: Anaphor, text: str, memory: Said, rank: int) -> str | None:
         if word in PEOPLE or word in ("men", "women", "people"):
             pool = memory.named["several" if one.word in _PLURAL else "person"]
             return _ranked(pool, rank) + after if pool else None
+        if word == "one" and at == 0 and (things := [*memory.named["thing"], *memory.named["person"]]):
+            return _ranked(things, rank) + after
         singular = word.rstrip("s")
         if memory.phrasing.head.rstrip("s").lower() == singular and memory.turn.answer:
             return memory.turn.answer + after
@@ -258,6 +265,8 @@ def _of_noun(one: Anaphor, text: str, memory: Said, rank: int) -> str | None:
             for name in memory.named[kind]:
                 if len(singular) > 2 and re.search(rf"\b{re.escape(singular)}", name, re.IGNORECASE):
                     return name + after
+        if word in _PLACES and at == 0 and memory.named["thing"]:
+            return _ranked(memory.named["thing"], rank) + after
     return None
 
 

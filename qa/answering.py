@@ -3,6 +3,7 @@
 question → candidates (index) → spans (reader, decoding) → answers (merging, calibration) → Answer
 """
 
+import functools
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -25,10 +26,10 @@ from index import (
     SentenceEncoder,
     open_source,
 )
-from qa import calibration
-from qa.conversing import best, shares, shifted, together, wanted
+from qa import calibration, choosing
+from qa.choosing import Reading
+from qa.conversing import wanted
 from qa.decoding import N_BEST, ScoredSpan, decode
-from qa.followup import TURNS, Variant, variants
 from qa.hints import hints
 from qa.lists import LIST_N_BEST, asks_for_several
 from qa.merging import best_members
@@ -36,6 +37,7 @@ from qa.plan import Part, Plan, given
 from qa.ranking import Ranking
 from qa.reader import Reader
 from qa.types import MAX_QUESTION_CHARACTERS, Answer, Span, Timings, Turn
+from qa.understanding import understand
 
 MAX_LIMIT = 20
 MAX_PASSAGES = 100
@@ -102,6 +104,7 @@ class QuestionAnswering:
         self.reader = reader
         self.calibration = calibration.shipped()
         self.threshold = self.calibration.threshold if threshold is None else threshold
+        self.threshold_in_conversation = choosing.shipped().threshold if threshold is None else threshold
         self.thorough = thorough
 
     @classmethod
@@ -234,41 +237,46 @@ class QuestionAnswering:
         question = _checked(question, limit, passages, min_confidence)
         clock = _Clock()
         searched = self.library.collection(collection)
-        understood = variants(question, history)
-        titles = [turn.title for turn in history[-TURNS:] if turn.title]
-        found = []
-        for variant, share in zip(understood, shares(understood, passages), strict=True):
-            check()
-            vector = searched.encode_query(variant.query)
-            clock.lap("embed")
-            found.append(tuple(searched.search(variant.query, limit=share, filters=filters, vector=vector)))
-            clock.lap("retrieve")
-        candidates = together(found, passages)
+        understood = understand(
+            searched, question, history, passages=passages, filters=filters, check=check, lap=clock.lap
+        )
+        candidates = understood.candidates(passages)
         yield Retrieved(candidates)
 
-        answers: list[tuple[Variant, Answer]] = []
-        several = len(understood) > 1
-        for variant, some in zip(understood, found, strict=True):
+        readings: list[Reading] = []
+        alone = understood.alone
+        settled = functools.partial(
+            understood.settled,
+            readings,
+            limit=limit,
+            min_confidence=min_confidence,
+            threshold=self.threshold_in_conversation,
+            calibration=self.calibration,
+        )
+        least = min_confidence if alone else 0.0  # confidence is another one when readings are compared
+        for variant, some in zip(understood.variants, understood.found, strict=True):
             for step in self._read_on(
-                variant.question, some, limit, min_confidence, clock, check, improving and not several, variant.without
+                variant.question, some, limit, least, clock, check, improving and alone, variant.without
             ):
                 if isinstance(step, Improved):
                     yield step
                     continue
-                read = shifted(step, variant, titles, max(self.threshold, min_confidence), self.calibration)
-                answers.append((variant, replace(read, question=question)))
-                if improving and several and best(answers)[0] is variant and read.answers:
-                    yield Improved(replace(answers[-1][1], standalone_question=variant.question))
-        kept, answer = best(answers)
-        answer = replace(answer, timings=clock.timings(), hints=hints(question, self.models()))
-        if history:
-            answer = replace(answer, standalone_question=kept.question)
+                readings.append(Reading(variant, step))
+                if improving and step.answers and len(readings) < len(understood.variants):
+                    yield Improved(settled())
+        answer = replace(settled(), timings=clock.timings(), hints=hints(question, self.models()))
         if not candidates and not searched.info().articles:
             answer = replace(answer, reason="empty_collection")
         yield answer
 
     def ask_of(
-        self, question: str, candidates: Iterable[Candidate], *, limit: int = 5, min_confidence: float = 0.0
+        self,
+        question: str,
+        candidates: Iterable[Candidate],
+        *,
+        limit: int = 5,
+        min_confidence: float = 0.0,
+        without: Sequence[str] = (),
     ) -> Answer:
         """Answer a question from candidates found before, best first.
 
@@ -277,12 +285,15 @@ class QuestionAnswering:
             candidates: passages, best first.
             limit: at most so many distinct answers, 1 to MAX_LIMIT.
             min_confidence: answers below it are left out, 0..1.
+            without: answers that are not wanted.
 
         Raises:
             QueryError: one of the arguments is out of range.
         """
         question = _checked(question, limit, 1, min_confidence)
-        steps = self._read_on(question, tuple(candidates), limit, min_confidence, _Clock(), lambda: None, False)
+        steps = self._read_on(
+            question, tuple(candidates), limit, min_confidence, _Clock(), lambda: None, False, without
+        )
         return [step for step in steps if isinstance(step, Answer)][-1]
 
     def _read_on(

@@ -289,6 +289,7 @@ def _record(
         "items": [item.text for item in best.items] if best else [],
         "sentence": best.evidence[0].sentence if best else None,
         "title": best.evidence[0].article.title if best else None,
+        "article_id": best.evidence[0].article.id if best else None,
     }
     body: dict[str, Any] = {"question": answer.question, "collection": collection}
     quotes: dict[str, Any] = {"turn": turn, "reply": reply}
@@ -315,6 +316,7 @@ def _turn(record: Record) -> Turn:
         tuple(said.get("items", ())),
         said.get("sentence"),
         said.get("title"),
+        said.get("article_id"),
     )
 
 

@@ -2,11 +2,19 @@
 
 import re
 
-from qa.mentions import TIME, mentions
 from qa.phrasing import Phrasing, taken_apart
+from qa.replacing import replaced
 from qa.said import Said, subject_of
+from qa.verbs import AUXILIARIES, is_past
 
-ELSE = re.compile(r"\b(?:else|others?|another|besides that|apart from that|more of them)\b", re.IGNORECASE)
+_BESIDES = r"(?:besides|apart from|other than|except(?: for)?|beyond)"
+_SHORT = r"(?:him|her|them|that|this|it|those|these|(?-i:[A-Z][\w'’-]*(?: [A-Z][\w'’-]*)*))"
+ELSE = re.compile(rf"\b(?:else|others?|another|more of them)\b|\b(?i:{_BESIDES}) {_SHORT}\b", re.IGNORECASE)
+_SOMEONE = re.compile(
+    r"^(do|does|did|has|have|had|is|was|were|are) (?:any|some)(one|body|thing)\b"
+    r"(?=.*\b(?:else|besides|apart|other)\b) ?",
+    re.IGNORECASE,
+)
 _REASONS = re.compile(
     r"^(?:why(?: (?:so|that|not|is|was) ?(?:that|this|it|so)?)?|how (?:come|so)|what(?: on earth)? for|"
     r"(?:for|to) what (?:reason|purpose|end)|(?:any|the|what(?:'s| is| was| were)?(?: the)?) reasons?"
@@ -22,16 +30,32 @@ _AGAIN = re.compile(
     r"(?:is|was|were) (?:that|this))(?: then)?$",
     re.IGNORECASE,
 )
-_PREPOSITION = re.compile(
-    r"^(in|on|at|to|from|by|for|with|of|into|before|after|since|until|during|under)\s+", re.IGNORECASE
-)
-_NOT = re.compile(r"^(.*?)[, ]+(?:and )?not (.+)$|^not (.+?)[,;] *(?:but )?(.+)$", re.IGNORECASE)
+# A question word that does not stand first.
+_IN_PLACE = re.compile(r"^(?!\S+ (?:of|about) )\S+ \S+.* (?:who|whom|whose|what|which|when|where|how)\b", re.IGNORECASE)
+_SUBJECTS = frozenset(["he", "she", "they", "it", "you", "we", "i", "there"])
+# A question that has more words than this, with a verb among them, is a sentence.
+_FRAGMENT = 5
 _COUNT = re.compile(r"^how (?:many|much)$", re.IGNORECASE)
 
 
 def reasons(text: str) -> bool:
     """Return whether a question asks for nothing but the reason of what was said."""
     return _REASONS.match(text.strip().rstrip("?!. ")) is not None
+
+
+def is_clause(text: str, asked: Phrasing) -> bool:
+    """Return whether what has no part that is known for a verb says something by itself all the same.
+
+    "The latter recognised it on what date", "why he believed such a thing".
+    """
+    words = text.rstrip("?!. ").lower().split()
+    if _IN_PLACE.search(text):
+        return True
+    if asked.opening:
+        body = words[len(asked.opening.split()) :] if len(asked.opening.split()) < len(words) else words
+        return len(words) > 2 and any(word in _SUBJECTS and (at + 1 < len(body)) for at, word in enumerate(body[1:], 1))
+    verb = any(word in AUXILIARIES or (at and is_past(word)) for at, word in enumerate(words))
+    return (len(words) > _FRAGMENT and verb) or len(words) > 2 * _FRAGMENT
 
 
 def repeated(text: str, asked: Phrasing, memory: Said) -> list[str]:
@@ -49,7 +73,7 @@ def spliced(text: str, asked: Phrasing, memory: Said) -> list[str]:
         memory: what was said.
     """
     before = memory.phrasing
-    if asked.word == "why":
+    if asked.word == "why" and len(asked.opening.split()) < 3:
         return [f"Why {before.with_answer(memory.turn.answer)}?"]
     if asked.opening:
         body = before.with_answer(memory.turn.answer)
@@ -61,67 +85,23 @@ def spliced(text: str, asked: Phrasing, memory: Said) -> list[str]:
                 return [f"{asked.opening} {noun[2]} {verb}{noun[3]}?"]
         plain = f"{before.auxiliary} {before.rest}" if before.auxiliary else body
         return list(dict.fromkeys([f"{asked.opening} {body}?", f"{asked.opening} {plain}?"]))
-    fragment = asked.rest
-    match = _NOT.match(fragment)
-    if match:
-        new, old = (match[1], match[2]) if match[1] else (match[4], match[3])
-        if old.lower() in memory.question.lower():
-            at = memory.question.lower().index(old.lower())
-            return [memory.question[:at] + new + memory.question[at + len(old) :]]
-        fragment = new
-    return _like_for_like(fragment, memory)
+    return [*replaced(asked.rest, memory), f"{memory.question.rstrip('?!. ')} {asked.rest}?"]
 
 
-def _like_for_like(fragment: str, memory: Said) -> list[str]:
-    """The question before with an element of it replaced by a like one."""
-    question = memory.question.rstrip("?!. ")
-    place = _PREPOSITION.match(fragment)
-    within = re.search(r"^(.+?) ((?:in|at|on|from|for|of) .+)$", fragment) if not place else None
-    time = TIME.search(fragment)
-    named = mentions(question)
-    times = [one for one in named if one.kind == "time"]
-    if time and times:
-        return [_put(question, times[-1].start, times[-1].end, time.group()) + "?"]
-    if (time and not times) or place:
-        if place:
-            same = re.search(rf"\b{place[1]} (?:the )?(?:[A-Z][\w-]*)(?: [A-Z][\w-]*)*", question)
-            if same:
-                return [_put(question, same.start(), same.end(), fragment) + "?"]
-        if place and memory.phrasing.word == "where":
-            return [f"{memory.phrasing.auxiliary.capitalize()} {memory.phrasing.rest} {fragment}?"]
-        return [f"{question} {fragment if place else 'in ' + fragment}?"]
-    counted = re.match(r"(.*\bhow (?:many|much) )((?:[\w-]+ )?[\w-]+)( .*)$", question, re.IGNORECASE)
-    if counted and fragment.islower():
-        noun = memory.phrasing.head
-        return (
-            [question.replace(f" {noun} ", f" {fragment} ", 1) + "?"]
-            if noun
-            else [f"{counted[1]}{fragment}{counted[3]}?"]
-        )
-    found = []
-    things = [one for one in named if one.kind != "time"]
-    subject = subject_of(memory.phrasing)
-    if subject and subject in question:
-        at = question.index(subject)
-        found.append(_put(question, at, at + len(subject), within[1] if within else fragment))
-    for one in things:
-        found.append(_put(question, one.start, one.end, within[1] if within else fragment))
-    if within:
-        preposition = within[2].split()[0]
-        found = [
-            re.sub(rf"\b{preposition} (?:the )?(?:[A-Z][\w-]*)(?: [A-Z][\w-]*)*$", lambda _: within[2], one)
-            if re.search(rf"\b{preposition} (?:the )?(?:[A-Z][\w-]*)(?: [A-Z][\w-]*)*$", one)
-            else f"{one} {within[2]}"
-            for one in found
-        ]
-    if not found and memory.phrasing.rest:
-        found.append(f"{memory.phrasing.opening} {memory.phrasing.auxiliary} {memory.phrasing.rest} {fragment}")
-    return [f"{one}?" for one in dict.fromkeys(found)]
+def asking_for_someone(text: str) -> str:
+    """Return "Did anyone else help?" as what it wants to know: "Who else did help?"; all else as it is."""
+    match = _SOMEONE.match(text)
+    if not match:
+        return text
+    word = "What" if match[2].lower() == "thing" else "Who"
+    rest = re.sub(r"^else\b ?", "", text[match.end() :], flags=re.IGNORECASE)
+    return f"{word} else {match[1].lower()} {rest}"
 
 
 def without_else(text: str, memory: Said) -> list[str]:
     """Return what is asked once more where something else is wanted, without the word for it."""
-    plain = re.sub(r"\s+", " ", re.sub(r"\b(?:else|others?|another)\b", " ", text, flags=re.IGNORECASE)).strip()
+    plain = re.sub(rf",? ?\b{_BESIDES} {_SHORT}\b,?", " ", text, flags=re.IGNORECASE)
+    plain = re.sub(r"\s+", " ", re.sub(r"\b(?:else|others?|another)\b", " ", plain, flags=re.IGNORECASE)).strip()
     bare = plain.rstrip("?!. ").lower()
     asked = taken_apart(plain)
     if (
@@ -137,7 +117,3 @@ def without_else(text: str, memory: Said) -> list[str]:
         rest = memory.phrasing.rest.removeprefix(subject).strip() if subject else memory.phrasing.rest
         return [f"{asked.opening} {asked.auxiliary} {rest}?"]
     return [plain]
-
-
-def _put(text: str, start: int, end: int, new: str) -> str:
-    return text[:start] + new + text[end:]

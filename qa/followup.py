@@ -8,25 +8,26 @@ whoever asks keeps the one that the articles support best (qa.conversing).
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from index import question_language
 from qa import anaphora
-from qa.ellipsis import ELSE, reasons, repeated, spliced, without_else
+from qa.ellipsis import ELSE, asking_for_someone, is_clause, reasons, repeated, spliced, without_else
 from qa.mentions import mentions
 from qa.phrasing import bare, taken_apart
+from qa.pointing import pointed_at
+from qa.replacing import says_what_not
 from qa.said import Said, said
 from qa.types import MAX_QUESTION_CHARACTERS, Turn
 
 # Turns of a conversation that are looked back on.
 TURNS = 6
 # Readings that are tried, at most.
-READINGS = 4
+READINGS = 5
 # What the answer of the next likely reading counts beside that of the one before, and that of the question untouched.
 SECOND = 0.75
 RAW = 0.6
 _MAX_TOPIC = 300
-# A question without a verb that has more words than this is one whose verb was not recognised.
-_FRAGMENT = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,8 @@ class Variant:
         weight: how likely this reading is beside the others, 0..1; what its answer's confidence counts.
         without: answers that are not wanted, since they were given.
         leans: whether it goes on from what was said, so that the same articles are likely to answer it.
+        kind: how it came about: the likeliest by the rules, another by the rules, as it was asked but with what the
+            question before says put behind it, or its answer, or as it was asked alone.
     """
 
     question: str
@@ -46,6 +49,7 @@ class Variant:
     weight: float = 1.0
     without: tuple[str, ...] = ()
     leans: bool = False
+    kind: Literal["first", "other", "stated", "answered", "alone"] = "other"
 
 
 def variants(question: str, history: Sequence[Turn]) -> tuple[Variant, ...]:
@@ -56,21 +60,43 @@ def variants(question: str, history: Sequence[Turn]) -> tuple[Variant, ...]:
         history: what was said before, in order; the last TURNS count.
     """
     if not history:
-        return (Variant(question, question),)
+        return (Variant(question, question, kind="alone"),)
     memory = said([_shortened(turn) for turn in history[-TURNS:]])
     topic = memory.topic[:_MAX_TOPIC]
     if question_language(question) not in (None, "en"):
-        return (Variant(question, question), Variant(question, f"{question} {topic}", 0.9, leans=True))
-    found: dict[tuple[str, str], Variant] = {}
-    for one in _readings(question, memory, topic):
+        with_topic = Variant(question, f"{question} {topic}", 0.9, leans=True)
+        return (Variant(question, question, kind="first"), with_topic)
+    found: dict[str, Variant] = {}
+    readings = _readings(question, memory, topic)
+    if readings[0].leans:
+        asked_alone = [one for one in readings if one.kind == "alone"]
+        rules = [one for one in readings if one.kind != "alone"]
+        # "The older act": nothing is asked in these words alone.
+        readings = (
+            rules[:3] if _is_fragment(question) else [*rules[:2], *asked_alone, *_as_asked(question, memory, topic)]
+        )
+    for one in readings:
         put = " ".join(one.question.split())
         # What does not fit, or says nothing, is no question any more.
         if len(put) <= MAX_QUESTION_CHARACTERS and any(map(str.isalnum, put)):
-            found.setdefault(
-                (put, one.query), replace(one, question=put if put != " ".join(question.split()) else question)
-            )
-    readings = list(found.values())[:READINGS] or [Variant(question, f"{question} {topic}".strip(), leans=True)]
-    return (replace(readings[0], weight=1.0), *readings[1:])
+            found.setdefault(put, replace(one, question=put if put != " ".join(question.split()) else question))
+    kept = list(found.values())[:READINGS] or [Variant(question, f"{question} {topic}".strip(), leans=True)]
+    return (replace(kept[0], weight=1.0, kind="first"), *kept[1:])
+
+
+def _is_fragment(question: str) -> bool:
+    text = bare(question)[0]
+    phrasing = taken_apart(text)
+    return not phrasing.opening and not phrasing.whole and not is_clause(text, phrasing)
+
+
+def _as_asked(question: str, memory: Said, topic: str) -> list[Variant]:
+    """The question as it was asked, with what was said put behind it: what the rules make of it may be wrong."""
+    text = bare(question)[0].rstrip("?!. ")
+    last = (memory.turn.answer,) if memory.turn.answer else ()
+    query = f"{text} {topic}"
+    stated = Variant(f"{text} when {memory.statement}?", query, SECOND, last, leans=True, kind="stated")
+    return [stated, *(Variant(f"{text}, {one}?", query, RAW, last, leans=True, kind="answered") for one in last)]
 
 
 def _readings(question: str, memory: Said, topic: str) -> list[Variant]:
@@ -80,6 +106,9 @@ def _readings(question: str, memory: Said, topic: str) -> list[Variant]:
     if reasons(text):
         why = _asked("Why", memory)
         return [Variant(why, f"{why} {topic}", leans=True, without=last)]
+    pointing = text
+    text = pointed_at(asking_for_someone(text), memory)
+    pointed = text != pointing
     if ELSE.search(text):
         again = without_else(text, memory)
         meant = [reading for one in again for reading in anaphora.resolved(one, memory) or [one]]
@@ -92,27 +121,26 @@ def _readings(question: str, memory: Said, topic: str) -> list[Variant]:
     without = last if corrects else ()
     put = anaphora.resolved(text, memory)
     whole = repeated(text, phrasing, memory)
-    if not whole and not phrasing.whole and not (put and len(text.split()) > _FRAGMENT):
-        whole = spliced(text, phrasing, memory)
+    if not whole and not phrasing.whole and not is_clause(text, phrasing):
+        if put and not phrasing.opening and not says_what_not(text):
+            # "Their coach?"
+            whole = [*(f"What is {one.rstrip('?!. ')}?" for one in put[:2])]
+        else:
+            whole = spliced(text, phrasing, memory)
     if whole:
         return [Variant(one, f"{one} {topic}", SECOND**place, given, leans=True) for place, one in enumerate(whole)]
     if put:
         return [
             *(Variant(one, f"{one} {topic}", SECOND**place, last, leans=True) for place, one in enumerate(put[:2])),
             Variant(text, f"{text} {topic}", RAW, last, leans=True),
-            *([Variant(question, question, RAW)] if _names_something(text) and not goes_on else []),
+            *([Variant(question, question, RAW, kind="alone")] if _names_something(text) and not goes_on else []),
         ]
-    alone = Variant(question, question)
-    if corrects:
+    alone = Variant(question, question, kind="alone")
+    if corrects or pointed:
         return [Variant(text, f"{text} {topic}", 1.0, without, leans=True)]
     if _names_something(text) and not goes_on:
         return [alone]
-    when = f"{text.rstrip('?!. ')} when {memory.statement}?"
-    return [
-        Variant(text, f"{text} {topic}", leans=True),
-        Variant(when, f"{text} {topic}", SECOND, last, leans=True),
-        Variant(question, question, SECOND),
-    ]
+    return [Variant(text, f"{text} {topic}", leans=True), Variant(question, question, SECOND, kind="alone")]
 
 
 def _names_something(text: str) -> bool:

@@ -15,29 +15,71 @@ _OPENING = re.compile(
     rf"(?:{_PREPOSITION}\s+|until\s+|since\s+)?(?:who|whom|whose|what|which|when|where|why|how)\b", re.IGNORECASE
 )
 _FILLER = re.compile(
-    r"(?:(?:and|but|so|ok|okay|well|wow|nice|great|good|fine|thanks|thank you|oh|also|hmm*|please|right|alright|"
+    r"(?:(?:and|n|but|so|ok|okay|well|wow|nice|great|good|fine|thanks|"
+    r"thank you(?: kindly| very much)?|kindly|good (?:morning|day|evening|afternoon)|oh|also|hmm*|please|right|alright|"
     r"cool|yes|just|exactly|roughly)\b[\s,.!:;…-]*|"
-    r"(?:please\s+)?(?:can you |could you )?tell me\s+|(?:i['’]?d|i would)\s+(?:also\s+)?(?:like|love|want) to know\s+|"
+    r"(?:please\s+)?(?:(?:can|could|would|will) you (?:please |kindly |be so (?:good|kind) as to |mind )*)?"
+    r"(?:tell(?:ing)? (?:me|us)|explain(?: to me)?)\s+(?:about\s+)?|"
+    r"(?:might|may|could|can) (?:one|i|we) (?:know|ask|learn)\s+|"
+    r"(?:sir|madam|hi|hello|hey)\b[\s,.!]+|any idea\s+|"
+    r"(?:i['’]?d|i (?:would|should))\s+(?:also\s+)?(?:like|love|want) to (?:know|ask)\s+|"
     r"(?:do you|did they) (?:also )?(?:know|say)\s+(?=who|what|when|where|why|how|which)|"
     r"what exactly\s+(?=(?:do|di|is|wa))|"
     r"(?:what|how) about\s+)",
     re.IGNORECASE,
 )
 _CORRECTION = re.compile(
-    r"(?:no|nope|sorry|not that)\b[\s,.!:;…-]*|(?:i\s+(?:mean|meant)|i['’]?m asking|i was asking|i am asking|rather|"
-    r"actually)\b[\s,:]*",
+    r"(?:no|nope|sorry|forgive me|(?:i beg your )?pardon(?: me)?|"
+    r"excuse me|not that|wait|hang on|hold on)\b[\s,.!:;…-]*|"
+    r"(?:i\s+(?:actually |really )?(?:mean|meant|wanted|had|want)(?: to (?:say|ask|know)(?: about)?)?|"
+    r"i(?:['’]?d| would)\s+(?:rather|sooner) (?:have|know)|i (?:was )?thinking of|"
+    r"i['’]?m asking|i was asking|i am asking|rather|actually)\b[\s,:]*",
     re.IGNORECASE,
 )
+# "The older one, I mean.", "the first, actually"
+_CORRECTED = re.compile(r"[\s,]+(?:i (?:mean|meant)|actually|rather|instead|in mind)[\s.!]*$", re.IGNORECASE)
+# What people put after a question.
+_TAIL = re.compile(
+    r"[\s,]+(?:please|pls|lol|haha|thanks|thank you|sir|madam|by the way|btw|do we know|do you know|"
+    r"is (?:that|it|this) known|if you please|if i may ask|if (?:that|it) is known|can you tell me)[\s?!.]*$",
+    re.IGNORECASE,
+)
+_ASIDE = re.compile(r",? (?:if i may ask|if you please|by the way|please),", re.IGNORECASE)
 _MAX_OPENING = 8
 _QUESTION_WORDS = ("what", "when", "where", "which", "whose", "why", "who", "how")
 _SPELT = {"".join(sorted(word)): word for word in _QUESTION_WORDS if len(word) > 3}
-_CONTRACTED = re.compile(r"\b(what|who|where|when|how|that)['’]s\b", re.IGNORECASE)
-_HOW_COME = re.compile(r"\bhow come (?=\w)", re.IGNORECASE)
-_DISLOCATED = re.compile(
-    r"((?!(?:who|what|when|where|which|why|how|in|on|at|by|if|after|before|during|since)\b)[^,?]{2,80}), "
-    r"((?:who|whose|what|when|where|which|why|how)\b[^,?]*?\b)(?:it|that|this|they|those|she|he)\b([^,?]*\??)$",
+_CONTRACTED = re.compile(r"\b(?:(what|who|where|when|how|that)['’]s|(what|who|where|when|how)s)\b", re.IGNORECASE)
+_NEGATED = re.compile(r"\b(did|does|do|is|was|were|are|has|have|had|could|would|should)nt\b", re.IGNORECASE)
+# "in Moscow, sorry, in Pyongyang"
+_MENDED = re.compile(
+    r"\b(in|at|on|for|to|from|by) ([\w -]{2,40}), (?:no|sorry|wait|no wait|i mean)\b[, ]+(?:i mean[, ]+)?(?=\1 )",
     re.IGNORECASE,
 )
+_HOW_COME = re.compile(r"\bhow come (?=\w)", re.IGNORECASE)
+_ASKING = rf"(?:{_PREPOSITION} |until |since )?(?:who|whose|whom|what|when|where|which|why|how)\b"
+_DISLOCATED = re.compile(
+    rf"((?:the|that|this|these|those|its|his|her|their|an?|(?-i:[A-Z]))\b(?!\S* (?:on|later|ago)\b)[^,?]{{1,80}}"
+    rf"(?<!\bon)(?<!later)(?<!ago)), "
+    rf"({_ASKING}[^,?]*?\b)(it|that|this|they|them|those|she|he|his|her|its|their)\b"
+    rf"(?! (?:same |very )?(?:year|time|day|month))([^,?]*\??)$",
+    re.IGNORECASE,
+)
+# "What were their names, the girls?"
+_RESUMED = re.compile(
+    rf"({_ASKING}[^,?]*?\b)(it|they|them|she|he|him|his|her|its|their)\b([^,?]*), "
+    rf"(the [^,?]{{2,60}}|[A-Z][^,?]{{2,60}})\??$",
+    re.IGNORECASE,
+)
+_SENTENCES = re.compile(r"(?<=[?!])\s+|(?<=[a-z]{2}\.)\s+|(?<=\d\.)\s+(?=[A-Z])")
+_ASKS = re.compile(
+    r"\b(?:who|whose|whom|what|when|where|which|why|how)\b|"
+    r"^(?:and |but |so )?(?:is|are|was|were|do|does|did|has|have|had|can)\b",
+    re.IGNORECASE,
+)
+_SMALL = frozenset([*_QUESTION_WORDS, *AUXILIARIES, "the", "a", "an", "that", "this", "those", "these", "their", "its"])
+_PLACE = re.compile(rf"{_PREPOSITION}\b", re.IGNORECASE)
+# "Five years on, who beat his party?", "The visitors, how many came?"
+_FRONTED = re.compile(rf"([^,?]{{2,80}}), ({_ASKING}[^?]{{3,}})\??$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +210,7 @@ def bare(question: str) -> tuple[str, bool, bool]:
         The question without it, whether something of it says that it goes on ("and", "what about"), and whether it
         corrects what was asked ("no, I meant").
     """
-    text, goes_on, corrects = _mended(question.strip()), False, False
+    text, goes_on, corrects = _one_sentence(_mended(question.strip())), False, False
     for _ in range(8):
         if match := _CORRECTION.match(text):
             corrects = True
@@ -179,12 +221,66 @@ def bare(question: str) -> tuple[str, bool, bool]:
         if match.end() >= len(text.rstrip("?!. ")):
             break
         text = text[match.end() :]
+    text = _ASIDE.sub(",", text)
+    while match := _TAIL.search(text):
+        if not match.start():
+            break
+        text = text[: match.start()] + ("?" if "?" in match.group() else "")
+    if match := _CORRECTED.search(text):
+        text, corrects = text[: match.start()], True
+    text = re.sub(r",? in mind\b", "", text) if corrects else text
     if corrects:
-        text = re.sub(r"[\s,]+(?:sorry|please)\s*$", "", text)
+        text = re.sub(r"[\s,]+sorry\s*$", "", text)
+    placed = _in_place(text)
+    return placed, goes_on or placed != text, corrects
+
+
+def _one_sentence(text: str) -> str:
+    """Several sentences as one: the question, with what names something beside it before or after."""
+    parts = [part.strip(" .") for part in _SENTENCES.split(text) if part.strip(" .?!")]
+    if len(parts) < 2:
+        return text
+    asking = [at for at, part in enumerate(parts) if _ASKS.search(part)]
+    if not asking:
+        return text
+    at = asking[-1]
+    before = parts[at - 1] if at else ""
+    after = parts[at + 1] if at + 1 < len(parts) and not _ASKS.search(parts[at + 1]) else ""
+    main = parts[at].rstrip("?! ")
+    if len(after.split()) > 1:
+        place = _CORRECTED.sub("", _CORRECTION.sub("", after.rstrip("?! "), count=1)).rstrip(" ,.")
+        main = f"{main} {place}" if _PLACE.match(place) else f"{main}, {_small(place)}"
+    elif before and not before.endswith("?"):
+        lead = re.sub(r"^((?:no[, ]+)*)not [^,]+, ", r"\1", before, flags=re.IGNORECASE)
+        return f"{lead}, {_small(main)}?"
+    return f"{main}?"
+
+
+def _small(text: str) -> str:
+    """A text whose first word has its capital for nothing but its place, without that."""
+    word = text.split(" ")[0].lower()
+    return text[:1].lower() + text[1:] if word in _SMALL else text
+
+
+def _in_place(text: str) -> str:
+    """A question with what stands before or after it put where it belongs."""
     if match := _DISLOCATED.match(text):
         # "The cathedral, when was that finished?"
-        text, goes_on = f"{match[2]}{match[1]}{match[3]}", True
-    return text, goes_on, corrects
+        return f"{match[2]}{_owner(match[1], match[3])}{match[4]}"
+    if match := _RESUMED.match(text):
+        return f"{match[1]}{_owner(match[4], match[2])}{match[3]}?"
+    if match := _FRONTED.match(text):
+        asked = match[2].split()
+        counts = re.match(r"(how (?:many|much)|which)\b ?", match[2], re.IGNORECASE)
+        noun = re.match(r"the ([\w -]+)$", match[1], re.IGNORECASE)
+        if counts and noun and len(asked) > 2:
+            return f"{counts[1]} {noun[1]} {match[2][counts.end() :]}?"
+        return f"{match[2].rstrip()} {match[1][:1].lower() + match[1][1:] if noun else match[1]}?"
+    return text
+
+
+def _owner(name: str, word: str) -> str:
+    return f"{name}'s" if word.lower() in ("his", "her", "its", "their") else name
 
 
 def _mended(text: str) -> str:
@@ -195,4 +291,8 @@ def _mended(text: str) -> str:
         known = _SPELT.get("".join(sorted(lower)))
         if known is not None and lower not in _QUESTION_WORDS and lower[:1] == known[:1]:
             words[at] = known + word[len(lower) :]
-    return _HOW_COME.sub("why ", _CONTRACTED.sub(r"\1 is", " ".join(words)))
+    return _HOW_COME.sub("why ", _MENDED.sub("", _NEGATED.sub(r"\1n't", _spaced_out(" ".join(words)))))
+
+
+def _spaced_out(text: str) -> str:
+    return _CONTRACTED.sub(lambda match: f"{match[1] or match[2]} is", text)

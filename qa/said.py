@@ -17,11 +17,19 @@ _STOPS = (
     "were do does did has have had and or but that which who whose when where why how not than as also"
 )
 _STOP = rf"(?:{'|'.join(_STOPS.split())})"
+# Auxiliaries that go with what is several.
+_OF_SEVERAL = ("do", "were", "are", "have", "did", "can", "could", "will", "would", "should", "must", "may", "might")
 _NOUNS = re.compile(
     rf"^(?:{_DETERMINER} )?(?!{_STOP}\b)[\w'’-]+(?: (?!{_STOP}\b)[\w'’-]+){{0,3}}"
     rf"(?: (?:of|in|behind|on|to|from|off) (?:the |an? )?[A-Z][\w-]*(?: [A-Z][\w-]*)*)?"
 )
-_LOWER_NOUN = re.compile(rf"\b(?:the|an?) (?!{_STOP}\b)(?:[a-z-]+ )?(?!{_STOP}\b)[a-z-]+\b")
+_PLACED = re.compile(r"\b(?:in|at|on|to|from|into|near|over|under|through|across)(?: the)? $", re.IGNORECASE)
+_LOWER_NOUN = re.compile(rf"\b(?:the|an?) (?!{_STOP}\b)(?:[a-z-]*[^\Ws] )?(?!{_STOP}\b)[a-z-]+\b")
+
+_SPLIT = re.compile(r",? (?:and|or|&) |, ")
+_SEVERAL = re.compile(
+    r"((?:[A-Z][\w'’-]*)(?: [A-Z][\w'’-]*)*)(?:,? (?:and|or) |, )(?:the )?([A-Z][\w'’-]*(?: [A-Z][\w'’-]*)*)"
+)
 
 
 @dataclass(slots=True)
@@ -34,6 +42,7 @@ class Said:
         phrasing: that question in its parts.
         answers: the texts of all answers and of their members, the last first.
         named: what was named, of each kind, the likeliest to be meant first.
+        lists: what was named together, of each turn, the last first.
         title: of the article of the last answer that has one, "" where none has.
     """
 
@@ -42,6 +51,7 @@ class Said:
     phrasing: Phrasing
     answers: list[str] = field(default_factory=list)
     named: dict[Kind, list[str]] = field(default_factory=lambda: {"person": [], "thing": [], "several": [], "time": []})
+    lists: list[list[str]] = field(default_factory=list)
     title: str = ""
 
     @property
@@ -98,6 +108,7 @@ def said(turns: Sequence[Turn]) -> Said:
 def _remember(found: Said, turn: Turn) -> None:
     question = bare(turn.standalone_question or turn.question)[0]
     asked = taken_apart(question)
+    found.lists.append(_members(turn.answer, turn.items, question))
     found.answers += [text for text in (turn.answer, *turn.items) if text]
     answered = [] if turn.answer is None else [(_answer_kind(asked, turn), turn.answer)]
     named: list[tuple[Kind, str]] = []
@@ -107,8 +118,13 @@ def _remember(found: Said, turn: Turn) -> None:
     subject = subject_of(asked)
     if subject:
         named.append((_subject_kind(asked, subject), subject))
-    named += [(one.kind, one.text) for one in mentions(question)]
-    named += [("thing", match.group()) for match in _LOWER_NOUN.finditer(question)]
+    spoken = [(one.kind, one.text, one.start) for one in mentions(question)]
+    spoken += [("thing", match.group(), match.start()) for match in _LOWER_NOUN.finditer(question)]
+    # What something was done to comes before where that was.
+    spoken.sort(key=lambda one: _PLACED.search(question[: one[2]]) is not None)
+    named += [(kind, name) for kind, name, _ in spoken]
+    if asked.head and turn.answer is None and asked.word in ("which", "what"):
+        named.insert(0, (kind_of(f"the {asked.head}"), f"the {asked.head}"))
     # "Which telescope ...?" is answered with what is spoken of next; "When did it ...?" is not.
     of_answer = (
         asked.word in ("who", "whom", "whose", "which", "what")
@@ -156,7 +172,7 @@ def subject_of(asked: Phrasing) -> str:
     words = match.group().split()
     # The main verb follows its subject: a word in -s ends what several are, a past form what was done.
     for at, word in enumerate(words[:-1]):
-        plural = asked.auxiliary in ("do", "were", "are", "have", "did") and re.fullmatch(r"[a-z-]{3,}[^su]s", word)
+        plural = asked.auxiliary in _OF_SEVERAL and re.fullmatch(r"[a-z-]{3,}[^su]s", word)
         if plural and words[at + 1] not in ("of", "in", "behind", "on", "to", "from", "off"):
             return " ".join(words[: at + 1])
     if words[-1].endswith(("ed", "ing", "en")) and len(words) > 1:
@@ -170,3 +186,13 @@ def subject_of(asked: Phrasing) -> str:
 
 def _may_be_person(name: str) -> bool:
     return re.fullmatch(r"[A-Z][\w'’-]+", name) is not None and not any(map(str.isdigit, name))
+
+
+def _members(answer: str | None, items: tuple[str, ...], question: str) -> list[str]:
+    """Return the things that an answer, or else its question, names together."""
+    if len(items) > 1:
+        return list(items)
+    if answer and len(mentions(answer)) and (split := [one.strip() for one in _SPLIT.split(answer) if one.strip()])[1:]:
+        return split
+    match = _SEVERAL.search(question)
+    return [match[1], match[2]] if match else []

@@ -182,6 +182,7 @@ class Turn:
         items: the members of an answer that is a list.
         sentence: the sentence that the answer stands in, None where it is not known.
         title: of the article that it stands in, None where it is not known.
+        article_id: of the same article, None where it is not known.
     """
 
     question: str
@@ -190,6 +191,7 @@ class Turn:
     items: tuple[str, ...] = ()
     sentence: str | None = None
     title: str | None = None
+    article_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,21 @@ def first(question: str, *history: Turn) -> str:
             "how high is the Aswan High Dam?",
         ),
         ("waht was he by trade?", SUEZ, "what was Gamal Abdel Nasser by trade?"),
+        ("whats its depth", Turn("How long is the Suez Canal?", answer="193 km"), "what is the Suez Canal's depth"),
+        ("His home?", SUEZ, "What is Gamal Abdel Nasser's home?"),
+        ("And the visitors, how many came that day?", SUEZ, "how many visitors came that day?"),
+        ("How old was he? Nasser, I mean.", CLAIM, "How old was Nasser?"),
+        ("When did the latter join?", CLAIM, "When did Syria join?"),
+        ("How large is the first one?", CLAIM, "How large is North Korea?"),
+        (
+            "I meant the older act",
+            Turn("When was the Rent Act passed?", answer="2019"),
+            "When was the older act passed?",
+        ),
+        ("the first, actually", Turn("When was the last mission?", answer="2009"), "When was the first mission?"),
+        ("the repair one", Turn("Which shuttle came first?", answer="Discovery"), "Which repair shuttle came first?"),
+        ("height, not length", Turn("What is the length of the dam?", answer="3 km"), "What is the height of the dam?"),
+        ("Did anyone else sign it?", Turn("Who signed the pact?", answer="Ann Lee"), "Who did sign the pact?"),
     ],
 )
 def test_what_leans_on_what_was_said_is_put_anew(question: str, turn: Turn, understood: str) -> None:
