@@ -8,7 +8,7 @@ from qa.said import Said, subject_of
 _PREPOSITION = re.compile(
     r"^(in|on|at|to|from|by|for|with|of|into|before|after|since|until|during|under)\s+", re.IGNORECASE
 )
-_NOT = re.compile(r"^(.*?)[, ]+(?:and )?not (.+)$|^not (.+?)[,;] *(?:but )?(.+)$", re.IGNORECASE)
+_NOT = re.compile(r"^([^\s,].*?)[, ]+(?:and )?not (.+)$|^not (.+?)[,;] *(?:but )?(.+)$", re.IGNORECASE)
 # Words of which one takes the place of another: "the last mission" - "the first".
 _OPPOSED_LISTED = """
     first second third fourth fifth last final next previous former latter older younger oldest youngest old new

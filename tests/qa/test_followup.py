@@ -145,6 +145,11 @@ def test_whatever_was_said_there_are_a_few_readings_and_always_the_same(question
         assert one.query.strip() and 0 < one.weight <= 1
 
 
+@pytest.mark.parametrize("question", [", not a", "not", "no, not", "not ,b", " , and not him", "not him, but"])
+def test_half_a_correction_is_no_fault(question: str) -> None:
+    assert variants(question.strip(), [SUEZ])
+
+
 @pytest.mark.parametrize(
     "piece",
     ["that ", "A ", "the a", "he, ", "no, ", "in 1956 ", "(", "Aa of ", "x-", "not ", "and ", "'s ", "A.", "how many "],
