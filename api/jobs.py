@@ -110,7 +110,8 @@ class Jobs:
     def rate(self, job: Job) -> float | None:
         """Return how many lines a second a job gets on by; None for one that is not being worked on."""
         with self._lock:
-            if job.id != self._current or len(self._pace) < 2:
+            # One that was cancelled is let go of a moment later.
+            if not job.open or job.id != self._current or len(self._pace) < 2:
                 return None
             (begun, before), (until, now) = self._pace[0], self._pace[-1]
         return (now - before) / (until - begun) if until > begun else None
@@ -118,7 +119,7 @@ class Jobs:
     def waits(self, job: Job) -> str | None:
         """Return why a job that has begun does not get on, None where it does."""
         with self._lock:
-            return self._waits if job.id == self._current else None
+            return self._waits if job.open and job.id == self._current else None
 
     def _loop(self) -> None:
         while not self._stopping.is_set():
