@@ -4,10 +4,9 @@ When a subscription is due stands in the library, so that a restart changes noth
 pages and gone on with after it.
 """
 
-import threading
-
 import structlog
 
+from api.background import Background
 from api.state import State
 from index import CitespanError, Following
 
@@ -16,7 +15,7 @@ _LOOK_SECONDS = 20.0
 _log = structlog.get_logger("citespan")
 
 
-class Follower:
+class Follower(Background):
     """Runs the rounds of everything that is followed, one after the other.
 
     Args:
@@ -24,17 +23,8 @@ class Follower:
     """
 
     def __init__(self, state: State) -> None:
+        super().__init__("citespan-following")
         self._state = state
-        self._thread = threading.Thread(target=self._run, name="citespan-following", daemon=True)
-
-    def start(self) -> None:
-        """Begin, once the service is ready."""
-        self._thread.start()
-
-    def join(self, seconds: float) -> None:
-        """Wait for the end of the page that is being dealt with, for at most so long."""
-        if self._thread.is_alive():
-            self._thread.join(seconds)
 
     def _run(self) -> None:
         while not self._state.stopping.is_set():

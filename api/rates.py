@@ -117,7 +117,7 @@ class Windows(Storage, MovingWindowSupport):
 
     def incr(self, key: str, expiry: float, amount: int = 1) -> int:
         """Refuse: only moving windows are kept."""
-        raise NotImplementedError("only moving windows are kept")
+        raise TypeError("only moving windows are kept: the other strategies of limits want another storage")
 
     get = get_expiry = incr  # type: ignore[assignment]
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from fastapi import Request
 
+from api.access import caller_of
 from api.jobs import Jobs
 from api.keys import Keys
 from api.metrics import Metrics
@@ -16,7 +17,7 @@ from api.slack import Slack
 from api.watch_records import Watches
 from api.webhooks import Webhooks
 from api.workers import Workers
-from index import FetchPolicy
+from index import Collection, FetchPolicy
 from qa import Conversations, QuestionAnswering
 
 
@@ -112,3 +113,14 @@ def ready_state(request: Request) -> State:
     if problem is not None:
         raise problem
     return state
+
+
+def collection_of(request: Request, name: str) -> Collection:
+    """Return a collection, for whoever sent a request.
+
+    Raises:
+        Problem: 403, not theirs.
+        CollectionNotFound: no such collection.
+    """
+    caller_of(request).check_collection(name)
+    return state_of(request).qa.library.collection(name)

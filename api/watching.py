@@ -5,7 +5,6 @@ while the service was down is found at the start.  Where a collection stands is 
 is searched for once, and read again only where other candidates come back.
 """
 
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -14,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import structlog
 
+from api.background import Background
 from api.problems import Problem
 from api.replies import AnswerOut
 from api.state import State
@@ -53,7 +53,7 @@ class _Stopping(Exception):
     """The service stops."""
 
 
-class Watcher:
+class Watcher(Background):
     """Asks standing questions again.
 
     Args:
@@ -61,21 +61,12 @@ class Watcher:
     """
 
     def __init__(self, state: State) -> None:
+        super().__init__("citespan-watching")
         self._state = state
         self._marks: dict[str, Mark] = {}
         self._looked: dict[str, int] = {}
         self._vectors: dict[str, npt.NDArray[np.float32]] = {}
         self._newest = -1
-        self._thread = threading.Thread(target=self._run, name="citespan-watching", daemon=True)
-
-    def start(self) -> None:
-        """Begin, once the service is ready."""
-        self._thread.start()
-
-    def join(self, seconds: float) -> None:
-        """Wait for the end of what is being done, for at most so long."""
-        if self._thread.is_alive():
-            self._thread.join(seconds)
 
     def _run(self) -> None:
         watches, stopping = self._state.watches, self._state.stopping

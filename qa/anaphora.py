@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from qa.mentions import PEOPLE, Mention, mentions
-from qa.phrasing import taken_apart
+from qa.phrasing import PREPOSITIONS, taken_apart
 from qa.said import Said
 from qa.verbs import AUXILIARIES
 
@@ -35,44 +35,11 @@ _TIMES = (
 )
 _YEARS = ("year", "month", "time", "decade", "century", "summer", "winter", "spring", "autumn", "season", "week")
 _AFTER_NO_NOUN = frozenset(
-    [
-        "in",
-        "on",
-        "at",
-        "to",
-        "from",
-        "by",
-        "for",
-        "with",
-        "of",
-        "into",
-        "before",
-        "after",
-        "since",
-        "until",
-        "during",
-        "under",
-        "over",
-        "against",
-        "through",
-        "about",
-        "near",
-        "like",
-        "and",
-        "but",
-        "or",
-        "so",
-        "not",
-        "what",
-        "why",
-        "who",
-        "where",
-        "when",
-        "how",
-        "than",
-        "as",
-        "because",
-    ]
+    (
+        *PREPOSITIONS,
+        *("under", "over", "against", "through", "about", "near", "like", "and", "but", "or", "so", "not"),
+        *("what", "why", "who", "where", "when", "how", "than", "as", "because"),
+    )
 )
 
 

@@ -20,7 +20,7 @@ TIME = re.compile(
 _LINK = r"(?:of the|of|de la|de|von|van|der|du|al|and the|for the)"
 _PART = r"(?:[A-Z][\w.&'’-]*|\d+(?::\d+)+)"
 _NAME = re.compile(rf"(?:\b[Tt]he )?\b[A-Z][\w&'’.-]*(?:(?: {_LINK})? {_PART})*(?: (?:\d{{1,4}}|of \d{{4}}))?")
-# "the Suez crisis": the noun that a name goes with.
+# "the Tarn crisis": the noun that a name goes with.
 _HEAD = re.compile(r" ([a-z]+)\b")
 _POSSESSIVE = re.compile(r"['’]s?$")
 # Words of names that no person bears.

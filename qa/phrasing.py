@@ -8,6 +8,11 @@ from dataclasses import dataclass
 
 from qa.verbs import AUXILIARIES, is_past, plain_form
 
+# Words that a place, a time or a partner comes after.
+PREPOSITIONS = (
+    *("in", "on", "at", "to", "from", "by", "for", "with", "of", "into", "before", "after", "since", "until", "during"),
+)
+
 _PREPOSITION = (
     r"(?:in|on|at|to|from|by|for|with|of|into|before|after|since|until|till|during|under|over|against|through|about)"
 )
@@ -115,7 +120,7 @@ class Phrasing:
         return bool(self.auxiliary) or (bool(self.opening) and bool(self.rest))
 
     def with_answer(self, answer: str | None) -> str:
-        """Return what follows an opening where the same is asked about: "did Nasser nationalise the Suez Canal".
+        """Return what follows an opening where the same is asked about: "did Anna mend the clock".
 
         Args:
             answer: takes the place of what was asked for, where it is a part of what is said; None leaves it out.
@@ -155,26 +160,7 @@ class Phrasing:
         return f"{self.auxiliary} {rest} {object_}"
 
 
-_STARTS = tuple(
-    f"{word} "
-    for word in [
-        "in",
-        "on",
-        "at",
-        "to",
-        "from",
-        "by",
-        "for",
-        "with",
-        "of",
-        "into",
-        "before",
-        "after",
-        "since",
-        "until",
-        "during",
-    ]
-)
+_STARTS = tuple(f"{word} " for word in PREPOSITIONS)
 
 
 def taken_apart(question: str) -> Phrasing:

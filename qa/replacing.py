@@ -3,11 +3,10 @@
 import re
 
 from qa.mentions import PEOPLE, TIME, mentions
+from qa.phrasing import PREPOSITIONS
 from qa.said import Said, subject_of
 
-_PREPOSITION = re.compile(
-    r"^(in|on|at|to|from|by|for|with|of|into|before|after|since|until|during|under)\s+", re.IGNORECASE
-)
+_PREPOSITION = re.compile(rf"^({'|'.join(PREPOSITIONS)}|under)\s+", re.IGNORECASE)
 _NOT = re.compile(r"^([^\s,].*?)[, ]+(?:and )?not (.+)$|^not (.+?)[,;] *(?:but )?(.+)$", re.IGNORECASE)
 # Words of which one takes the place of another: "the last mission" - "the first".
 _OPPOSED_LISTED = """

@@ -70,7 +70,7 @@ class Said:
 
     @property
     def deed(self) -> str:
-        """What the last question says that somebody did, in the plain form: "nationalise the Suez Canal"."""
+        """What the last question says that somebody did, in the plain form: "mend the clock"."""
         rest = self.phrasing.rest
         if self.phrasing.auxiliary:
             subject = subject_of(self.phrasing)

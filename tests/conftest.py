@@ -8,13 +8,19 @@ import httpx2
 import pytest
 from hypothesis import settings
 
-from index import Library
+from api.keys import Keys
+from index import Library, Records
 from qa import QuestionAnswering
 from tests.helpers import ROOT, SAMPLES, Server
 
 # How long an example takes depends on what else the machine does: time is what benchmarks/ measures.
 settings.register_profile("citespan", deadline=None)
 settings.load_profile("citespan")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the browser's tests last: Playwright leaves an event loop running here, and asyncio.run wants none."""
+    items.sort(key=lambda item: "browser" in item.path.parts)
 
 
 @pytest.fixture(scope="session")
@@ -40,6 +46,16 @@ def sample_library(tmp_path_factory: pytest.TempPathFactory, qa: QuestionAnsweri
         opened.add(SAMPLES)
     shutil.copy(ROOT / "samples" / "examples.json", folder / "examples.json")
     return folder
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory, sample_library: Path) -> Iterator[Keys]:
+    """The keys of a library of the samples, written from another process than the service that may be started on it."""
+    folder = tmp_path_factory.mktemp("closed") / "library"
+    shutil.copytree(sample_library, folder)
+    records = Records(folder)
+    yield Keys(records)
+    records.close()
 
 
 @pytest.fixture(scope="session")

@@ -3,10 +3,11 @@
 import json
 import threading
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from typing import Any
 
 from standardwebhooks import Webhook
+
+from tests.local import LocalServer, Quiet
 
 
 @dataclass
@@ -30,7 +31,7 @@ class Message:
         return Webhook(secret).verify(self.body, self.headers)
 
 
-class Receiver:
+class Receiver(LocalServer):
     """Takes messages; `answers` are the statuses (with headers) of the next ones, then 204."""
 
     def __init__(self) -> None:
@@ -40,7 +41,7 @@ class Receiver:
         self.hold.set()
         receiver = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(Quiet):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 heads = {name.lower(): value for name, value in self.headers.items()}
@@ -55,28 +56,12 @@ class Receiver:
                 except OSError:
                     return  # the sender was killed
 
-            def log_message(self, *_: Any) -> None:
-                return
+        super().__init__(Handler)
+        self.url += "/hook"
 
-        class Listening(ThreadingHTTPServer):
-            def handle_error(self, *_: Any) -> None:
-                return  # a sender that hangs up is none of the test's
-
-        self._server = Listening(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.port = self._server.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}/hook"
-
-    def __enter__(self) -> Self:
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *more: object) -> None:
         self.hold.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__exit__(*more)
 
     @property
     def environment(self) -> dict[str, str]:

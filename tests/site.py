@@ -5,10 +5,10 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from typing import Any
 
 from index import FetchPolicy
+from tests.local import LocalServer, Quiet
 
 STORY = (
     "The harbour of Elb was opened by queen Mara on the third of May. Ships from Ostra bring salt and timber to it.\n"
@@ -30,7 +30,7 @@ class Reply:
     raw: Callable[[Any], None] | None = None
 
 
-class Site:
+class Site(LocalServer):
     """Pages by path; what has been asked for is kept in `asked` (path) and `heads` (headers)."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
@@ -40,7 +40,7 @@ class Site:
         self.stopping = threading.Event()
         site = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(Quiet):
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
@@ -67,33 +67,12 @@ class Site:
                 except OSError:
                     return  # the fetcher has had enough
 
-            def log_message(self, *_: Any) -> None:
-                return
-
-        class Listening(ThreadingHTTPServer):
-            request_queue_size = 100
-
-            def handle_error(self, *_: Any) -> None:
-                return  # a client that hangs up is none of the test's
-
-        self._server = Listening(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        if tls is not None:
-            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
-        self.port = self._server.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        super().__init__(Handler, tls)
         self.pages["/robots.txt"] = Reply("", 404)
 
-    def __enter__(self) -> Self:
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *more: object) -> None:
         self.stopping.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__exit__(*more)
 
     def policy(self, **fields: Any) -> FetchPolicy:
         """One under which this site may be fetched, without pauses."""

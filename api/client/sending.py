@@ -28,8 +28,35 @@ class Page(Protocol):
 P = TypeVar("P", bound=Page)
 
 
-class Sender:
+class _Sending:
+    """What both ways of sending know and do."""
+
+    _http: Any
+
+    def __init__(
+        self, base_url: str, api_key: str | None, timeout: float, retries: Retries | None, http_client: object | None
+    ) -> None:
+        self._address = Address(base_url, api_key)
+        self._retries = retries or Retries()
+        self._owned = http_client is None
+        self._timeout = timeout
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._address.base!r})"
+
+    def _open(self, call: StreamCall[Any], arguments: dict[str, Any]) -> Any:
+        return self._http.sse(
+            **self._address.complete(call.path, arguments),
+            timeout=self._timeout,
+            follow_redirects=False,
+            max_event_size=MAX_EVENT_BYTES,
+        )
+
+
+class Sender(_Sending):
     """Sends calls and waits; what its arguments are, Citespan says."""
+
+    _http: httpx2.Client
 
     def __init__(
         self,
@@ -41,15 +68,9 @@ class Sender:
         http_client: httpx2.Client | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._address = Address(base_url, api_key)
-        self._retries = retries or Retries()
+        super().__init__(base_url, api_key, timeout, retries, http_client)
         self._http = http_client or httpx2.Client()
-        self._owned = http_client is None
-        self._timeout = timeout
         self._sleep = sleep
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._address.base!r})"
 
     def __enter__(self) -> Self:
         return self
@@ -120,17 +141,11 @@ class Sender:
                 raise failure
             self._sleep(attempts.pause(failure))
 
-    def _open(self, call: StreamCall[Any], arguments: dict[str, Any]) -> Any:
-        return self._http.sse(
-            **self._address.complete(call.path, arguments),
-            timeout=self._timeout,
-            follow_redirects=False,
-            max_event_size=MAX_EVENT_BYTES,
-        )
 
-
-class AsyncSender:
+class AsyncSender(_Sending):
     """Sends calls asynchronously; what its arguments are, AsyncCitespan says."""
+
+    _http: httpx2.AsyncClient
 
     def __init__(
         self,
@@ -142,15 +157,9 @@ class AsyncSender:
         http_client: httpx2.AsyncClient | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._address = Address(base_url, api_key)
-        self._retries = retries or Retries()
+        super().__init__(base_url, api_key, timeout, retries, http_client)
         self._http = http_client or httpx2.AsyncClient()
-        self._owned = http_client is None
-        self._timeout = timeout
         self._sleep = sleep
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._address.base!r})"
 
     async def __aenter__(self) -> Self:
         return self
@@ -226,14 +235,6 @@ class AsyncSender:
             if begun and not call.resumes:
                 raise failure
             await self._sleep(attempts.pause(failure))
-
-    def _open(self, call: StreamCall[Any], arguments: dict[str, Any]) -> Any:
-        return self._http.sse(
-            **self._address.complete(call.path, arguments),
-            timeout=self._timeout,
-            follow_redirects=False,
-            max_event_size=MAX_EVENT_BYTES,
-        )
 
 
 def _streamed(arguments: dict[str, Any]) -> dict[str, Any]:

@@ -2,15 +2,15 @@
 
 ::
 
-    North Korea and Syria
+    Anna Berg and Bo Lund
 
-    - North Korea
-    - Syria
+    - Anna Berg
+    - Bo Lund
 
-    “Only North Korea and Syria recognize the Russian annexations.”
-    — The annexations · example.org · 2023-06-23
+    “Anna Berg and Bo Lund mended the clock.”
+    — The clock · example.org · 2024-05-02
 
-    Understood as: Which countries recognize the annexations?
+    Understood as: Who mended the clock?
     Confidence: high (93 %)
 """
 

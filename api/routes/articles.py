@@ -13,7 +13,7 @@ from api.openapi import body_of, body_or_files, query_of
 from api.problems import Problem, problem_of
 from api.replies import AddedOut, ArticleOut, ArticleRow, ArticlesOut, FailureOut, UploadOut, VerifyOut
 from api.requests import ArticleIn, CollectionQuery, PageQuery, UploadIn, VerifyIn
-from api.state import State, ready_state, state_of
+from api.state import State, collection_of, ready_state, state_of
 from api.uploads import MAX_ARTICLES, problem_of_failure, uploaded
 from api.verifying import verified
 from api.workers import FETCH, WRITE, Job
@@ -157,8 +157,7 @@ async def _add_found(state: State, name: str, found: Sequence[tuple[str, Article
 async def list_articles(request: Request) -> Any:
     """List articles in order of arrival."""
     asked = read_query(request, ListQuery, ("limit",))
-    caller_of(request).check_collection(asked.collection)
-    collection = state_of(request).qa.library.collection(asked.collection)
+    collection = collection_of(request, asked.collection)
     page = await run_in_threadpool(collection.list, limit=asked.limit, cursor=asked.cursor)
     return ArticlesOut(articles=[ArticleRow.from_info(info) for info in page.articles], next_cursor=page.next_cursor)
 
@@ -173,8 +172,7 @@ async def list_articles(request: Request) -> Any:
 async def get_article(request: Request, article_id: str) -> Any:
     """Return an article with its whole text, masked ranges and passages."""
     asked = read_query(request, CollectionQuery)
-    caller_of(request).check_collection(asked.collection)
-    collection = state_of(request).qa.library.collection(asked.collection)
+    collection = collection_of(request, asked.collection)
     return ArticleOut.from_stored(await run_in_threadpool(collection.get, article_id))
 
 
@@ -189,8 +187,7 @@ async def remove_article(request: Request, article_id: str) -> Response:
     """Remove an article and everything made of it."""
     state = ready_state(request)
     asked = read_query(request, CollectionQuery)
-    caller_of(request).check_collection(asked.collection)
-    collection = state.qa.library.collection(asked.collection)
+    collection = collection_of(request, asked.collection)
     await state.workers.run(WRITE, lambda job: collection.remove(article_id))
     return Response(status_code=204)
 
@@ -206,6 +203,5 @@ async def verify(request: Request) -> Any:
     """Say whether an answer given earlier still stands in its source."""
     state = state_of(request)
     given = await read_body(request, VerifyIn, state.settings.ask_body_bytes)
-    caller_of(request).check_collection(given.collection)
-    collection = state.qa.library.collection(given.collection)
+    collection = collection_of(request, given.collection)
     return await run_in_threadpool(verified, collection, given)

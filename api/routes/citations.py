@@ -7,11 +7,11 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
-from api.access import Scope, caller_of, needs
+from api.access import Scope, needs
 from api.bodies import read_query
 from api.openapi import query_of
 from api.requests import Strict
-from api.state import state_of
+from api.state import collection_of
 from index import DEFAULT_COLLECTION
 from qa import Style, cite
 
@@ -44,8 +44,7 @@ class CitationOut(BaseModel):
 async def cite_article(request: Request, article_id: str) -> Any:
     """Return an article's citation, as plain text and as Markdown."""
     asked = read_query(request, CitationQuery, ("page",))
-    caller_of(request).check_collection(asked.collection)
-    collection = state_of(request).qa.library.collection(asked.collection)
+    collection = collection_of(request, asked.collection)
     info = (await run_in_threadpool(collection.get, article_id)).info
     today = datetime.now(UTC).date()
     return CitationOut(

@@ -11,7 +11,7 @@ from api.bodies import read_body, read_query, until_gone
 from api.openapi import body_of, query_of
 from api.problems import Problem
 from api.requests import CollectionQuery, SubscriptionIn
-from api.state import ready_state, state_of
+from api.state import collection_of, ready_state, state_of
 from api.subscription_replies import SubscriptionOut, SubscriptionsOut
 from api.workers import FETCH, WRITE, Job
 from index import Following, Subscription, SubscriptionNotFound, check_collection_name
@@ -35,8 +35,7 @@ async def list_subscriptions(request: Request) -> Any:
     """List what a collection follows: when each is due, what came of it, what failed and why."""
     state = state_of(request)
     name = read_query(request, CollectionQuery).collection
-    caller_of(request).check_collection(name)
-    following = Following(state.qa.library.collection(name), state.policy)
+    following = Following(collection_of(request, name), state.policy)
     found = await run_in_threadpool(lambda: [(one, following.failing(one.url)) for one in following.all()])
     return SubscriptionsOut(subscriptions=[SubscriptionOut.from_subscription(*one) for one in found])
 
@@ -71,8 +70,7 @@ async def unfollow(request: Request) -> Response:
     """Follow a feed or sitemap no longer; its articles stay."""
     state = ready_state(request)
     asked = read_query(request, EndQuery)
-    caller_of(request).check_collection(asked.collection)
-    following = Following(state.qa.library.collection(asked.collection), state.policy)
+    following = Following(collection_of(request, asked.collection), state.policy)
     try:
         await state.workers.run(WRITE, lambda job: following.unsubscribe(asked.url))
     except SubscriptionNotFound:

@@ -21,16 +21,6 @@ QUESTION = {"question": "Who built the mill?"}
 
 
 @pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory, sample_library: Path) -> Iterator[Keys]:
-    """The keys of the service's library, written from another process than the service."""
-    folder = tmp_path_factory.mktemp("closed") / "library"
-    shutil.copytree(sample_library, folder)
-    records = Records(folder)
-    yield Keys(records)
-    records.close()
-
-
-@pytest.fixture(scope="module")
 def closed(keys: Keys) -> Iterator[Server]:
     """A service that wants keys, behind a proxy as it were: tests come from any address."""
     folder = keys._records.path.parent

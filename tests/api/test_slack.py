@@ -8,9 +8,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 from urllib.parse import urlencode
 
 import httpx2
@@ -27,6 +26,7 @@ from api.workers import Workers
 from index import Article, ArticleInfo, FetchPolicy, Library, Passage
 from qa import Answer, Evidence, Item, QuestionAnswering, RankedAnswer, Support
 from tests.helpers import Server, assert_problem
+from tests.local import LocalServer, Quiet
 
 PATH = "/v1/integrations/slack"
 SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
@@ -44,7 +44,7 @@ RECORDED_AT, RECORDED_SIGNATURE = (
 )
 
 
-class Hooks:
+class Hooks(LocalServer):
     """Stands in for hooks.slack.com: keeps what is posted, answers with the next of `statuses` (200 once they end)."""
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class Hooks:
         self.came = threading.Condition()
         hooks = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(Quiet):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 with hooks.came:
@@ -66,23 +66,7 @@ class Hooks:
                     self.send_header("Location", f"{hooks.url}/commands/elsewhere")
                 self.end_headers()
 
-            def log_message(self, *_: Any) -> None:
-                return
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.port = self._server.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-
-    def __enter__(self) -> Self:
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__init__(Handler)
 
     def wait(self, path: str, count: int = 1) -> list[Any]:
         """The messages that came to a path, once there are so many."""

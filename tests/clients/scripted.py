@@ -1,9 +1,9 @@
 """A real HTTP server that answers what a test tells it to, one reply after the other."""
 
-import http.server
 import threading
 from dataclasses import dataclass, field
-from typing import Any, Self
+
+from tests.local import LocalServer, Quiet
 
 
 @dataclass
@@ -35,7 +35,7 @@ class Request:
     body: bytes
 
 
-class Scripted:
+class Scripted(LocalServer):
     """Answers with the given replies in order, then with the last one again and again."""
 
     def __init__(self, *replies: Reply) -> None:
@@ -44,7 +44,7 @@ class Scripted:
         self.gone = threading.Event()
         script = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
+        class Handler(Quiet):
             protocol_version = "HTTP/1.1"
 
             def answer(self) -> None:
@@ -80,18 +80,4 @@ class Scripted:
                     return b"".join(parts)
                 return self.rfile.read(int(self.headers.get("Content-Length", 0)))
 
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        super().__init__(Handler)

@@ -1,13 +1,11 @@
 """A site of its own origin, for pages that stand elsewhere than the service."""
 
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from tests.local import LocalServer, Quiet
 
 _KINDS = {"css": "text/css", "html": "text/html; charset=utf-8"}
 
 
-class Host:
+class Host(LocalServer):
     """A web server on a free port, with pages that a test puts there.
 
     Attributes:
@@ -21,7 +19,7 @@ class Host:
         self.policy = ""
         host = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(Quiet):
             def do_GET(self) -> None:
                 path = self.path.partition("?")[0]
                 page = host.pages.get(path)
@@ -34,18 +32,4 @@ class Host:
                 self.end_headers()
                 self.wfile.write(data)
 
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__init__(Handler)

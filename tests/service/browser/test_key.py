@@ -1,27 +1,15 @@
 """The chat page of a service that wants a key."""
 
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from api.access import Scope
 from api.keys import Keys, new_secret
-from index import Records
 from tests.helpers import Server
 
 QUESTION = "Who won the prize?"
-
-
-@pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory, sample_library: Path) -> Iterator[Keys]:
-    folder = tmp_path_factory.mktemp("closed") / "library"
-    shutil.copytree(sample_library, folder)
-    records = Records(folder)
-    yield Keys(records)
-    records.close()
 
 
 @pytest.fixture(scope="module")
