@@ -2,7 +2,6 @@
 
 import csv
 import io
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -10,6 +9,7 @@ from typing import Any, Literal, get_args
 
 import orjson
 
+from api.csv_cells import guard
 from api.replies import AnswerOut, AskOut, EvidenceOut
 from api.telling import why_none, within_sentence, worth_telling
 from qa import STYLES, Style, cite, escape_markdown
@@ -23,9 +23,6 @@ COLUMNS = (
     *("sentence", "title", "author", "source", "published", "url", "page", "citation"),
     *("article_id", "article_start", "article_end", "sha256"),
 )
-# A table's program takes a cell that begins so for a formula; a plain number is none.
-_FORMULA = re.compile(r"[=+\-@\t\r]")
-_NUMBER = re.compile(r"[+-]?\d[\d.,]*")
 _WITHDRAWN = "Withdrawn: an article that this answer quoted has been removed or rewritten."
 
 
@@ -155,7 +152,7 @@ def _csv(entries: Sequence[Entry], style: Style, today: date) -> str:
     writer.writeheader()
     for entry in entries:
         for row in _rows(entry, style, today):
-            writer.writerow({name: _cell(value) for name, value in row.items()})
+            writer.writerow({name: "" if value is None else guard(str(value)) for name, value in row.items()})
     return file.getvalue()
 
 
@@ -196,13 +193,6 @@ def _row(rank: int, answer: AnswerOut, piece: EvidenceOut, reply: AskOut, cited:
         "article_end": piece.article_end,
         "sha256": article.sha256,
     }
-
-
-def _cell(value: Any) -> str:
-    text = "" if value is None else str(value)
-    if _FORMULA.match(text) and not _NUMBER.fullmatch(text):
-        return f"'{text}"
-    return text
 
 
 def _facts(entry: Entry, style: Style, today: date) -> dict[str, Any]:

@@ -1,15 +1,16 @@
 """The keys as a running service asks for them: off the event loop, and with no writing in a request's way."""
 
 import asyncio
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import structlog
 
 from api.keys import Key, Keys
-from index import CitespanError, Library, Records, now
+from index import CitespanError, Library, Records, now, seconds_since
 
 # How exact Key.last_used is, and how often it is written.
 _SECONDS = 60.0
@@ -101,4 +102,4 @@ def _groups(used: Mapping[str, str]) -> list[dict[str, str]]:
 def _seconds_since(when: str | None) -> float:
     if when is None:
         return float("inf")
-    return (datetime.now(UTC) - datetime.fromisoformat(when)).total_seconds()
+    return seconds_since(datetime.fromisoformat(when).timestamp(), time.time())

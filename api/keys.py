@@ -280,7 +280,8 @@ class Keys:
         with self._records.change() as changes:
             for key_id, last in when.items():
                 key = _made(changes.get(_KEY, key_id))
-                if key.last_used is None or key.last_used < last:
+                # What was written while the clock was ahead would stand for as long as it was.
+                if key.last_used is None or not last <= key.last_used <= now():
                     changes.put(_record(replace(key, last_used=last)))
 
 

@@ -49,6 +49,7 @@ class Delivery:
         after: number of the last event that the receiver has taken.
         attempts: how often the next one was tried.
         due: Unix time of its next try.
+        wait: seconds for which the next try was put off when that was written.
         error: why the last try failed, None where none did.
         off: whether it has been given up until a test succeeds.
     """
@@ -56,6 +57,7 @@ class Delivery:
     after: int = 0
     attempts: int = 0
     due: float = 0.0
+    wait: float = 0.0
     error: str | None = None
     off: bool = False
 

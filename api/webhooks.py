@@ -22,7 +22,7 @@ from api.metrics import Metrics
 from api.settings import Settings
 from api.watch_records import Delivery, Watch, Watches, WatchEvent
 from api.watch_replies import EventOut
-from index import CitespanError, FetchError, FetchPolicy, Posted, RecordNotFound, now, post
+from index import CitespanError, FetchError, FetchPolicy, Posted, RecordNotFound, now, post, seconds_left
 
 # Receivers that are waited for at a time.
 _AT_A_TIME = 4
@@ -55,6 +55,7 @@ class Webhooks:
         self._metrics = metrics
         self._keys = keys
         self._lock = threading.Lock()
+        # Monotonic: the clock may be set while something waits.
         self._due: dict[str, float] = {}
         self._sending: set[str] = set()
         self._wake = threading.Event()
@@ -121,7 +122,7 @@ class Webhooks:
         while not self._stopping.is_set():
             self._wake.wait(self._sleep())
             self._wake.clear()
-            moment = time.time()
+            moment = time.monotonic()
             with self._lock:
                 ready = [one for one, due in self._due.items() if due <= moment and one not in self._sending]
                 for one in ready:
@@ -133,42 +134,42 @@ class Webhooks:
     def _sleep(self) -> float:
         with self._lock:
             soonest = min((due for one, due in self._due.items() if one not in self._sending), default=float("inf"))
-        return max(0.0, min(_LONGEST_SLEEP, soonest - time.time()))
+        return max(0.0, min(_LONGEST_SLEEP, soonest - time.monotonic()))
 
     def _send_ready(self) -> None:
         while (watch_id := self._ready.get()) is not None:
             self._work(watch_id)
 
     def _work(self, watch_id: str) -> None:
-        due: float | None = None
+        wait: float | None = None
         try:
             while not self._stopping.is_set():
-                due = self._deliver(watch_id)
-                if due is None or due > time.time():
+                wait = self._deliver(watch_id)
+                if wait is None or wait > 0:
                     break
         except RecordNotFound:
-            due = None  # the question has been removed
+            wait = None  # the question has been removed
         except CitespanError as error:
-            due = time.time() + _REFUSED_SECONDS
+            wait = _REFUSED_SECONDS
             if not self._stopping.is_set():
                 _log.error("webhook", watch=watch_id, error=str(error))
         except Exception as error:  # one webhook must not end those of all
-            due = time.time() + _LONGEST_SLEEP
+            wait = _LONGEST_SLEEP
             _log.error("webhook", watch=watch_id, kind=type(error).__name__, exc_info=error)
         finally:
             with self._lock:
                 self._sending.discard(watch_id)
-                if due is not None:
-                    self._due.setdefault(watch_id, due)
+                if wait is not None:
+                    self._due.setdefault(watch_id, time.monotonic() + wait)
             self._wake.set()
 
     def _deliver(self, watch_id: str) -> float | None:
-        """Try a question's next event; return the Unix time of the next try, None where there is nothing to send."""
+        """Try a question's next event; return the seconds until the next try, None where there is nothing to send."""
         delivery = self._watches.delivery(watch_id)
         if delivery.off:
             return None
-        if delivery.due > time.time():
-            return delivery.due
+        if (left := seconds_left(delivery.due, delivery.wait, time.time())) > 0:
+            return left
         watch = self._watches.get(watch_id)
         event = next(iter(self._watches.events(watch_id, delivery.after, 1)), None)
         if event is None:
@@ -184,7 +185,7 @@ class Webhooks:
         _log.info(
             "webhook", watch=watch_id, event_id=event.id, outcome=outcome, tries=delivery.attempts + 1, error=error
         )
-        return None if come.off else come.due
+        return None if come.off else come.wait
 
     def _may(self, watch: Watch) -> bool:
         if watch.key is None:
@@ -199,10 +200,10 @@ class Webhooks:
             return Delivery(after=event.number)
         tries = delivery.attempts + 1
         if gone or tries > len(self._waits):
-            return replace(delivery, attempts=tries, due=0.0, error=error, off=True)
+            return replace(delivery, attempts=tries, due=0.0, wait=0.0, error=error, off=True)
         wait = self._waits[tries - 1] * (1 + random.uniform(0, _JITTER))  # noqa: S311
         wait = max(wait, min(after or 0.0, _PATIENCE))
-        return replace(delivery, attempts=tries, due=time.time() + wait, error=error)
+        return replace(delivery, attempts=tries, due=time.time() + wait, wait=wait, error=error)
 
     def _send(self, watch: Watch, message_id: str, message: dict[str, Any]) -> tuple[str | None, bool, float | None]:
         """Send a message; return why it was not taken, whether none is wanted any more, and when to come again."""

@@ -4,6 +4,7 @@ Everything that other packages may use is named here; modules behind it are not 
 """
 
 from index.cleaning import TextMetadata, find_furniture, metadata_from_text
+from index.clock import seconds_left, seconds_since
 from index.collection import Collection
 from index.encoder import Encoder, SentenceEncoder
 from index.errors import (
@@ -168,6 +169,8 @@ __all__ = [
     "read_html",
     "read_text",
     "release",
+    "seconds_left",
+    "seconds_since",
     "sentence_around",
     "sentence_spans",
     "shared_fetcher",

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+from index.clock import seconds_since
 from index.collection import Collection
 from index.errors import CitespanError, FetchError, InputError, QueryError, SubscriptionNotFound
 from index.fields import instant
@@ -19,16 +20,15 @@ from index.sources.listings import Entry, Listing, fetch_listing, listing_kind, 
 from index.sources.policy import FetchPolicy
 from index.sources.targets import parse_target
 from index.sources.web import EntryRead, apart, read_entry
-from index.subscriptions import FollowedPage, Subscription
+from index.subscriptions import LONGEST_WAIT, FollowedPage, Subscription
 from index.types import Failure, Progress
 
 MIN_EVERY = 60
 MAX_EVERY = 30 * 24 * 3600
 DEFAULT_EVERY = 3600
-_DAY = 24 * 3600
 # Pages that a feed or sitemap has no news of are looked at again after so long: one may have gone.
-_REVISIT = timedelta(days=1)
-_REVISIT_DOUBTED = timedelta(days=7)
+_REVISIT = 24 * 3600.0
+_REVISIT_DOUBTED = 7 * _REVISIT
 _MAX_DOUBTED = 20
 # A page that failed so often in a row is tried once a day.
 _PATIENCE = 3
@@ -96,7 +96,7 @@ class Following:
     def due(self) -> list[str]:
         """Return the addresses whose time has come, the longest due first."""
         with self._collection.store.read() as view:
-            return view.subscriptions.due(instant(datetime.now(UTC)))
+            return view.subscriptions.due(datetime.now(UTC))
 
     def failing(self, url: str, limit: int = 20) -> list[FollowedPage]:
         """Return pages that could not be used the last time, those first that failed most often."""
@@ -225,7 +225,7 @@ class Following:
     def _wanted(self, entries: list[Entry], tally: _Tally, *, known: bool) -> Iterator[Entry]:
         """Yield the entries that must be looked at; known are those of a list that has not changed."""
         now = datetime.now(UTC)
-        share = timedelta(seconds=len(entries) * self._fetcher.policy.pause_seconds * _SHARE)
+        share = len(entries) * self._fetcher.policy.pause_seconds * _SHARE
         for entry in entries:
             page = tally.pages.get(entry.url)
             if page is None:
@@ -235,7 +235,7 @@ class Following:
                 continue  # somebody removed it from the collection: it does not come back
             if page.own and known:
                 continue  # its text came with the list
-            age = now - datetime.fromisoformat(page.checked)
+            age = _seconds_since_checked(page, now)
             changed = entry.mark != page.mark
             if page.error is not None and not page.vanished:
                 wanted = changed or page.failures < _PATIENCE or age >= _REVISIT
@@ -346,9 +346,9 @@ class Following:
     def _put_off(self, subscription: Subscription, error: Exception) -> None:
         reason = str(error) if isinstance(error, CitespanError) else "something went wrong here: the log says what"
         now = datetime.now(UTC)
-        wait = min(subscription.every * 2 ** min(subscription.failures + 1, 20), max(_DAY, subscription.every))
+        wait = min(subscription.every * 2 ** min(subscription.failures + 1, 20), max(LONGEST_WAIT, subscription.every))
         if isinstance(error, FetchError) and error.retry_after:
-            wait = max(wait, min(int(error.retry_after), _DAY))
+            wait = max(wait, min(int(error.retry_after), LONGEST_WAIT))
         with self._collection.store.subscriptions() as subscriptions:
             subscriptions.failed(subscription.url, reason, instant(now), instant(now + timedelta(seconds=wait)))
 
@@ -366,16 +366,20 @@ class Following:
 
 def _doubted(tally: _Tally) -> list[Entry]:
     """Pages that no list makes us look at, and that were not looked at for long: they may be gone."""
-    limit = datetime.now(UTC) - _REVISIT_DOUBTED
+    now = datetime.now(UTC)
     old = [
         page
         for page in tally.pages.values()
         if (page.own or not page.listed)
         and not page.vanished
         and not tally.present.isdisjoint(page.articles)
-        and datetime.fromisoformat(page.checked) < limit
+        and _seconds_since_checked(page, now) > _REVISIT_DOUBTED
     ]
     return [Entry(page.url, page.mark) for page in sorted(old, key=lambda page: page.checked)[:_MAX_DOUBTED]]
+
+
+def _seconds_since_checked(page: FollowedPage, now: datetime) -> float:
+    return seconds_since(datetime.fromisoformat(page.checked).timestamp(), now.timestamp())
 
 
 def _made(tally: _Tally, pages: int, *, finished: bool) -> Round:

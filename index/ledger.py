@@ -196,11 +196,15 @@ class Ledger:
         self.forget()
 
     def forget(self) -> None:
-        """Forget ended jobs beyond the newest KEPT, and those that ended more than KEPT_DAYS ago."""
+        """Forget ended jobs beyond the newest KEPT, and those that ended more than KEPT_DAYS ago.
+
+        Those that ended while the clock was ahead go before all others: they would push out those that end now.
+        """
         self._db.execute(
             "DELETE FROM job WHERE state NOT IN ('queued', 'running') AND (ended < ? OR id NOT IN"
-            " (SELECT id FROM job WHERE state NOT IN ('queued', 'running') ORDER BY ended DESC, id DESC LIMIT ?))",
-            (instant(datetime.now(UTC) - timedelta(days=KEPT_DAYS)), KEPT),
+            " (SELECT id FROM job WHERE state NOT IN ('queued', 'running')"
+            " ORDER BY ended <= ? DESC, ended DESC, id DESC LIMIT ?))",
+            (instant(datetime.now(UTC) - timedelta(days=KEPT_DAYS)), now(), KEPT),
         )
 
     def _keep(self, job_id: str, failures: Sequence[JobFailure]) -> None:

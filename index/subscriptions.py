@@ -7,8 +7,14 @@ import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from math import inf
+
+from index.clock import seconds_left, seconds_since
 
 MAX_ERROR_CHARACTERS = 500
+# Seconds for which a feed or sitemap that fails is put off at most; one that is looked at less often waits longer.
+LONGEST_WAIT = 24 * 3600
 _COLUMNS = "url, kind, title, every, etag, modified, created, checked, due, failures, error"
 _PAGE_COLUMNS = "url, articles, mark, own, listed, vanished, etag, modified, checked, failures, error"
 
@@ -100,15 +106,13 @@ class Subscriptions:
         row = self._db.execute(f"SELECT {_COLUMNS} FROM subscription WHERE url = ?", (url,)).fetchone()
         return None if row is None else self._made(row)
 
-    def due(self, now: str) -> list[str]:
-        """Return the addresses whose time has come, the longest due first."""
-        rows = self._db.execute("SELECT url FROM subscription WHERE due <= ? ORDER BY due, url", (now,))
-        return [row[0] for row in rows]
+    def due(self, now: datetime) -> list[str]:
+        """Return the addresses whose time has come, the longest due first.
 
-    def next_due(self) -> str | None:
-        """Return when the next one is due, None where nothing is followed."""
-        found: str | None = self._db.execute("SELECT min(due) FROM subscription").fetchone()[0]
-        return found
+        What was written while the clock was ahead is due too: a round that is yet to be, or further off than any wait.
+        """
+        rows = self._db.execute("SELECT url, every, checked, due FROM subscription ORDER BY due, url").fetchall()
+        return [url for url, every, checked, due in rows if _is_due(every, checked, due, now)]
 
     def begin(self, url: str, every: int, now: str) -> bool:
         """Follow an address, or change how often; it is due at once.  Return whether it is new."""
@@ -206,6 +210,13 @@ class Subscriptions:
             (row[0],),
         ).fetchone()
         return Subscription(*row, *counts)  # type: ignore[arg-type]
+
+
+def _is_due(every: int, checked: str | None, due: str, now: datetime) -> bool:
+    moment, longest = now.timestamp(), float(max(every, LONGEST_WAIT))
+    if checked is not None and seconds_since(datetime.fromisoformat(checked).timestamp(), moment) == inf:
+        return True
+    return not seconds_left(datetime.fromisoformat(due).timestamp(), longest, moment)
 
 
 def _page(row: Sequence[object]) -> FollowedPage:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.csv_cells import guard, unguard
 from api.exports import Entry, exported
 from api.replies import AskOut
 from api.telling import within_sentence
@@ -151,12 +152,50 @@ def test_no_cell_is_taken_for_a_formula_and_every_text_comes_back(reply: AskOut)
     def comes_back(text: str) -> None:
         made = exported([Entry(text, reply)], "csv", today=DAY)
         cell = next(iter(csv.DictReader(io.StringIO(made, newline=""))))["question"]
-        assert cell in (text, f"'{text}")
+        assert cell in (text, f"'{text}") and unguard(cell) == text
         assert not cell.startswith(("=", "@", "\t", "\r")) and (
             cell[0] not in "+-" or cell.strip("+-0123456789.,") == ""
         )
 
     comes_back()
+
+
+HIDDEN = ["", " ", "\u00a0", "\u3000", "\u200b", "\u200d", "\u2060", "\ufeff", "\u00ad", "\u202e", "\u2066", "\u034f"]
+HIDDEN += ["\ufe0f", "\u3164", "\x00", "\x0b", "'", "\uff07", "\u2019", '"']
+FORMULAS = [
+    "=",
+    "+",
+    "-",
+    "@",
+    "\uff1d",
+    "\uff0b",
+    "\uff0d",
+    "\uff20",
+    "\ufe66",
+    "\ufe62",
+    "\ufe63",
+    "\ufe6b",
+    "\u2212",
+]
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
+@pytest.mark.parametrize("hidden", HIDDEN)
+def test_a_formula_is_found_behind_what_cannot_be_seen(reply: AskOut, hidden: str, formula: str) -> None:
+    for text in (f"{hidden}{formula}1+1", f"{hidden}\u200b{hidden}{formula}HYPERLINK(0)", f"{hidden}\tcmd"):
+        made = exported([Entry(text, reply)], "csv", today=DAY)
+        cell = next(iter(csv.DictReader(io.StringIO(made, newline=""))))["question"]
+        assert cell == f"'{text}" and unguard(cell) == text
+
+
+@given(st.text(st.sampled_from("'=+-@5.,a \t\u200b\uff1d\uff07\u2212"), max_size=6))
+def test_every_guarded_text_comes_back(text: str) -> None:
+    assert unguard(guard(text)) == text
+
+
+@pytest.mark.parametrize("text", ["-5", "+1,000.5", " -5", "a=b", "\u2013 a dash", "it's", "'tis", "1-2", "\u200b", ""])
+def test_what_is_no_formula_stays_as_it_is(text: str) -> None:
+    assert guard(text) == unguard(text) == text
 
 
 def test_markup_in_an_article_stays_text(library: Library, qa: QuestionAnswering) -> None:
