@@ -57,6 +57,30 @@ def progress(what: str, count: Callable[[], int | None]) -> Iterator[Callable[[i
         yield advance
 
 
+@contextmanager
+def stages() -> Iterator[Callable[[str, int, int | None], None]]:
+    """Show on a terminal how far each of several things is, nothing elsewhere; yields what moves them.
+
+    What is yielded takes what is being done, how much of it is done, and how much there is, None where unknown.
+    """
+    if not sys.stderr.isatty():
+        yield lambda stage, done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+    parts = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
+    with Progress(*parts, console=Console(stderr=True), redirect_stdout=sys.stdout.isatty()) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def advance(stage: str, done: int, total: int | None) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=total)
+            bars.update(tasks[stage], completed=done, total=total)
+
+        yield advance
+
+
 def print_added(added: "Added", *, as_json: bool = False) -> None:
     """Print one line: id, title, number of passages, what was done; or the HTTP interface's JSON of it."""
     if as_json:

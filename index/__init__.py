@@ -6,6 +6,7 @@ Everything that other packages may use is named here; modules behind it are not 
 from index.cleaning import TextMetadata, find_furniture, metadata_from_text
 from index.clock import seconds_left, seconds_since
 from index.collection import Collection
+from index.defects import Defect
 from index.encoder import Encoder, SentenceEncoder
 from index.errors import (
     ArticleError,
@@ -40,6 +41,7 @@ from index.lexical import match_terms
 from index.lexical import words as query_words
 from index.library import DEFAULT_COLLECTION, Library
 from index.lines import Repetition
+from index.maintenance import DEFAULT_SAMPLE, CheckedCollection, CheckReport, check_library
 from index.models import LocalModel, Machine, ModelCard
 from index.news import Mark
 from index.passages import split_passages
@@ -76,6 +78,7 @@ from index.view import decode_cursor, encode_cursor
 __all__ = [
     "DEFAULT_COLLECTION",
     "DEFAULT_EVERY",
+    "DEFAULT_SAMPLE",
     "MAX_ARTICLE_CHARACTERS",
     "MAX_EVERY",
     "MAX_FAILURES",
@@ -91,10 +94,13 @@ __all__ = [
     "Batcher",
     "Candidate",
     "Changes",
+    "CheckReport",
+    "CheckedCollection",
     "CitespanError",
     "Collection",
     "CollectionInfo",
     "CollectionNotFound",
+    "Defect",
     "Encoder",
     "Failure",
     "FetchError",
@@ -144,6 +150,7 @@ __all__ = [
     "UnknownFormat",
     "UnsupportedFormat",
     "check_collection_name",
+    "check_library",
     "check_receiver",
     "count_sources",
     "decode_cursor",

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from index.defects import Tally
 from index.encoder import Encoder
 from index.errors import ArticleNotFound, CitespanError, QueryError, StorageError
 from index.ingest import batches, prepare, vectors_of
@@ -300,16 +301,16 @@ class Collection:
     def check(self) -> Words:
         """Return what is wrong with the collection's files, in words; empty where all is well.
 
-        Looks at the database's own consistency, and at whether the vectors in memory hold the same
-        ids as the database.
+        Looks at every layer of the database, and at whether the vectors in memory hold the same ids.  check_library()
+        also looks at the files, and searches for passages by their own text.
         """
+        tally = Tally(self.name)
         with self._write_lock, self._store.read() as view:
-            problems = view.check()
-            held, known = self._nearest.load().ids(), view.passage_ids()
-            missing, extra = np.setdiff1d(known, held), np.setdiff1d(held, known)
-        if len(missing) or len(extra):
-            problems.append(f"the vector index lacks {len(missing)} passages and has {len(extra)} that are gone")
-        return problems
+            self._store.audit(tally)
+            differing = np.setxor1d(self._nearest.load().ids(), view.passage_ids())
+        if len(differing):
+            tally.add("index_differs", *(f"passage {key}" for key in differing.tolist()))
+        return [str(defect) for defect in tally]
 
     def _add_group(
         self,

@@ -23,14 +23,15 @@ from index.errors import (
 )
 from index.fields import check_collection_name
 from index.ledger import Job
+from index.moves import finish_moves, moves_unfinished
 from index.records import Records
 from index.store import DATABASE, Store
 from index.types import CollectionInfo
 
 DEFAULT_COLLECTION = "default"
-_MARKER = "library.json"
+MARKER = "library.json"
 _LOCK = ".lock"
-_FORMAT = 1
+FORMAT = 1
 # Files that may lie in a folder that is not a library yet.
 _HARMLESS = {_LOCK, "examples.json", ".gitignore", "lost+found"}
 
@@ -74,8 +75,9 @@ class Library:
             StorageError: the folder cannot be made or read.
         """
         path = Path(folder).expanduser()
+        _finish_moves(path, read_only=read_only)
         if read_only:
-            if not (path / _MARKER).is_file():
+            if not (path / MARKER).is_file():
                 raise LibraryFormatError(f"there is no library at {path}: add articles first")
             _check_marker(path)
             return cls(path, encoder or SentenceEncoder(), read_only=True, lock=None)
@@ -250,15 +252,35 @@ def _take_lock(folder: Path) -> int:
     return descriptor
 
 
+def _finish_moves(folder: Path, *, read_only: bool) -> None:
+    """Let a restore or repair that was interrupted come to its end."""
+    if not moves_unfinished(folder):
+        return
+    try:
+        lock = _take_lock(folder)
+    except LibraryLocked:
+        if read_only:
+            raise LibraryLocked("the library is being restored or repaired: try again when that is done") from None
+        raise
+    except OSError as error:
+        raise StorageError(f"an interrupted restore of {folder} cannot be finished: {error.strerror}") from error
+    try:
+        finish_moves(folder)
+    except OSError as error:
+        raise StorageError(f"an interrupted restore of {folder} cannot be finished: {error.strerror}") from error
+    finally:
+        os.close(lock)
+
+
 def _make_or_check(folder: Path) -> None:
-    marker = folder / _MARKER
+    marker = folder / MARKER
     if marker.is_file():
         _check_marker(folder)
         return
     _refuse_strangers(folder)
-    beside = folder / f"{_MARKER}.tmp"
+    beside = folder / f"{MARKER}.tmp"
     with beside.open("w", encoding="utf-8") as file:
-        json.dump({"format": _FORMAT}, file)
+        json.dump({"format": FORMAT}, file)
         file.flush()
         os.fsync(file.fileno())
     beside.replace(marker)
@@ -268,7 +290,7 @@ def _make_or_check(folder: Path) -> None:
 
 
 def _refuse_strangers(folder: Path) -> None:
-    if (folder / _MARKER).is_file():
+    if (folder / MARKER).is_file():
         return
     strangers = sorted(p.name for p in folder.iterdir() if p.name not in _HARMLESS and not p.name.endswith(".tmp"))
     if strangers:
@@ -279,10 +301,10 @@ def _refuse_strangers(folder: Path) -> None:
 
 def _check_marker(folder: Path) -> None:
     try:
-        version = json.loads((folder / _MARKER).read_text(encoding="utf-8"))["format"]
+        version = json.loads((folder / MARKER).read_text(encoding="utf-8"))["format"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise LibraryFormatError(f"{folder / _MARKER} is not readable: restore it from a backup") from error
-    if not isinstance(version, int) or version > _FORMAT:
+        raise LibraryFormatError(f"{folder / MARKER} is not readable: restore it from a backup") from error
+    if not isinstance(version, int) or version > FORMAT:
         raise LibraryFormatError(
-            f"the library has format {version}, this version reads up to {_FORMAT}: upgrade citespan"
+            f"the library has format {version}, this version reads up to {FORMAT}: upgrade citespan"
         )

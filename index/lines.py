@@ -91,5 +91,10 @@ def line_hashes(text: str) -> tuple[int, ...]:
 
 def site_of(article: Article) -> str | None:
     """Return what an article's page furniture has in common with others': its host, else its source, else None."""
-    host = urlsplit(article.url).hostname if article.url else None
-    return host.removeprefix("www.") if host else article.source and article.source.casefold()
+    return host_or_source(article.url, article.source)
+
+
+def host_or_source(url: str | None, source: str | None) -> str | None:
+    """Return the site of an article with this address and this source, None where neither tells."""
+    host = urlsplit(url).hostname if url else None
+    return host.removeprefix("www.") if host else source and source.casefold()

@@ -1,5 +1,6 @@
 """Numbered changes of the library's database format, applied in order when a library is opened."""
 
+import contextlib
 import sqlite3
 from collections.abc import Callable
 
@@ -192,3 +193,22 @@ def check_version(database: sqlite3.Connection) -> int:
             f"the library has format {version}, this version reads up to {len(MIGRATIONS)}: upgrade citespan"
         )
     return version
+
+
+def schema_of(database: sqlite3.Connection) -> frozenset[tuple[str, str]]:
+    """Return the tables with their columns and the indexes with what they index, as (name, "...")."""
+    found = set()
+    named = database.execute("SELECT name, type FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'").fetchall()
+    for name, kind in named:
+        pragma = "table_info" if kind == "table" else "index_info"
+        rows = database.execute(f"PRAGMA {pragma}({name})").fetchall()
+        found.add((str(name), " ".join(str(row[1] if kind == "table" else row[2]) for row in rows)))
+    return frozenset(found)
+
+
+def schema_of_format(version: int) -> frozenset[tuple[str, str]]:
+    """Return what schema_of() returns for a database of one format."""
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as database:
+        for step in MIGRATIONS[:version]:
+            step(database)
+        return schema_of(database)

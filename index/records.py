@@ -25,7 +25,7 @@ from index.refusals import translated
 
 DATABASE = "records.db"
 _APPLICATION_ID = 0x43495452  # "CITR"
-_FORMAT = 1
+FORMAT = 1
 _COLUMNS = "id, kind, parent, number, created, body, quotes, forgotten"
 _SCHEMA = """
 CREATE TABLE record (
@@ -314,7 +314,7 @@ def _make(db: sqlite3.Connection) -> None:
             for statement in _SCHEMA.split(";"):
                 db.execute(statement)
             db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-            db.execute(f"PRAGMA user_version = {_FORMAT}")
+            db.execute(f"PRAGMA user_version = {FORMAT}")
         db.execute("COMMIT")
     except BaseException:
         db.execute("ROLLBACK")
@@ -323,8 +323,8 @@ def _make(db: sqlite3.Connection) -> None:
 
 def _check(db: sqlite3.Connection) -> None:
     version = db.execute("PRAGMA user_version").fetchone()[0]
-    if version > _FORMAT:
-        raise LibraryFormatError(f"{DATABASE} has format {version}, this version reads up to {_FORMAT}: upgrade")
+    if version > FORMAT:
+        raise LibraryFormatError(f"{DATABASE} has format {version}, this version reads up to {FORMAT}: upgrade")
 
 
 def _get(db: sqlite3.Connection | None, kind: str, record_id: str) -> Record:

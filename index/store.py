@@ -18,9 +18,12 @@ from urllib.parse import quote
 import numpy as np
 
 from index import families, rows, wordindex
+from index.audit import Audit
+from index.defects import Tally
 from index.errors import CollectionNotFound, LibraryError
 from index.ledger import Ledger, Step
 from index.migrations import MIGRATIONS, check_version, migrate
+from index.readable import open_to_read
 from index.refusals import translated
 from index.rows import Prepared
 from index.subscriptions import Subscriptions
@@ -210,6 +213,19 @@ class Store:
         with self._write_lock, translated():
             if self._writer is not None:
                 self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def audit(self, tally: Tally, *, thorough: bool = False) -> None:
+        """Count what is wrong inside the database, in one reading of it; goes on after what cannot be read.
+
+        Args:
+            tally: where defects are counted.
+            thorough: also compute anew which articles are near-copies.
+        """
+        try:
+            with contextlib.closing(open_to_read(self.path)) as db:
+                Audit(db, tally).run(thorough=thorough)
+        except sqlite3.Error as error:
+            tally.add("database_unreadable", str(error))
 
     def set_meta(self, name: str, value: str) -> None:
         """Store a setting."""

@@ -210,8 +210,16 @@ class VectorIndex:
         sweep(folder, keep=name)
 
     @classmethod
-    def load(cls, folder: Path, *, encoder: str, dimension: int) -> "tuple[VectorIndex, int] | None":
+    def load(
+        cls, folder: Path, *, encoder: str, dimension: int, mapped: bool = False
+    ) -> "tuple[VectorIndex, int] | None":
         """Read the snapshot of a folder.
+
+        Args:
+            folder: the collection's.
+            encoder: fingerprint of the encoder whose vectors are wanted.
+            dimension: length of a vector.
+            mapped: leave the vectors in the file, for an index that is only searched.
 
         Returns:
             The index and the generation it stands for; None where there is no snapshot, it is
@@ -220,7 +228,9 @@ class VectorIndex:
         import faiss
 
         try:
-            manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
+            manifest = read_manifest(folder)
+            if manifest is None:
+                return None
             name = str(manifest["file"])
             usable = (
                 manifest["format"] == _FORMAT
@@ -232,7 +242,7 @@ class VectorIndex:
             if not usable:
                 return None
             loaded = cls(dimension)
-            loaded._index = faiss.read_index(str(folder / name))
+            loaded._index = faiss.read_index(str(folder / name), faiss.IO_FLAG_MMAP_IFC if mapped else 0)
             if loaded._index.d != dimension or loaded._index.ntotal != manifest["vectors"]:
                 return None
             return loaded, int(manifest["generation"])
@@ -240,13 +250,20 @@ class VectorIndex:
             return None
 
 
+def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """Return what is written about the snapshot of a folder; None where there is none, or it cannot be read."""
+    try:
+        manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    keys = {"format", "file", "sha256", "generation", "encoder", "dimension", "vectors"}
+    return manifest if isinstance(manifest, dict) and keys <= manifest.keys() else None
+
+
 def sweep(folder: Path, *, keep: str | None = None) -> None:
     """Remove snapshots that a crash left behind, all but the one in force."""
     if keep is None:
-        try:
-            keep = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))["file"]
-        except (OSError, ValueError, KeyError, TypeError):
-            keep = ""
+        keep = (read_manifest(folder) or {"file": ""})["file"]
     for path in [*folder.glob("vectors-*.faiss"), *folder.glob("vectors*.tmp")]:
         if path.name != keep:
             path.unlink(missing_ok=True)

@@ -276,27 +276,6 @@ class View:
         while rows := cursor.fetchmany(batch):
             yield rows
 
-    def check(self) -> list[str]:
-        """Return what is wrong inside the database, in words; empty where all is well."""
-        problems = [row[0] for row in self._db.execute("PRAGMA integrity_check") if row[0] != "ok"]
-        counts = {
-            "passages without an article": "SELECT count(*) FROM passage WHERE article NOT IN "
-            "(SELECT key FROM article)",
-            "passages without a vector": "SELECT count(*) FROM passage WHERE id NOT IN (SELECT id FROM vector)",
-            "vectors without a passage": "SELECT count(*) FROM vector WHERE id NOT IN (SELECT id FROM passage)",
-            "passages without words": "SELECT count(*) FROM passage WHERE id NOT IN (SELECT rowid FROM words)",
-            "articles whose lines are not counted": "SELECT count(*) FROM article_line WHERE site NOT IN "
-            "(SELECT key FROM site)",
-            "sites with a wrong number of articles": "SELECT count(*) FROM site WHERE articles <> "
-            "(SELECT count(*) FROM article_line WHERE site = key)",
-            "words without a passage": "SELECT count(*) FROM words WHERE rowid NOT IN (SELECT id FROM passage)",
-        }
-        for what, statement in counts.items():
-            count = self._db.execute(statement).fetchone()[0]
-            if count:
-                problems.append(f"{count} {what}")
-        return problems
-
 
 def encode_cursor(key: int) -> str:
     """Return the cursor that stands for a key."""

@@ -72,6 +72,10 @@ class Options:
         """How both models are run."""
         return Machine(self.runtime, self.device, self.precision, self.threads)
 
+    def networks(self) -> tuple[SentenceEncoder, Reader]:
+        """Return both models, to be loaded at first use."""
+        return SentenceEncoder(self.encoder, self.machine), Reader(self.reader, self.machine)
+
 
 @dataclass(frozen=True, slots=True)
 class Retrieved:
@@ -121,7 +125,7 @@ class QuestionAnswering:
             LibraryFormatError: not a library, or made by a newer version.
         """
         chosen = options or Options()
-        encoder, reader = SentenceEncoder(chosen.encoder, chosen.machine), Reader(chosen.reader, chosen.machine)
+        encoder, reader = chosen.networks()
         library = Library.open(folder, encoder=encoder, read_only=read_only)
         return cls(library, reader, threshold=chosen.threshold, thorough=chosen.thorough)
 
