@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 
 from index import (
     CitespanError,
+    CommitUncertain,
     InputError,
     JobNotFound,
     LibraryError,
@@ -135,6 +136,9 @@ def problem_of(error: Exception, *, place: str = "body") -> Problem:
         return Problem(404, "there is nothing with that id: it is mistyped, or was removed")
     if isinstance(error, NotFound):
         return Problem(404, "no such article or collection: list them at /v1/articles and /v1/collections")
+    if isinstance(error, CommitUncertain):
+        _log.error("library", error=str(error))
+        return Problem(500, str(error))  # no 503: programs send those again without looking
     if isinstance(error, StorageError) and error.disk_full:
         return Problem(507, "the disk is full: free space and try again")
     if isinstance(error, LibraryError):

@@ -4,6 +4,7 @@ The database is the truth.  A write commits there first and reaches the vectors 
 loads the newest snapshot of the vectors and brings it up to date by comparing ids, or rebuilds it.
 """
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -15,7 +16,7 @@ import numpy.typing as npt
 
 from index.defects import Tally
 from index.encoder import Encoder
-from index.errors import ArticleNotFound, CitespanError, QueryError, StorageError
+from index.errors import ArticleNotFound, CitespanError, CommitUncertain, QueryError, StorageError
 from index.ingest import batches, prepare, vectors_of
 from index.jobs import Jobs
 from index.ledger import Step
@@ -177,7 +178,8 @@ class Collection:
         # First, since it is in another file: after a crash between the two a quotation is missing, not left behind.
         self._records.forget(self.name, [article_id])
         with self._write_lock:
-            written = self._store.remove(article_id)
+            with self._in_step():
+                written = self._store.remove(article_id)
             if written is None:
                 raise ArticleNotFound(f"no article {article_id!r} in collection {self.name!r}")
             gone = self._nearest.apply(written, None)
@@ -312,6 +314,15 @@ class Collection:
             tally.add("index_differs", *(f"passage {key}" for key in differing.tolist()))
         return [str(defect) for defect in tally]
 
+    @contextlib.contextmanager
+    def _in_step(self) -> Iterator[None]:
+        """Read the vectors anew where a change may have been done or not."""
+        try:
+            yield
+        except CommitUncertain:
+            self._nearest.reload()
+            raise
+
     def _add_group(
         self,
         group: Articles,
@@ -344,7 +355,8 @@ class Collection:
         if ready or step is not None:
             self._records.forget(self.name, rewritten)
             with self._write_lock:
-                written = self._store.write(ready, step and step())
+                with self._in_step():
+                    written = self._store.write(ready, step and step())
                 if ready:
                     self._nearest.apply(written, np.concatenate([item.vectors for item in ready]))
                     for site in outgrown_sites(self._store, fresh):

@@ -22,6 +22,7 @@
     │   ├── LibraryFormatError     made by a newer version, or not a library
     │   ├── LibraryCorrupt         a file is damaged beyond what can be rebuilt
     │   └── StorageError           the disk refused: full, read-only, failing
+    │       └── CommitUncertain    it refused at the very end: what was to be done may have been done
     └── ModelError                 weights missing, changed, unsafe or of the wrong kind
 
 Each message says what was found and what to change.  Nothing here knows of HTTP or of exit codes.
@@ -137,6 +138,10 @@ class StorageError(LibraryError):
     def __init__(self, message: str, *, disk_full: bool = False) -> None:
         super().__init__(message)
         self.disk_full = disk_full
+
+
+class CommitUncertain(StorageError):
+    """The disk refused while a change was being made durable: it may have been done, whole, or not at all."""
 
 
 class ModelError(CitespanError):

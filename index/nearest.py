@@ -85,6 +85,12 @@ class Nearest:
         """Have the next snapshot written though nothing was added or removed since the last one."""
         self._unsaved = max(self._unsaved, 1)
 
+    def reload(self) -> None:
+        """Have the next use load the index anew: what the database holds is not known for certain."""
+        with self._write_lock:
+            self._vectors = None
+            self._unsaved = 0
+
     def drop(self) -> None:
         """Forget what a snapshot would still tell: the collection is being removed."""
         self._unsaved = 0

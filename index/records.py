@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from index.errors import LibraryError, LibraryFormatError, RecordNotFound
+from index.commits import commit_journal
+from index.errors import CommitUncertain, LibraryError, LibraryFormatError, RecordNotFound
 from index.fields import now
 from index.refusals import translated
 
@@ -180,7 +181,7 @@ class Records:
         """Give the records, to be changed in one transaction.
 
         Raises:
-            StorageError: the disk refused; nothing was changed.
+            StorageError: the disk refused; nothing was changed, unless it is CommitUncertain.
             LibraryError: opened for reading only.
         """
         if self._read_only:
@@ -190,7 +191,10 @@ class Records:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield Changes(connection)
-                connection.execute("COMMIT")
+                commit_journal(connection)
+            except CommitUncertain:
+                self.close()
+                raise
             except BaseException:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")

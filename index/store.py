@@ -19,8 +19,9 @@ import numpy as np
 
 from index import families, rows, wordindex
 from index.audit import Audit
+from index.commits import commit_log
 from index.defects import Tally
-from index.errors import CollectionNotFound, LibraryError
+from index.errors import CollectionNotFound, CommitUncertain, LibraryError
 from index.ledger import Ledger, Step
 from index.migrations import MIGRATIONS, check_version, migrate
 from index.readable import open_to_read
@@ -86,12 +87,7 @@ class Store:
                 with contextlib.closing(self._connect(reader=True)) as connection:
                     self.outdated = check_version(connection) < len(MIGRATIONS) or wordindex.outdated(connection)
             else:
-                self._writer = self._connect(reader=False)
-                self._writer.execute("PRAGMA journal_mode = WAL")
-                self._writer.execute("PRAGMA synchronous = FULL")
-                self._writer.execute("PRAGMA foreign_keys = ON")
-                # What is deleted is overwritten with zeros.
-                self._writer.execute("PRAGMA secure_delete = ON")
+                self._writer = self._open_writer()
                 migrate(self._writer)
                 self._match_words()
 
@@ -280,17 +276,32 @@ class Store:
         with self._write_lock:
             if self._closed:
                 raise CollectionNotFound("the collection is closed or has been removed")
-            if self._writer is None:
+            if self.read_only:
                 raise LibraryError("the library was opened for reading only")
             with translated():
+                if self._writer is None:
+                    self._writer = self._open_writer()
                 self._writer.execute("BEGIN IMMEDIATE")
                 try:
                     yield self._writer
-                    self._writer.commit()
+                    commit_log(self._writer)
+                except CommitUncertain:
+                    self._writer.close()
+                    self._writer = None
+                    raise
                 except BaseException:
                     if self._writer.in_transaction:
                         self._writer.rollback()
                     raise
+
+    def _open_writer(self) -> sqlite3.Connection:
+        writer = self._connect(reader=False)
+        writer.execute("PRAGMA journal_mode = WAL")
+        writer.execute("PRAGMA synchronous = FULL")
+        writer.execute("PRAGMA foreign_keys = ON")
+        # What is deleted is overwritten with zeros.
+        writer.execute("PRAGMA secure_delete = ON")
+        return writer
 
     def _connect(self, *, reader: bool) -> sqlite3.Connection:
         mode = "ro" if reader else "rwc"
