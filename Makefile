@@ -15,11 +15,18 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 STAMP := $(VENV)/installed
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser)
 
-.PHONY: help install serve test check docs browser node clean data train-reader train-retriever calibrate quality bench
+# make torture: how many faults and kills, and for how long a service is used.
+TORTURE_FAULTS ?= 5000
+TORTURE_KILLS ?= 500
+SOAK_MINUTES ?= 30
+
+.PHONY: help install serve test torture check docs browser node clean data train-reader train-retriever calibrate quality bench
 
 help:
 	@echo "make serve   install, fill the library with samples/ if it is empty, serve on http://127.0.0.1:$(PORT)"
 	@echo "make test    install, run the whole test suite"
+	@echo "make torture inject TORTURE_FAULTS=$(TORTURE_FAULTS) faults below the storage, kill TORTURE_KILLS=$(TORTURE_KILLS) times,"
+	@echo "             use a service for SOAK_MINUTES=$(SOAK_MINUTES); print the figures"
 	@echo "make check   lint and types"
 	@echo "make docs    write docs/cli.md, docs/scopes.md, docs/settings.md and docs/openapi.json anew"
 	@echo "make train-retriever, make train-reader   train from the base encoder, then put the weights where they ship"
@@ -57,6 +64,9 @@ serve: install
 test: install browser node
 	@echo "== running the tests"
 	@$(BIN)/python -m pytest
+
+torture: install
+	nice -n 10 $(BIN)/python -m tests.torture --faults $(TORTURE_FAULTS) --kills $(TORTURE_KILLS) --minutes $(SOAK_MINUTES)
 
 check: install
 	$(BIN)/ruff check .

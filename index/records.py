@@ -301,6 +301,9 @@ class Records:
                     db.execute("PRAGMA secure_delete = ON")
                     _make(db)
                 _check(db)
+                if not self._read_only:
+                    # SQLite opens for reading what it cannot open for writing, and says so at the first write only.
+                    db.execute("DELETE FROM record WHERE 0")
             except BaseException:
                 db.close()
                 raise

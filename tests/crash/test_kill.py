@@ -4,121 +4,31 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import threading
-import time
 from pathlib import Path
 
 import httpx2
-import numpy as np
 import pytest
 
 from index import Library
-from index.ingest import embedded_text
-from index.passages import split_passages
 from qa import QuestionAnswering
-from tests.crash.child import ARTICLES, VERSIONS, StoredEncoder, article
-from tests.helpers import COMMAND, ROOT, Server, citespan, clean_environment
+from tests.crash.killing import kill_often, save_vectors
+from tests.helpers import COMMAND, Server, citespan, clean_environment
 
 KILLS = 50
 SEED = 20_250_101
-EVERYWHERE = "subject harbour wall"
 
 
 @pytest.fixture(scope="module")
 def vectors(tmp_path_factory: pytest.TempPathFactory, qa: QuestionAnswering) -> Path:
-    """What the real encoder makes of every article that may come."""
-    texts: dict[str, None] = {}
-    for number in range(ARTICLES):
-        for version in range(VERSIONS):
-            one = article(number, version)
-            texts |= dict.fromkeys(embedded_text(one.title, p.text) for p in split_passages(one.id, one.text))
-            texts[f"subject{number}x version{number}v{version}"] = None
-    texts[EVERYWHERE] = None
-    path = tmp_path_factory.mktemp("vectors") / "vectors.npz"
-    encoder = qa.library.encoder
-    np.savez(
-        path,
-        texts=np.array(list(texts)),
-        vectors=encoder.encode_passages(list(texts)),
-        fingerprint=np.array(encoder.fingerprint),
-    )
-    return path
-
-
-def kill_once(folder: Path, vectors: Path, journal: Path, seed: int, delay: float) -> list[str]:
-    """Run the child, kill it some time after it opened the library; return what it wrote to its journal."""
-    journal.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "tests.crash.child", str(folder), str(vectors), str(journal), str(seed), "23"]
-    child = subprocess.Popen(command, cwd=ROOT, env=clean_environment(), stderr=subprocess.PIPE)
-    assert child.stderr is not None
-    end = time.monotonic() + 60
-    while not journal.exists() or not journal.read_text().startswith("open"):
-        assert child.poll() is None, child.stderr.read().decode()
-        assert time.monotonic() < end
-        time.sleep(0.002)
-    time.sleep(delay)
-    child.send_signal(signal.SIGKILL)
-    assert child.wait(30) == -signal.SIGKILL, child.stderr.read().decode()
-    child.stderr.close()
-    return journal.read_text().splitlines()
-
-
-def follow(lines: list[str], versions: dict[str, str]) -> tuple[str, str] | None:
-    """Bring the acknowledged versions up to date; return the change that was under way when the kill came."""
-    underway = None
-    for line in lines[1:]:
-        what, name, version = line.split(" ")
-        if what == "will":
-            underway = (name, version)
-        else:
-            assert underway == (name, version)
-            versions[name] = version
-            underway = None
-    return underway
+    return save_vectors(qa.library.encoder, tmp_path_factory.mktemp("vectors") / "vectors.npz")
 
 
 def test_fifty_kills_while_articles_come_and_go(tmp_path: Path, vectors: Path) -> None:
-    folder, journal, encoder = tmp_path / "library", tmp_path / "journal", StoredEncoder(str(vectors))
-    chance = random.Random(SEED)
-    versions: dict[str, str] = {}
-    changes = wholly_done = interrupted = 0
-    for kill in range(KILLS):
-        # The delay is that of 0 to about 40 changes, uneven on purpose.
-        lines = kill_once(folder, vectors, journal, SEED + kill, chance.random() ** 2 * 0.4)
-        changes += sum(line.startswith("done") for line in lines)
-        underway = follow(lines, versions)
-        with Library.open(folder, encoder=encoder) as library:
-            collection = library.collection()
-            assert collection.check() == [], f"kill {kill} of seed {SEED}"
-            present = {info.id: collection.get(info.id) for info in collection.list(limit=100).articles}
-            if underway is not None:
-                interrupted += 1
-                name, version = underway
-                text = article(int(name[1:]), int(version)).text if version != "-" else None
-                if (present[name].text if name in present else None) == text:
-                    versions[name] = version
-                    wholly_done += 1
-            expected = {name: version for name, version in versions.items() if version != "-"}
-            assert set(present) == set(expected), f"kill {kill} of seed {SEED}"
-            for name, version in expected.items():
-                wanted = article(int(name[1:]), int(version))
-                stored = present[name]
-                assert (stored.text, stored.info.title) == (wanted.text, wanted.title)
-                assert tuple(p.text for p in stored.passages) == tuple(
-                    p.text for p in split_passages(name, wanted.text)
-                )
-                found = collection.search(f"subject{name[1:]}x version{name[1:]}v{version}", limit=100)
-                of_it = [candidate for candidate in found if candidate.article.id == name]
-                assert len(of_it) == len(stored.passages)
-                assert all(one.dense_rank and one.lexical_rank for one in of_it)
-            assert {c.article.id for c in collection.search(EVERYWHERE, limit=100)} <= set(expected)
-        names = {path.name for path in folder.rglob("*") if path.is_file()}
-        assert not {name for name in names if name.endswith(".tmp")}
-        assert len(names) <= 8, names
-    assert changes >= 4 * KILLS, "the kills came before there was anything to lose"
-    assert interrupted >= KILLS // 5, "hardly a kill fell into a change"
-    assert wholly_done < interrupted, "no change was undone: the kills came too late to show anything"
+    kills = kill_often(tmp_path, vectors, KILLS, SEED)
+    assert kills.changes >= 4 * KILLS, "the kills came before there was anything to lose"
+    assert kills.interrupted >= KILLS // 5, "hardly a kill fell into a change"
+    assert kills.wholly_done < kills.interrupted, "no change was undone: the kills came too late to show anything"
 
 
 @pytest.mark.timeout(300)
