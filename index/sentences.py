@@ -8,7 +8,7 @@ is quoted in one piece and needs quadratic time for quotation marks that are nev
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from index.abbreviations import ABBREVIATIONS, AFTER_ORDINAL, BEFORE_ORDINAL, CLOSING
 from index.languages import guess_language
@@ -17,6 +17,10 @@ _BLANK_LINE = re.compile(r"\n[ \t\r\f\v\xa0]*\n|\r[ \t]*\r")
 _WRAPPED_LINE = 100
 # nupunkt knows the full stop, the question and the exclamation mark; these scripts end otherwise.
 _OTHER_SENTENCE_END = re.compile(r"[。！？｡।॥؟]+[”’」』）)\"']*")
+# The longest stretch without white space that nupunkt is handed: it needs time quadratic in its length, and may keep a
+# copy in memory.  Of a longer one, which no word is and hardly any address, it is handed the two ends.
+_LONGEST_STRETCH = 500
+_OVERLONG_STRETCH = re.compile(rf"(?<!\S)\S{{{_LONGEST_STRETCH + 1},}}")
 _END = re.compile(
     "(?P<mark>[.!?…。！？｡．।॥؟۔։။።]+)"
     "(?P<closed>[\"'”’“‘»›」』】》〉）)\\]]*(?:[ \xa0\u202f][»›](?=[\\s,.;:)]|$))?)(?P<space>\\s*)"
@@ -88,12 +92,33 @@ def _by_nupunkt(block: str, language: str) -> Iterator[tuple[int, int]]:
     # Imported late: it loads a model, which a command that only lists articles need not pay for.
     from nupunkt import sent_spans
 
-    for a, b in sent_spans(block):
+    shortened, offsets = _without_middles(block)
+    for short_start, short_end in sent_spans(shortened):
+        a, b = offsets(short_start), offsets(short_end)
         position = a
         for match in _OTHER_SENTENCE_END.finditer(block, a, b):
             yield position, match.end()
             position = match.end()
         yield position, b
+
+
+def _without_middles(block: str) -> tuple[str, Callable[[int], int]]:
+    """Return a block with no more than the two ends of each overlong stretch, and what turns its offsets back."""
+    end = _LONGEST_STRETCH // 2
+    pieces: list[str] = []
+    joints: list[int] = []
+    left_out: list[int] = [0]
+    position = length = 0
+    for match in _OVERLONG_STRETCH.finditer(block):
+        pieces.append(block[position : match.start() + end])
+        length += len(pieces[-1])
+        position = match.end() - end
+        joints.append(length)
+        left_out.append(position - length)
+    if not joints:
+        return block, lambda offset: offset
+    pieces.append(block[position:])
+    return "".join(pieces), lambda offset: offset + left_out[bisect_right(joints, offset)]
 
 
 def _by_marks(block: str, language: str) -> Iterator[tuple[int, int]]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from qa.mentions import PEOPLE, Mention, mentions
 from qa.phrasing import PREPOSITIONS, taken_apart
@@ -42,6 +43,13 @@ _AFTER_NO_NOUN = frozenset(
     )
 )
 
+# Of a question with more words that stand for something, so many are looked at: each is looked at in the light of all
+# that is before it.
+_MAX_ANAPHORS = 12
+# "The king who", "a man of letters that": possessive, so that a row of words is gone through once.
+_MODIFIED = re.compile(r"\b(?:the|an?) (?P<words>(?:[a-z]+ )++)(?P<last>[a-z]*+\b)?")
+_MODIFIERS = frozenset(["that", "which", "and", "when", "before", "after", "because"])
+
 
 @dataclass(frozen=True, slots=True)
 class Anaphor:
@@ -74,7 +82,7 @@ def resolved(text: str, memory: Said) -> list[str]:
     done = _DOING.search(text)
     if done and memory.deed and not re.search(r"\bwhat\b", text, re.IGNORECASE):
         text = text[: done.start()] + memory.deed + text[done.end() :]
-    found = list(_anaphors(text))
+    found = list(islice(_anaphors(text), _MAX_ANAPHORS))
     if not found:
         return [text] if done else []
     readings = []
@@ -99,8 +107,8 @@ def _anaphors(text: str) -> Iterator[Anaphor]:
     named = mentions(text)
     for match in _PRONOUN.finditer(text):
         word = match[1].lower()
-        before = text[: match.start()].split()
-        after = text[match.end() :].strip().rstrip("?!. ,").split()
+        before = text[: match.start()].split()[-1:]
+        after = text[match.end() :].strip().rstrip("?!. ,").split(None, 1)[:1]
         if any(one.start <= match.start() < one.end for one in named):
             continue  # "He Jiankui"
         noun, end = "", match.end()
@@ -161,15 +169,19 @@ def _bound(word: str, text: str, start: int, earlier: list[Mention]) -> bool:
     elif word in _PLURAL:
         if re.search(r"\b[a-z]{3,}[^\Wsu]s\b", re.sub(r"^\S+", "", before)) or len(earlier) > 1:
             return len(before.split()) > 2
-    elif any(one.kind in ("thing", "several") for one in earlier) or re.search(
-        r"\b(?:the|an?) [a-z]+(?: [a-z]+)* (?:that|which|and|when|before|after|because)\b", before
-    ):
+    elif any(one.kind in ("thing", "several") for one in earlier) or _has_modified_noun(before):
         return True
     # "Who ran in Boston under her initials": whoever is asked for.
     if asked.word != "who" or word not in _PERSONAL:
         return False
     clause = re.search(r"\b(?:because|when|after|before|although|that|who|while|and|though|since|if)\b", before[4:])
     return bool(clause) or (not asked.auxiliary and len(before.split()) >= 3)
+
+
+def _has_modified_noun(text: str) -> bool:
+    """Return whether a noun with its article is followed by "that", "which", "and" or the like, with words between."""
+    rows = ((match["words"].split(), match["last"]) for match in _MODIFIED.finditer(text))
+    return any(not _MODIFIERS.isdisjoint([*words[1:], last]) for words, last in rows)
 
 
 def _meant(one: Anaphor, text: str, memory: Said, rank: int) -> str | None:

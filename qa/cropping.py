@@ -48,13 +48,14 @@ class Cropper:
         worth = {word: math.log((self._count + 1) / (self._having[word] + 0.5)) for word in words}
         held = [beginnings(text[start:end]) & words for start, end in sentences]
         best = (-1.0, 0, 0, len(text))
+        stop = 0
         for first, (start, _) in enumerate(sentences):
-            having: set[str] = set()
-            for last in range(first, len(sentences)):
-                end = sentences[last][1]
-                if last > first and end - start > PART:
-                    break
-                having |= held[last]
-                # Of parts that have the same words the longest: it tells more.
-                best = max(best, (sum(worth[word] for word in having), end - start, start, end))
+            # Of the parts that begin here the longest is the best one: it has all words of the others.
+            stop = max(stop, first + 1)
+            while stop < len(sentences) and sentences[stop][1] - start <= PART:
+                stop += 1
+            end = sentences[stop - 1][1]
+            having: set[str] = set().union(*held[first:stop])
+            # math.fsum: the same in whatever order a set has its words.
+            best = max(best, (math.fsum(worth[word] for word in having), end - start, start, end))
         return best[2], best[3]

@@ -1,6 +1,7 @@
 """Answers that are lists: which questions ask for several things, and which members an answer has.  Pure."""
 
 import re
+from collections.abc import Iterator
 
 from qa.types import Item, Span
 
@@ -25,7 +26,7 @@ _VERBS = (
 _SEVERAL = re.compile(
     rf"\b(?:which|what|whose|name|list)\s+(?:of\s+)?(?:{_MODIFIER}\s+){{0,3}}(?!{_VERBS})"
     r"(?:(?-i:[a-z]{2,}(?:[^\W_suiA-Z]|ie)s)|children|people|men|women)\b"
-    r"|^(?:name|list)\b.*\b(?-i:[a-z]{2,}(?:[^\W_suiA-Z]|ie)s)\b|\bwho\s+(?:are|were|have)\b|\bwhat\s+(?:are|were)\b|\bwhich\b.*\b(?:are|were|have)\b"
+    r"|^(?:name|list)\b.*\b(?-i:[a-z]{2,}(?:[^\W_suiA-Z]|ie)s)\b|\bwho\s+(?:are|were|have)\b|\bwhat\s+(?:are|were)\b|\bwhich\b(?:(?!\bwhich\b).)*\b(?:are|were|have)\b"
     r"|\bbetween (?:which|what|whom)\b",
     re.IGNORECASE,
 )
@@ -41,9 +42,8 @@ _COMMA = (
     r"(?!\s*(?:jr|sr|inc|ltd|llc|ph\.?d|m\.?d|esq|etc)\b)"
 )
 _CONJUNCTION = r"(?:and|or|as well as)\s+"
-_SEPARATOR = re.compile(
-    rf"\s*;\s*(?:{_CONJUNCTION})?|\s*{_COMMA}\s*(?:{_CONJUNCTION})?|\s+{_CONJUNCTION}", re.IGNORECASE
-)
+# Without the white space before it, which would be looked through anew from each of its characters.
+_SEPARATOR = re.compile(rf"(?:;|{_COMMA})\s*(?:{_CONJUNCTION})?|(?<=\s){_CONJUNCTION}", re.IGNORECASE)
 _FIRM = re.compile(r"\b(?:and|or|as well as)\b|;", re.IGNORECASE)
 # One comma, a name after it.
 _PLACE = re.compile(r"[^,]+, (?-i:[A-Z0-9])[^,]*")
@@ -80,7 +80,7 @@ def parts_of(text: str) -> list[tuple[int, int]]:
     A comma alone makes no list of two or three ("Austin, Texas"), and a conjunction before the last
     comma makes one of pairs only: "Paris, France and Berlin, Germany" are two places.
     """
-    marks = [(match.start(), match.end(), bool(_FIRM.search(match.group()))) for match in _SEPARATOR.finditer(text)]
+    marks = list(_separators(text))
     paired = bool(marks) and not marks[-1][2] and any(firm for _, _, firm in marks)
     if paired:
         marks = [mark for mark in marks if mark[2]]
@@ -95,6 +95,17 @@ def parts_of(text: str) -> list[tuple[int, int]]:
     if len(parts) < 2 or not all(_stands_alone(one) for one in texts):
         return []
     return parts if len({_is_name(one) for one in texts}) == 1 else []
+
+
+def _separators(text: str) -> Iterator[tuple[int, int, bool]]:
+    """Yield where what separates members begins and ends, with white space, and whether it is more than a comma."""
+    position = 0
+    for match in _SEPARATOR.finditer(text):
+        start = position + len(text[position : match.start()].rstrip())
+        if match.group()[0] not in ",;" and start == match.start():
+            continue  # the space before this conjunction belongs to the separator before
+        position = match.end()
+        yield start, position, bool(_FIRM.search(match.group()))
 
 
 def _is_name(text: str) -> bool:

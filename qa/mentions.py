@@ -5,6 +5,7 @@ uses it tries more than one reading.
 """
 
 import re
+from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Literal
 
@@ -76,8 +77,9 @@ class Mention:
 
 def mentions(text: str) -> list[Mention]:
     """Return what a text names, in its order: names, dates and years; nothing twice."""
-    found = [Mention(match.group(), match.start(), match.end(), "time") for match in TIME.finditer(text)]
-    taken = [(one.start, one.end) for one in found]
+    times = [Mention(match.group(), match.start(), match.end(), "time") for match in TIME.finditer(text)]
+    names: list[Mention] = []
+    ends = [one.end for one in times]
     for match in _NAME.finditer(text):
         start, end = match.span()
         words = match.group().split(" ")
@@ -87,7 +89,10 @@ def mentions(text: str) -> list[Mention]:
         ):
             start += len(words.pop(0)) + 1
         end = start + len(" ".join(words))
-        if not words or start >= end or any(start < last and first < end for first, last in taken):
+        if not words or start >= end:
+            continue
+        later = bisect_right(ends, start)  # the first time that does not end before the name begins
+        if later < len(ends) and times[later].start < end:
             continue
         named = _POSSESSIVE.sub("", text[start:end]).rstrip(".,;:'’-&")
         if named.lower() in _OPENERS or not named or named.lower() == "the":
@@ -95,8 +100,8 @@ def mentions(text: str) -> list[Mention]:
         after = _HEAD.match(text, start + len(named)) if named.lower().startswith("the ") else None
         if after and after[1].lower() in _THINGS:
             named += after.group()
-        found.append(Mention(named, start, start + len(named), kind_of(named)))
-    return sorted(found, key=lambda one: one.start)
+        names.append(Mention(named, start, start + len(named), kind_of(named)))
+    return sorted([*times, *names], key=lambda one: one.start)
 
 
 def kind_of(name: str) -> Kind:

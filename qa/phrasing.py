@@ -42,13 +42,15 @@ _CORRECTION = re.compile(
     re.IGNORECASE,
 )
 # "The older one, I mean.", "the first, actually"
-_CORRECTED = re.compile(r"[\s,]+(?:i (?:mean|meant)|actually|rather|instead|in mind)[\s.!]*$", re.IGNORECASE)
+_CORRECTED = re.compile(r"(?<![\s,])[\s,]+(?:i (?:mean|meant)|actually|rather|instead|in mind)[\s.!]*$", re.IGNORECASE)
 # What people put after a question.
 _TAIL = re.compile(
-    r"[\s,]+(?:please|pls|lol|haha|thanks|thank you|sir|madam|by the way|btw|do we know|do you know|"
+    r"(?<![\s,])[\s,]+(?:please|pls|lol|haha|thanks|thank you|sir|madam|by the way|btw|do we know|do you know|"
     r"is (?:that|it|this) known|if you please|if i may ask|if (?:that|it) is known|can you tell me)[\s?!.]*$",
     re.IGNORECASE,
 )
+# Fillers that are stripped from each end of a question.
+_MAX_AROUND = 8
 _ASIDE = re.compile(r",? (?:if i may ask|if you please|by the way|please),", re.IGNORECASE)
 _MAX_OPENING = 8
 _QUESTION_WORDS = ("what", "when", "where", "which", "whose", "why", "who", "how")
@@ -197,7 +199,7 @@ def bare(question: str) -> tuple[str, bool, bool]:
         corrects what was asked ("no, I meant").
     """
     text, goes_on, corrects = _one_sentence(_mended(question.strip())), False, False
-    for _ in range(8):
+    for _ in range(_MAX_AROUND):
         if match := _CORRECTION.match(text):
             corrects = True
         elif match := _FILLER.match(text):
@@ -208,15 +210,16 @@ def bare(question: str) -> tuple[str, bool, bool]:
             break
         text = text[match.end() :]
     text = _ASIDE.sub(",", text)
-    while match := _TAIL.search(text):
-        if not match.start():
+    for _ in range(_MAX_AROUND):
+        match = _TAIL.search(text)
+        if not match or not match.start():
             break
         text = text[: match.start()] + ("?" if "?" in match.group() else "")
     if match := _CORRECTED.search(text):
         text, corrects = text[: match.start()], True
     text = re.sub(r",? in mind\b", "", text) if corrects else text
     if corrects:
-        text = re.sub(r"[\s,]+sorry\s*$", "", text)
+        text = re.sub(r"(?<![\s,])[\s,]+sorry\s*$", "", text)
     placed = _in_place(text)
     return placed, goes_on or placed != text, corrects
 

@@ -24,6 +24,8 @@ _NOUNS = re.compile(
     rf"(?: (?:of|in|behind|on|to|from|off) (?:the |an? )?[A-Z][\w-]*(?: [A-Z][\w-]*)*)?"
 )
 _PLACED = re.compile(r"\b(?:in|at|on|to|from|into|near|over|under|through|across)(?: the)? $", re.IGNORECASE)
+# Characters before a name that _PLACED may need: "through the " and what is before it.
+_REACH = 16
 _LOWER_NOUN = re.compile(rf"\b(?:the|an?) (?!{_STOP}\b)(?:[a-z-]*[^\Ws] )?(?!{_STOP}\b)[a-z-]+\b")
 
 _SPLIT = re.compile(r",? (?:and|or|&) |, ")
@@ -121,7 +123,7 @@ def _remember(found: Said, turn: Turn) -> None:
     spoken = [(one.kind, one.text, one.start) for one in mentions(question)]
     spoken += [("thing", match.group(), match.start()) for match in _LOWER_NOUN.finditer(question)]
     # What something was done to comes before where that was.
-    spoken.sort(key=lambda one: _PLACED.search(question[: one[2]]) is not None)
+    spoken.sort(key=lambda one: _PLACED.search(question[max(0, one[2] - _REACH) : one[2]]) is not None)
     named += [(kind, name) for kind, name, _ in spoken]
     if asked.head and turn.answer is None and asked.word in ("which", "what"):
         named.insert(0, (kind_of(f"the {asked.head}"), f"the {asked.head}"))

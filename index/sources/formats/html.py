@@ -125,7 +125,8 @@ def _says_plainly(page: str, day: str) -> bool:
 
     What scripts and time elements say has been looked at before, with what they are about.
     """
-    page = re.sub(r"(?is)<script\b.*?</script\s*>|<!--.*?-->|<time\b[^>]*>", " ", page)
+    # What is never closed goes to the end of the page: the search for its end is not begun again and again.
+    page = re.sub(r"(?is)<script\b.*?(?:</script\s*>|\Z)|<!--.*?(?:-->|\Z)|<time\b[^>]*(?:>|\Z)", " ", page)
     year, month, number = day.split("-")
     number = number.lstrip("0")
     word = r"[^\W\d_]{3,12}\.?"

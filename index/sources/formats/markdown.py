@@ -8,6 +8,7 @@ from typing import Any
 from index.errors import ArticleError
 from index.sources.facts import Facts
 from index.sources.formats.base import Format, Given, Sure
+from index.sources.worker import limited
 from index.types import Article, Failure
 
 SUFFIXES = (".md", ".markdown", ".mdown", ".mkd")
@@ -40,13 +41,15 @@ def read_markdown(text: str, **known: Any) -> Article:
 
     Raises:
         ArticleError: nothing is left without markup.
+        UnsupportedFormat: it cannot be parsed within the limits of the subprocess.
     """
     front: dict[str, Any] = {}
     match = _FRONT.match(text)
     if match:
         front = _front_matter(match[1])
         text = text[match.end() :]
-    plain, heading = _plain(text)
+    parsed = limited.run("markdown", text.encode("utf-8", "replace"))
+    plain, heading = parsed["text"], parsed["heading"]
     if not plain.strip():
         raise ArticleError("the Markdown holds no text", field="text")
     facts = Facts(known)
@@ -58,15 +61,15 @@ def read_markdown(text: str, **known: Any) -> Article:
     return facts.article(plain)
 
 
-def _plain(text: str) -> tuple[str, str]:
-    """Return the text without markup, and its first heading."""
+def extract(data: bytes) -> dict[str, Any]:
+    """Return the text of Markdown without markup, and its first heading; runs in the subprocess."""
     from markdown_it import MarkdownIt
 
     blocks: list[str] = []
     heading = ""
     in_heading = tight = in_cell = False
     cells: list[str] = []
-    for token in MarkdownIt("commonmark").enable("table").parse(text):
+    for token in MarkdownIt("commonmark").enable("table").parse(data.decode()):
         if token.type == "heading_open":
             in_heading = True
         elif token.type in ("bullet_list_open", "ordered_list_open"):
@@ -81,7 +84,7 @@ def _plain(text: str) -> tuple[str, str]:
         elif token.type in ("fence", "code_block"):
             blocks.append("\n\n" + token.content.rstrip())
         elif token.type == "html_block":
-            words = " ".join(unescape(re.sub(r"<!--.*?-->|<[^<>]*>", " ", token.content, flags=re.DOTALL)).split())
+            words = " ".join(unescape(_without_tags(token.content)).split())
             if re.match(r"\s*<h1\b", token.content, re.IGNORECASE):
                 heading = heading or words
             if words:
@@ -97,7 +100,14 @@ def _plain(text: str) -> tuple[str, str]:
                 in_heading = False
             if words:
                 blocks.append(("\n" if tight else "\n\n") + words)
-    return "".join(blocks).strip("\n"), heading
+    return {"text": "".join(blocks).strip("\n"), "heading": heading}
+
+
+def _without_tags(markup: str) -> str:
+    # Behind the end of the last comment "<!--" begins none: its end is not to be looked for again and again.
+    commented, end, rest = markup.rpartition("-->")
+    commented = re.sub(r"<!--.*?-->|<[^<>]*>", " ", commented + end, flags=re.DOTALL)
+    return commented + re.sub(r"<[^<>]*>", " ", rest)
 
 
 def _inline(token: Any) -> str:
@@ -116,8 +126,9 @@ def _front_matter(block: str) -> dict[str, Any]:
         item = re.match(r"\s*-\s+(.*)$", line)
         pair = re.match(r"([\w-]+)\s*:\s*(.*)$", line)
         if item and key:
-            before = facts.get(key)
-            facts[key] = [*(before if isinstance(before, list) else []), _bare(item[1])]
+            if not isinstance(facts.get(key), list):
+                facts[key] = []
+            facts[key].append(_bare(item[1]))
         elif pair:
             key = pair[1].lower()
             value = pair[2].strip()
@@ -145,4 +156,5 @@ FORMAT = Format(
     read=_read,
     suffixes=SUFFIXES,
     content_types=("text/markdown", "text/x-markdown"),
+    parse=extract,
 )
