@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from api.commands import Stop, app, articles, following, keys, maintenance, mcp, questions, service, watches  # noqa: F401
+from api.commands import Stop, app, articles, following, jobs, keys, maintenance, mcp, questions, service, watches  # noqa: F401
 from api.terminal import guide, plain, say
 
 

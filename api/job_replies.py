@@ -14,7 +14,7 @@ class JobOut(BaseModel):
 
     id: str
     collection: str
-    state: Literal["queued", "running", "done", "failed", "cancelled"]
+    state: Literal["queued", "running", "done", "failed", "cancelled", "stopped"]
     done: int
     failed: int
     total: int

@@ -160,18 +160,18 @@ class Jobs:
             _log.info("job", job=job.id, state="removed with its collection")
         except Exception as error:  # whatever it is belongs to this job alone; the thread goes on
             _log.error("a job failed", job=job.id, kind=type(error).__name__, exc_info=error)
-            self._fail(collection, job)
+            self._stop(collection, job)
         finally:
             with self._lock:
                 self._current = self._waits = None
             self.changed()
 
-    def _fail(self, collection: Collection, job: Job) -> None:
+    def _stop(self, collection: Collection, job: Job) -> None:
         try:
-            collection.jobs.fail(job.id, "something went wrong here: the service's log says what, under the job's id")
+            collection.jobs.stop(job.id, "something went wrong here: the service's log says what, under the job's id")
         except CitespanError as error:
             # Still open, so it would be taken up again at once.
-            _log.error("a job cannot be ended", job=job.id, error=str(error))
+            _log.error("a job cannot be stopped", job=job.id, error=str(error))
             self._stopping.wait(_RETRY_LONGEST)
 
     def _progress(self, job: Job) -> None:

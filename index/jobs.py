@@ -4,29 +4,30 @@ What is queued survives a kill at any moment: the file is durable before its job
 together with how far the job has come, and the file is removed after its job has ended.
 """
 
+import contextlib
 import logging
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 from index.errors import ArticleError, CitespanError, InputError, JobEnded, JobNotFound, QueryError, StorageError
 from index.fields import now
+from index.job_batches import ENDS_UNTIL_ALONE, Care, batches
 from index.ledger import Job, JobFailure, Ledger, Step
-from index.sources.formats.ndjson import Line, read_lines
+from index.sources.formats.ndjson import Line, raw_lines, read_lines
 from index.spool import Spool, remove
 from index.store import Store
 from index.types import Added, Article, Failure
 from index.view import decode_cursor, encode_cursor
 
-# A batch ends with whichever comes first: it is what a kill loses, and how long a cancelling waits.
-BATCH_ARTICLES = 64
-BATCH_CHARACTERS = 100_000
-BATCH_LINES = 5_000
-BATCH_SECONDS = 1.0
-# A job during which the process ends so often without getting any further would end it for ever.
-MAX_ATTEMPTS = 10
+# A line that ends the process so often by itself is reported as failed; where so many in a row do, it is not the lines,
+# and the job stops until somebody resumes it.
+ENDS_OF_A_LINE = 3
+LINES_IN_A_ROW = 3
+_GIVEN_UP = "the service ended each time that it worked on this line"
 MAX_FAILURES_LISTED = 1_000
 _FOLDER = "jobs"
 
@@ -111,13 +112,35 @@ class Jobs:
         return found[:limit], more
 
     def cancel(self, job_id: str) -> Job:
-        """End a job that is open, and return it; what it has added stays, a batch under way is undone.
+        """End a job that is open or stopped, and return it; what it has added stays, a batch under way is undone.
 
         Raises:
             JobNotFound: no such job.
             StorageError: the disk refused; the job goes on.
         """
         return self._end(job_id, lambda ledger: ledger.end(job_id, "cancelled"))
+
+    def stop(self, job_id: str, reason: str) -> Job:
+        """Leave a job as it is, and return it: its file is kept, and resume() has it gone on with.
+
+        Raises:
+            JobNotFound: no such job.
+            StorageError: the disk refused.
+        """
+        with self._store.ledger() as ledger:
+            ledger.stop(job_id, reason)
+        return self.get(job_id)
+
+    def resume(self, job_id: str) -> Job:
+        """Queue a stopped job again, and return it; any other stays as it is.
+
+        Raises:
+            JobNotFound: no such job.
+            StorageError: the disk refused.
+        """
+        with self._store.ledger() as ledger:
+            ledger.resume(job_id)
+        return self.get(job_id)
 
     def fail(self, job_id: str, reason: str) -> Job:
         """End a job that cannot go on, and return it; what it has added stays.
@@ -138,7 +161,7 @@ class Jobs:
         """Work a job through from where it stands; returns it as it is then.
 
         Args:
-            job_id: a job; one that has ended is left alone.
+            job_id: a job; one that has ended or is stopped is left alone.
             stop: asked between batches; once True, the job is left for another time.
             progress: called after each batch that is durable.
 
@@ -150,20 +173,22 @@ class Jobs:
         job = self.get(job_id)
         if not job.open:
             return job
-        if job.attempts >= MAX_ATTEMPTS:
-            return self.fail(
-                job_id, f"the service ended {job.attempts} times while it worked on what follows this line"
-            )
         with self._store.ledger() as ledger:
             ledger.start(job_id)
         progress(self.get(job_id))
         try:
             with self._path(job_id).open("rb") as file:
+                if job.attempts >= ENDS_UNTIL_ALONE + ENDS_OF_A_LINE:
+                    job = self._give_up_line(job, file)
+                    progress(job)
+                    if not job.open:
+                        return job
                 file.seek(job.position)
-                for batch in _batches(read_lines(file, "line", after=job.line)):
+                careful = Care.after(job.line, job.attempts)
+                for batch in batches(read_lines(file, "line", after=job.line), careful):
                     if stop():
                         return self._pause(job_id)
-                    self._add_lines(job, batch)
+                    self._add_lines(job, batch, careful)
                     progress(self.get(job_id))
         except JobEnded:
             return self.get(job_id)
@@ -171,7 +196,9 @@ class Jobs:
             # Also where the collection has been removed: then the database says so.
             return self.fail(job_id, "the file with its articles is gone: send it again")
         except StorageError:
-            self._pause(job_id)
+            # Where that cannot be written either, the job counts as running, and is run again all the same.
+            with contextlib.suppress(StorageError):
+                self._pause(job_id)
             raise
         except OSError as error:
             raise StorageError(f"the file of a job cannot be read ({error.strerror}): check the disk") from error
@@ -179,19 +206,43 @@ class Jobs:
             return self._pause(job_id)
         return self._end(job_id, lambda ledger: ledger.end(job_id, "done"))
 
-    def _add_lines(self, job: Job, lines: Sequence[Line]) -> None:
+    def _give_up_line(self, job: Job, file: BinaryIO) -> Job:
+        """Report the next line of a job as failed, unread, and stop the job if that befell too many in a row."""
+        file.seek(job.position)
+        number, end = next(((line.number, line.end) for line in raw_lines(file, after=job.line)), (job.line, 0))
+        if not end:  # nothing but blank lines is left
+            return job
+        with self._store.read() as view:
+            before = view.ledger.failures(job.id, LINES_IN_A_ROW, job.line + 1 - LINES_IN_A_ROW)
+        failure = JobFailure(number, f"{_GIVEN_UP}, {ENDS_OF_A_LINE} times: look at it, or send it again by itself")
+        row = [one for one in before if one.line <= job.line and one.reason.startswith(_GIVEN_UP)]
+        with self._store.ledger() as ledger:
+            ledger.advance(Step(job.id, 0, (failure,), number, job.position + end, ENDS_UNTIL_ALONE))
+            if len(row) + 1 >= LINES_IN_A_ROW:
+                ledger.stop(
+                    job.id,
+                    f"the service ended again and again while it worked on lines {row[0].line} to {number}: find out "
+                    "why, then resume the job",
+                )
+        _log.error("line %d of %s is given up: the process ended %d times", number, job.id, job.attempts)
+        return self.get(job.id)
+
+    def _add_lines(self, job: Job, lines: Sequence[Line], careful: "Care") -> None:
         """Add what lines hold and note them as done or failed, all in one transaction.
 
         Args:
             job: as it was when its file was opened.
             lines: some of it.
+            careful: as it was when the lines were chosen.
         """
         articles = [line.item for line in lines if isinstance(line.item, Article)]
         unusable: list[Failure] = []
 
         def step() -> Step:
             failures = tuple(_failures(lines, unusable))
-            return Step(job.id, len(lines) - len(failures), failures, lines[-1].number, job.position + lines[-1].end)
+            end = job.position + lines[-1].end
+            kept = careful.attempts_after(lines[-1].number)
+            return Step(job.id, len(lines) - len(failures), failures, lines[-1].number, end, kept)
 
         try:
             self._add(articles, unusable.append, step)
@@ -205,7 +256,7 @@ class Jobs:
                 if len(lines) == 1:
                     fault = InputError(f"this article brings out a fault ({type(error).__name__}): please report it")
                     line = replace(line, item=Failure(f"line {line.number}", fault))
-                self._add_lines(job, [line])
+                self._add_lines(job, [line], careful)
 
     def _begin(self, job_id: str, lines: int) -> Job:
         job = Job(job_id, "articles", "queued", 0, 0, lines, 0, 0, 0, now())
@@ -226,12 +277,15 @@ class Jobs:
         return job
 
     def _recover(self) -> None:
-        """Put what was being worked on back in the queue, and sweep the files of no open job."""
+        """Put what was being worked on back in the queue, and sweep the files of which nothing is left to be done."""
         with self._store.read() as view:
-            waiting = view.ledger.open_jobs()
-        if any(job.state == "running" for job in waiting):
+            waiting = view.ledger.unfinished_jobs()
+            resume = view.ledger.stopped_by_other()
+        if resume or any(job.state == "running" for job in waiting):
             with self._store.ledger() as ledger:
                 ledger.requeue()
+                if resume:
+                    ledger.resume()
         if self._folder.is_dir():
             kept = {self._path(job.id) for job in waiting}
             for path in self._folder.iterdir():
@@ -274,31 +328,6 @@ class Incoming(Spool):
         except BaseException:
             self.discard()
             raise
-
-
-def _batches(lines: Iterable[Line]) -> Iterator[list[Line]]:
-    """Group lines for one transaction: bounded in number, text and the time it takes to read them, no id twice."""
-    batch: list[Line] = []
-    ids: set[str] = set()
-    characters = 0
-    begun = time.monotonic()
-    for line in lines:
-        article = line.item if isinstance(line.item, Article) else None
-        if batch and (
-            (article is not None and article.id in ids)
-            or len(ids) >= BATCH_ARTICLES
-            or characters >= BATCH_CHARACTERS
-            or len(batch) >= BATCH_LINES
-            or time.monotonic() - begun > BATCH_SECONDS
-        ):
-            yield batch
-            batch, ids, characters, begun = [], set(), 0, time.monotonic()
-        batch.append(line)
-        if article is not None:
-            ids.add(article.id)
-            characters += len(article.text)
-    if batch:
-        yield batch
 
 
 def _failures(lines: Iterable[Line], unusable: Iterable[Failure]) -> Iterator[JobFailure]:

@@ -12,8 +12,9 @@ from typing import Literal
 
 from index.errors import JobEnded
 from index.fields import instant, now
+from index.release import release
 
-State = Literal["queued", "running", "done", "failed", "cancelled"]
+State = Literal["queued", "running", "done", "failed", "cancelled", "stopped"]
 # Of a file with millions of bad lines only the first are kept; the number that failed is always exact.
 MAX_FAILURES = 10_000
 MAX_REASON_CHARACTERS = 500
@@ -31,16 +32,16 @@ class Job:
     Attributes:
         id: sorts by the time at which it was queued.
         kind: what is done: ``articles``.
-        state: queued, running, done, failed or cancelled.
+        state: queued, running, done, failed, cancelled, or stopped: left as it is until it is resumed.
         done: lines whose article is in the collection.
         failed: lines that could not be used.
         total: lines in all.
         line: number of the last line that is done or failed, from 1; 0 before the first.
         position: bytes of the file that are done or failed.
-        attempts: times that it was begun since it last got any further.
+        attempts: times that the process ended while it worked on what follows the last line.
         created: ISO 8601 instant (UTC) at which it was queued.
         ended: ISO 8601 instant (UTC), None while it is open.
-        error: why the whole of it failed, None where it did not.
+        error: why the whole of it failed or was stopped, None where it was not.
     """
 
     id: str
@@ -90,6 +91,7 @@ class Step:
         failures: lines that could not be used.
         line: number of the last line of the stretch.
         position: bytes of the file up to its end.
+        attempts: ends of the process that count on against what follows.
     """
 
     job: str
@@ -97,6 +99,7 @@ class Step:
     failures: tuple[JobFailure, ...]
     line: int
     position: int
+    attempts: int = 0
 
 
 class Ledger:
@@ -120,7 +123,14 @@ class Ledger:
 
     def open_jobs(self) -> list[Job]:
         """Return the jobs that are not ended, the oldest first."""
-        rows = self._db.execute(f"SELECT {_COLUMNS} FROM job WHERE state IN ('queued', 'running') ORDER BY id")
+        return self._in_states("('queued', 'running')")
+
+    def unfinished_jobs(self) -> list[Job]:
+        """Return the jobs of which something is left to be done, stopped ones included, the oldest first."""
+        return self._in_states("('queued', 'running', 'stopped')")
+
+    def _in_states(self, states: str) -> list[Job]:
+        rows = self._db.execute(f"SELECT {_COLUMNS} FROM job WHERE state IN {states} ORDER BY id")
         return [Job(*row) for row in rows]
 
     def failures(self, job_id: str, limit: int, after: int) -> list[JobFailure]:
@@ -154,18 +164,39 @@ class Ledger:
 
     def start(self, job_id: str) -> None:
         """Say that a job is being worked on."""
-        self._db.execute(
-            "UPDATE job SET state = 'running', attempts = attempts + 1 WHERE id = ? AND state IN ('queued', 'running')",
-            (job_id,),
-        )
+        self._db.execute("UPDATE job SET state = 'running' WHERE id = ? AND state IN ('queued', 'running')", (job_id,))
 
     def pause(self, job_id: str) -> None:
         """Say that a job waits for another time, through no fault of its own."""
-        self._db.execute("UPDATE job SET state = 'queued', attempts = 0 WHERE id = ? AND state = 'running'", (job_id,))
+        self._db.execute("UPDATE job SET state = 'queued' WHERE id = ? AND state = 'running'", (job_id,))
 
     def requeue(self) -> None:
-        """Say that no job is being worked on: the process that did so has ended."""
-        self._db.execute("UPDATE job SET state = 'queued' WHERE state = 'running'")
+        """Say that no job is being worked on: the process that did so has ended, and that counts against the job."""
+        self._db.execute("UPDATE job SET state = 'queued', attempts = attempts + 1 WHERE state = 'running'")
+
+    def stop(self, job_id: str, error: str) -> None:
+        """Leave a job that is open as it is until it is resumed."""
+        self._db.execute(
+            "UPDATE job SET state = 'stopped', error = ?, ended = ? WHERE id = ? AND state IN ('queued', 'running')",
+            (error[:MAX_REASON_CHARACTERS], now(), job_id),
+        )
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES ('jobs stopped by', ?)", (release(),))
+
+    def resume(self, job_id: str | None = None) -> None:
+        """Queue a stopped job again, or all of them; others stay as they are."""
+        self._db.execute(
+            "UPDATE job SET state = 'queued', error = NULL, ended = NULL, attempts = 0"
+            " WHERE state = 'stopped' AND ? IN (id, '')",
+            (job_id or "",),
+        )
+
+    def stopped_by_other(self) -> bool:
+        """Whether jobs were stopped by another release than this one, which may do better."""
+        row = self._db.execute(
+            "SELECT value FROM meta WHERE name = 'jobs stopped by' AND EXISTS"
+            " (SELECT 1 FROM job WHERE state = 'stopped')"
+        ).fetchone()
+        return row is not None and row[0] != release()
 
     def advance(self, step: Step) -> None:
         """Note a stretch of a job.
@@ -179,18 +210,18 @@ class Ledger:
         if row is None:
             raise JobEnded("the job was cancelled: nothing more is added by it")
         self._db.execute(
-            "UPDATE job SET done = done + ?, failed = failed + ?, line = ?, position = ?, attempts = 0 WHERE id = ?",
-            (step.done, len(step.failures), step.line, step.position, step.job),
+            "UPDATE job SET done = done + ?, failed = failed + ?, line = ?, position = ?, attempts = ? WHERE id = ?",
+            (step.done, len(step.failures), step.line, step.position, step.attempts, step.job),
         )
         self._keep(step.job, step.failures[: max(0, MAX_FAILURES - row[0])])
 
     def end(self, job_id: str, state: State, *, error: str | None = None) -> None:
-        """End a job that is open; one that is ended stays as it is."""
+        """End a job that is open or stopped; one that is ended stays as it is."""
         if state == "done":
             # The same but for a line of nothing but white space that was too long to be looked at whole.
             self._db.execute("UPDATE job SET total = done + failed WHERE id = ?", (job_id,))
         self._db.execute(
-            "UPDATE job SET state = ?, error = ?, ended = ? WHERE id = ? AND state IN ('queued', 'running')",
+            "UPDATE job SET state = ?, error = ?, ended = ? WHERE id = ? AND state IN ('queued', 'running', 'stopped')",
             (state, error, now(), job_id),
         )
         self.forget()
@@ -201,8 +232,8 @@ class Ledger:
         Those that ended while the clock was ahead go before all others: they would push out those that end now.
         """
         self._db.execute(
-            "DELETE FROM job WHERE state NOT IN ('queued', 'running') AND (ended < ? OR id NOT IN"
-            " (SELECT id FROM job WHERE state NOT IN ('queued', 'running')"
+            "DELETE FROM job WHERE state NOT IN ('queued', 'running', 'stopped') AND (ended < ? OR id NOT IN"
+            " (SELECT id FROM job WHERE state NOT IN ('queued', 'running', 'stopped')"
             " ORDER BY ended <= ? DESC, ended DESC, id DESC LIMIT ?))",
             (instant(datetime.now(UTC) - timedelta(days=KEPT_DAYS)), now(), KEPT),
         )

@@ -214,6 +214,10 @@ class AsyncCitespan(AsyncSender):
             await self._sleep(pause)
             waited, look = waited + pause, look + 1
 
+    async def resume_job(self, job_id: str) -> Job:
+        """Have a stopped job gone on with."""
+        return await self._send(requests.resume_job(job_id))
+
     async def cancel_job(self, job_id: str) -> Job:
         """Cancel a job; what it has added stays."""
         return await self._send(requests.cancel_job(job_id))

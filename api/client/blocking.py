@@ -214,6 +214,10 @@ class Citespan(Sender):
             self._sleep(pause)
             waited, look = waited + pause, look + 1
 
+    def resume_job(self, job_id: str) -> Job:
+        """Have a stopped job gone on with."""
+        return self._send(requests.resume_job(job_id))
+
     def cancel_job(self, job_id: str) -> Job:
         """Cancel a job; what it has added stays."""
         return self._send(requests.cancel_job(job_id))

@@ -297,7 +297,7 @@ class Job:
     Attributes:
         id: its own.
         collection: where its articles go.
-        state: ``queued``, ``running``, ``done``, ``failed`` or ``cancelled``.
+        state: ``queued``, ``running``, ``done``, ``failed``, ``cancelled`` or ``stopped``: it waits to be resumed.
         done: lines that became articles.
         failed: lines that could not be used.
         total: lines in all.

@@ -253,6 +253,11 @@ def job(job_id: str, limit: int, cursor: str | None) -> Call[Job]:
     return Call("GET", f"/v1/jobs/{segment(job_id)}", reader(Job), query={"limit": limit, "cursor": cursor})
 
 
+def resume_job(job_id: str) -> Call[Job]:
+    """Return the request that has a stopped job gone on with."""
+    return Call("POST", f"/v1/jobs/{segment(job_id)}/resume", reader(Job))
+
+
 def cancel_job(job_id: str) -> Call[Job]:
     """Return the request that cancels a job."""
     return Call("DELETE", f"/v1/jobs/{segment(job_id)}", reader(Job))

@@ -103,7 +103,7 @@ async def get_job(request: Request, job_id: str) -> Any:
 
 @router.delete("/v1/jobs/{job_id}", response_model=JobOut, operation_id="cancel_job")
 async def cancel_job(request: Request, job_id: str) -> Any:
-    """Cancel a job; what it has added stays.  One that has ended stays as it is."""
+    """Cancel a job that is open or stopped; what it has added stays.  One that has ended stays as it is."""
     state = ready_state(request)
 
     def cancel() -> tuple[Collection, Job]:
@@ -111,6 +111,22 @@ async def cancel_job(request: Request, job_id: str) -> Any:
         return collection, collection.jobs.cancel(job_id)
 
     collection, job = await run_in_threadpool(cancel)
+    state.jobs.changed()
+    return _shown(state, collection.name, job)
+
+
+@router.post("/v1/jobs/{job_id}/resume", response_model=JobOut, operation_id="resume_job")
+async def resume_job(request: Request, job_id: str) -> Any:
+    """Have a stopped job gone on with.  One that is open stays as it is."""
+    state = ready_state(request)
+
+    def resume() -> tuple[Collection, Job]:
+        collection, _ = _job_of(state, caller_of(request), job_id)
+        return collection, collection.jobs.resume(job_id)
+
+    collection, job = await run_in_threadpool(resume)
+    if not job.open:
+        raise Problem(409, f"the job is {job.state}: only one that is stopped can be gone on with")
     state.jobs.changed()
     return _shown(state, collection.name, job)
 

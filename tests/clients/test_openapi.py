@@ -21,6 +21,7 @@ OPERATIONS: dict[str, str | None] = {
     "ask_get": None,  # the same as ask
     "ask_stream": "ask_stream",
     "cancel_job": "cancel_job",
+    "resume_job": "resume_job",
     "cite_article": "cite",
     "create_chat_completion": None,  # OpenAI's shape, likewise
     "create_conversation": "create_conversation",

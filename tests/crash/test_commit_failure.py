@@ -8,27 +8,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from api.problems import problem_of
 from index import Article, CommitUncertain, Library, Record
+from tests.crash.plain_encoder import PlainEncoder
 from tests.helpers import ROOT, clean_environment
 
 HERE = Path(__file__).parent
 TEXT = "The ferry crosses the sound every hour in summer and twice a day in winter. "
-
-
-class PlainEncoder:
-    """Vectors that need no model: what is tested is how they are kept."""
-
-    fingerprint, dimension = "plain", 8
-
-    def encode_passages(self, texts: Any) -> Any:
-        rows = np.stack([np.random.default_rng(len(text)).normal(size=8) for text in texts]).astype(np.float32)
-        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
-
-    encode_queries = encode_passages
 
 
 def child(folder: str, control: str, failures: str, then: str) -> None:

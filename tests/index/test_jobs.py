@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import index.jobs
+import index.job_batches
 from index import ArticleError, Collection, CollectionNotFound, Job, JobNotFound, Library, QueryError, StorageError
 from index.spool import Spool
 
@@ -54,7 +54,7 @@ def test_an_article_twice_is_done_twice_and_the_later_stays(library: Library) ->
 
 
 def test_a_job_that_was_stopped_goes_on_where_it_was(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index.jobs, "BATCH_ARTICLES", 3)
+    monkeypatch.setattr(index.job_batches, "BATCH_ARTICLES", 3)
     collection = library.collection()
     job = queued(collection, *[BAD if number % 5 == 0 else line(number) for number in range(1, 31)])
     for _ in range(20):
@@ -71,7 +71,7 @@ def test_a_job_that_was_stopped_goes_on_where_it_was(library: Library, monkeypat
 def test_cancelling_undoes_the_batch_under_way_and_keeps_the_others(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(index.jobs, "BATCH_ARTICLES", 2)
+    monkeypatch.setattr(index.job_batches, "BATCH_ARTICLES", 2)
     collection = library.collection()
     job = queued(collection, *map(line, range(10)))
 
@@ -132,14 +132,45 @@ def test_a_job_without_its_file_fails_and_says_so(library: Library) -> None:
     assert ended.state == "failed" and ended.error and "send it again" in ended.error
 
 
-def test_a_line_that_ends_the_process_again_and_again_is_given_up(library: Library) -> None:
+def test_a_stopped_job_is_left_alone_until_it_is_resumed(library: Library) -> None:
+    folder, encoder, collection = library.folder, library.encoder, library.collection()
+    job = queued(collection, line(1), line(2))
+    assert collection.jobs.stop(job.id, "nobody knows why").error == "nobody knows why"
+    assert collection.jobs.run(job.id).state == "stopped" and library.open_jobs() == []
+    library.close()
+    with Library.open(folder, encoder=encoder) as again:
+        collection, left = again.job(job.id)
+        assert left.state == "stopped" and left.ended and not left.open
+        resumed = collection.jobs.resume(job.id)
+        assert (resumed.state, resumed.error, resumed.ended) == ("queued", None, None)
+        assert collection.jobs.resume(job.id) == resumed
+        assert collection.jobs.run(job.id).done == 2 and ids(collection) == {"n1", "n2"}
+        assert collection.jobs.resume(job.id).state == "done"
+        other = queued(collection, line(3))
+        collection.jobs.stop(other.id, "nobody knows why")
+        assert collection.jobs.cancel(other.id).state == "cancelled"
+        assert list((collection.folder / "jobs").iterdir()) == []
+
+
+def test_another_release_goes_on_with_what_one_stopped(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, encoder, collection = library.folder, library.encoder, library.collection()
+    job = queued(collection, line(1))
+    collection.jobs.stop(job.id, "nobody knows why")
+    library.close()
+    monkeypatch.setattr(index.ledger, "release", lambda: "99.0")
+    with Library.open(folder, encoder=encoder) as again:
+        collection, left = again.job(job.id)
+        assert left.state == "queued" and collection.jobs.run(job.id).done == 1
+
+
+def test_stopped_jobs_are_not_forgotten(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index.ledger, "KEPT", 1)
     collection = library.collection()
     job = queued(collection, line(1))
-    for _ in range(index.jobs.MAX_ATTEMPTS):
-        with collection._store.ledger() as ledger:
-            ledger.start(job.id)
-    ended = collection.jobs.run(job.id)
-    assert ended.state == "failed" and ended.error and "ended 10 times" in ended.error
+    collection.jobs.stop(job.id, "nobody knows why")
+    for _ in range(3):
+        collection.jobs.run(queued(collection, BAD).id)
+    assert collection.jobs.get(job.id).state == "stopped"
 
 
 def test_a_fault_takes_its_own_line_only(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,6 +33,21 @@ class Line:
     item: Article | Failure
 
 
+@dataclass(frozen=True, slots=True)
+class RawLine:
+    """A line that is not blank, as it came in.
+
+    Attributes:
+        number: from 1.
+        end: bytes from where reading began to the line's end, its line break included.
+        data: what it holds; None where that is over MAX_LINE_BYTES.
+    """
+
+    number: int
+    end: int
+    data: bytes | None
+
+
 def read_ndjson(lines: BinaryIO, name: str, known: Mapping[str, Any] | None = None) -> Iterator[Article | Failure]:
     """Yield an Article or a Failure for each line that is not blank.
 
@@ -54,6 +69,22 @@ def read_lines(lines: BinaryIO, name: str, *, after: int = 0, known: Mapping[str
         after: number of the line before the first one.
         known: fields of Article that hold for every line: they win.
     """
+    for raw in raw_lines(lines, after=after):
+        where = f"{name} {raw.number}"
+        if raw.data is None:
+            error = TooLarge(f"over {MAX_LINE_BYTES // 1024**2} MiB: split the article")
+            yield Line(raw.number, raw.end, Failure(where, error))
+        else:
+            yield Line(raw.number, raw.end, _item(raw.data, where, known))
+
+
+def raw_lines(lines: BinaryIO, *, after: int = 0) -> Iterator[RawLine]:
+    """Yield the lines that are not blank as they are, without a look at what they hold.
+
+    Args:
+        lines: read lazily, and not beyond the line that is yielded; no line over MAX_LINE_BYTES is held.
+        after: number of the line before the first one.
+    """
     number, end = after, 0
     while line := lines.readline(MAX_LINE_BYTES + 1):
         number += 1
@@ -62,13 +93,12 @@ def read_lines(lines: BinaryIO, name: str, *, after: int = 0, known: Mapping[str
             while line and not line.endswith(b"\n"):
                 line = lines.readline(MAX_LINE_BYTES)
                 end += len(line)
-            error = TooLarge(f"over {MAX_LINE_BYTES // 1024**2} MiB: split the article")
-            yield Line(number, end, Failure(f"{name} {number}", error))
+            yield RawLine(number, end, None)
             continue
         if number == 1:
             line = line.removeprefix(b"\xef\xbb\xbf")
         if line.strip():
-            yield Line(number, end, _item(line, f"{name} {number}", known))
+            yield RawLine(number, end, line)
 
 
 def _item(line: bytes, where: str, known: Mapping[str, Any] | None) -> Article | Failure:
