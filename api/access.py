@@ -115,6 +115,12 @@ def needs(scope: Scope) -> Any:
     return Depends(Scoped(scope))
 
 
+def sender_of(request: Request) -> str | None:
+    """Return who sent a request: a key's id or an address; None for this machine without a key."""
+    sender: str | None = getattr(request.state, "sender", None)
+    return sender
+
+
 class Place:
     """A request's place among the questions that its sender has under way; held until the request ends.
 
@@ -138,11 +144,19 @@ class Place:
         """
         if self._held or self._sender is None:
             return
-        if self._taken[self._sender] >= self._most:
-            detail = f"{self._most} questions at a time are answered for one key or address: wait for one of yours"
-            raise Problem(429, detail, headers={"Retry-After": "1"})
+        self.check()
         self._taken[self._sender] += 1
         self._held = True
+
+    def check(self) -> None:
+        """Refuse a question that its sender has no place for; called in the event loop only.
+
+        Raises:
+            Problem: 429, the sender holds as many as it may.
+        """
+        if not self._held and self._sender is not None and self._taken[self._sender] >= self._most:
+            detail = f"{self._most} questions at a time are answered for one key or address: wait for one of yours"
+            raise Problem(429, detail, headers={"Retry-After": "1"})
 
     def leave(self) -> None:
         """Give the place back, if it was taken."""

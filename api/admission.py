@@ -3,6 +3,7 @@
 Pure ASGI, inside the Gate, which makes a reply of what is raised here.
 """
 
+import re
 from collections import Counter
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -22,13 +23,35 @@ from api.origins import (
 from api.problems import Problem
 from api.rates import Rates, Standing, per_minute, rate_of
 from api.settings import Settings
+from api.workers import Lane
 
+# Requests that are questions, and what kind of work they are. What an assistant sends only its body says.
+_KINDS = {
+    "/v1/ask": "ask",
+    "/v1/ask/stream": "ask",
+    "/v1/search": "search",
+    "/v1/chat/completions": "ask",
+    "/v1/embeddings": "embed",
+    "/v1/tasks/question-answering": "task",
+    "/v1/watches": "ask",
+}
+_MESSAGES = re.compile(r"/v1/conversations/[^/]+/messages")
+_MESSAGES_ROUTE = "/v1/conversations/{conversation_id}/messages"
 # What tells nothing of the library; and Slack's requests, which Slack signs: that route finds out who asks.
 _OPEN = frozenset({"/", "/docs", "/openapi.json", "/healthz", "/readyz", "/widget.js", "/v1/integrations/slack"})
 _OPEN_FOLDER = "/static/"
 # A script that pages of others load, also with a checksum (integrity), for which they must be allowed to read it.
 _FOR_ALL_PAGES = "/widget.js"
 _REALM = 'Bearer realm="citespan"'
+
+
+def question_of(method: str, path: str) -> tuple[str, str] | None:
+    """Return what kind of work a request is and the template of its route; None where it is no question."""
+    if method == "POST" and path in _KINDS:
+        return _KINDS[path], path
+    if method == "POST" and _MESSAGES.fullmatch(path):
+        return "follow-up", _MESSAGES_ROUTE
+    return ("ask", path) if method == "GET" and path == "/v1/ask" else None
 
 
 def is_open(path: str) -> bool:
@@ -43,10 +66,12 @@ class Admission:
         app: the application.
         settings: which keys, origins and rates.
         keyring: the library's keys.
+        questions: where questions wait; those that would wait too long are turned away here.
     """
 
-    def __init__(self, app: ASGIApp, *, settings: Settings, keyring: Keyring) -> None:
+    def __init__(self, app: ASGIApp, *, settings: Settings, keyring: Keyring, questions: Lane) -> None:
         self._app = app
+        self._questions = questions
         self._keyring = keyring
         self._wanted = settings.keys
         self._reachable = not settings.loopback and not settings.insecure
@@ -135,7 +160,13 @@ class Admission:
                 self._count(scope, self._of_keys.hit(rate, key.id))
             sender = key.id if not key.origins else f"{key.id} {address.identity}"
         place = Place(self._asking, sender, self._most_asks)
-        state["place"] = place
+        state["place"], state["sender"] = place, sender
+        question = question_of(scope["method"], scope["path"])
+        if question is not None:
+            kind, state["route"] = question
+            place.check()
+            # Before the body is read and anything is looked up: who is turned away should cost next to nothing.
+            self._questions.check(kind, sender)
         try:
             await self._app(scope, receive, send)
         finally:

@@ -64,7 +64,7 @@ def create_app(qa: QuestionAnswering, settings: Settings | None = None) -> FastA
     """
     chosen = settings or Settings.read()
     metrics = Metrics()
-    workers = Workers(chosen.queue_size, chosen.concurrency, chosen.ask_seconds)
+    workers = Workers(chosen)
     state = State(qa, chosen, workers, metrics, Jobs(qa.library, chosen.jobs_size), chosen.policy())
     follower, watcher = Follower(state), Watcher(state)
     state.slack = _slack(state)
@@ -134,8 +134,8 @@ def create_app(qa: QuestionAnswering, settings: Settings | None = None) -> FastA
     ):
         app.include_router(module.router)
     describe(app)
-    app.add_middleware(Admission, settings=chosen, keyring=keyring)
-    app.add_middleware(Gate, settings=chosen, metrics=metrics)
+    app.add_middleware(Admission, settings=chosen, keyring=keyring, questions=workers.questions)
+    app.add_middleware(Gate, settings=chosen, metrics=metrics, audit=state.audit)
     return app
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 from fastapi import Request
 
-from api.access import caller_of, take_place
+from api.access import caller_of, sender_of, take_place
 from api.bodies import until_gone
 from api.replies import AskOut, CandidateOut, new_id
 from api.requests import AskIn, QuestionIn
@@ -35,7 +35,8 @@ async def answered(
         CollectionNotFound: no such collection.
     """
     state = ready_state(request)
-    return await finished(request, steps_of(request, state, asked, history, improving=False), gone=gone)
+    steps = steps_of(request, state, asked, history, improving=False)
+    return await finished(request, steps, gone=gone, kind=kind_of(asked, history))
 
 
 async def finished(
@@ -43,6 +44,7 @@ async def finished(
     steps: Callable[[Job], Iterator[Retrieved | Improved | Answer]],
     *,
     gone: Callable[[], Any] | None = None,
+    kind: str = "ask",
 ) -> Answer:
     """Go through the steps of an answer in a worker's thread and return the last.
 
@@ -50,6 +52,7 @@ async def finished(
         request: whose client is looked at.
         steps: from steps_of() or counted().
         gone: an awaitable function that returns once the client has gone; None looks at the request.
+        kind: of work, see Lane.submit().
 
     Raises:
         Problem: 503, full or out of time; and whatever the steps raise.
@@ -61,7 +64,9 @@ async def finished(
                 return step
         raise AssertionError("steps end with an Answer")
 
-    answer: Answer = await ready_state(request).workers.run(ASK, work, gone=gone or (lambda: until_gone(request)))
+    answer: Answer = await ready_state(request).workers.run(
+        ASK, work, gone=gone or (lambda: until_gone(request)), kind=kind, sender=sender_of(request)
+    )
     return answer
 
 
@@ -84,6 +89,16 @@ def steps_of(
     """
     said = history or asked.turns()
     return counted(request, state, asked, partial(state.qa.steps, history=said, improving=improving))
+
+
+def kind_of(asked: AskIn, history: Sequence[Turn] = ()) -> str:
+    """Return what kind of work a question is: a follow-up is read in several ways.
+
+    Args:
+        asked: the question.
+        history: what was said before it; empty takes what the question brings.
+    """
+    return "follow-up" if history or asked.turns() else "ask"
 
 
 def counted(

@@ -100,10 +100,10 @@ class Jobs:
         """Give an event of the running loop that is set whenever any job changes.
 
         Args:
-            who: name of the key that follows, None where none is wanted.
+            who: key or address that follows, None for this machine without a key.
 
         Raises:
-            Problem: 429, the key follows often enough already; 503, too many follow.
+            Problem: 429, the sender follows often enough already; 503, too many follow.
         """
         return self._followers.waiting(who)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from api.problems import Problem, busy
 
-# One key may have such a part of the places, so that it cannot have all.
+# One key or address may have such a part of the places, so that it cannot have all.
 _SHARE = 4
 
 
@@ -38,15 +38,16 @@ class Listeners:
         """Give an event of the running loop that is set whenever something changes.
 
         Args:
-            who: name of the key that waits, None where none is wanted.
+            who: key or address that waits, None for this machine without a key.
 
         Raises:
-            Problem: 429, the key waits often enough already; 503, too many wait.
+            Problem: 429, the sender waits often enough already; 503, too many wait.
         """
         event, most = asyncio.Event(), self._size // _SHARE
         with self._lock:
             if who is not None and sum(one == who for _, one in self._waiting.values()) >= most:
-                raise Problem(429, f"{most} streams at a time are for one key: end one", headers={"Retry-After": "5"})
+                detail = f"{most} streams at a time are for one key or address: end one of yours"
+                raise Problem(429, detail, headers={"Retry-After": "5"})
             if len(self._waiting) >= self._size:
                 raise busy(5, self._advice)
             self._waiting[event] = (asyncio.get_running_loop(), who)

@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.audit import ACTIONS, Audit, outcome_of
 from api.metrics import Metrics
 from api.problems import Problem, problem_of
 from api.settings import Settings
@@ -43,10 +44,12 @@ class Gate:
         app: the application.
         settings: limits and allowed hosts.
         metrics: where requests are counted.
+        audit: where those that change something are written down.
     """
 
-    def __init__(self, app: ASGIApp, *, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, *, settings: Settings, metrics: Metrics, audit: Audit) -> None:
         self._app = app
+        self._audit = audit
         self._settings = settings
         self._metrics = metrics
 
@@ -82,7 +85,7 @@ class Gate:
                 await error_response(problem, scope["path"])(scope, receive, finish)
         finally:
             seconds = time.perf_counter() - begun
-            route = getattr(scope.get("route"), "path", "unmatched")
+            route = getattr(scope.get("route"), "path", None) or scope["state"].get("route", "unmatched")
             self._metrics.requests.labels(scope["method"], route, str(status)).inc()
             self._metrics.seconds.labels(route).observe(seconds)
             _log.info(
@@ -94,6 +97,19 @@ class Gate:
                 ms=round(seconds * 1000, 1),
                 **_who(scope),
             )
+            self._write_down(scope, status, request_id)
+
+    def _write_down(self, scope: Scope, status: int, request_id: str) -> None:
+        action = getattr(scope.get("route"), "operation_id", None)
+        if action not in ACTIONS:
+            return
+        # The name in the path is a collection's, in those that have one.
+        about = {"collection" if key == "name" else key: value for key, value in scope["path_params"].items()}
+        about |= scope["state"].get("audit", {})
+        outcome = outcome_of(status)
+        self._audit.write(
+            action, outcome, scope["state"].get("caller"), **about, status=status or None, request_id=request_id
+        )
 
     def _check(self, scope: Scope) -> None:
         """Refuse what no client of ours sends.

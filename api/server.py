@@ -32,7 +32,7 @@ def run(settings: Settings) -> int:
     """
     _check_keys(settings)
     settings.policy()  # a network that is none is found before anything is opened
-    configure_log(settings.log_level)
+    configure_log(settings)
     _share_memory()
     qa = QuestionAnswering.open(settings.library, options=settings.options())
     try:

@@ -127,8 +127,21 @@ class Settings(BaseSettings):
         60, gt=0, description="time in which a request's body must arrive, and 4 s more for each MiB that it declares"
     )
     ask_seconds: float = Field(10, gt=0, description="time in which a question must be answered")
-    concurrency: int = Field(4, ge=1, le=64, description="questions worked at a time; they share the networks' batches")
-    queue_size: int = Field(32, ge=1, le=10_000, description="questions that may wait; more get 503")
+    concurrency: int = Field(
+        2,
+        ge=1,
+        le=64,
+        description="questions worked at a time; they share the networks' batches. Those that take long do not count, "
+        "up to twice as many",
+    )
+    wait_times: float = Field(
+        1.5,
+        ge=0,
+        description="expected wait for its turn up to which a question is taken while more come than can be answered, "
+        "in multiples of the time that one takes; others get 503. After a pause a few more are taken at once",
+    )
+    wait_seconds: float = Field(0.05, ge=0, description="the same in seconds, where that is more")
+    queue_size: int = Field(32, ge=1, le=10_000, description="questions that may wait, however soon their turn comes")
     shutdown_seconds: float = Field(10, ge=0, description="time that accepted requests have to finish on SIGTERM")
     slack_signing_secret: SecretStr | None = Field(
         None, min_length=16, description="the Slack app's signing secret; unset, no slash command is answered"
@@ -158,13 +171,29 @@ class Settings(BaseSettings):
     mcp_writes: bool = Field(
         False, description="whether assistants get the tools that add and remove articles (Model Context Protocol)"
     )
-    log_questions: bool = Field(False, description="whether questions are written to the log")
+    log_questions: bool = Field(
+        False,
+        description="whether questions are written to the log, and what exceptions and libraries say, which may quote "
+        "them",
+    )
+    log_repeats: int = Field(
+        30,
+        ge=1,
+        le=100_000,
+        description="times that one kind of error or refused request is written to the log in a minute; more are "
+        "counted",
+    )
+    audit_file: Path | None = Field(
+        None,
+        description="file to which it is written who changed what, a JSON line each; unset, standard error, to which "
+        "`citespan keys` writes unless that is a terminal",
+    )
 
-    @field_validator("library")
+    @field_validator("library", "audit_file")
     @classmethod
-    def _home(cls, value: Path) -> Path:
+    def _home(cls, value: Path | None) -> Path | None:
         try:
-            return value.expanduser()
+            return value and value.expanduser()
         except RuntimeError:
             raise ValueError(f"{str(value)[:200]!r}: there is no such home folder, write the whole path") from None
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from fastapi import Request
 
 from api.access import caller_of
+from api.audit import Audit
 from api.jobs import Jobs
 from api.keys import Keys
 from api.metrics import Metrics
@@ -42,6 +43,7 @@ class State:
         watches: standing questions.
         webhooks: what tells of their events.
         keys: of the library, for what goes on after a request was let in.
+        audit: who changed what.
     """
 
     qa: QuestionAnswering
@@ -60,8 +62,10 @@ class State:
     watches: Watches = field(init=False)
     webhooks: Webhooks = field(init=False)
     keys: Keys = field(init=False)
+    audit: Audit = field(init=False)
 
     def __post_init__(self) -> None:
+        self.audit = Audit(self.settings.audit_file)
         chosen, records = self.settings, self.qa.library.records
         self.conversations = Conversations(
             self.qa, size=chosen.conversations_size, messages=chosen.conversation_messages

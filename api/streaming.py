@@ -9,10 +9,13 @@ from contextlib import aclosing
 from typing import Any
 
 import orjson
+from fastapi import Request
 from fastapi.responses import StreamingResponse
 
+from api.access import sender_of
 from api.problems import problem_of
-from api.workers import ASK, Cancelled, Job, Workers
+from api.state import ready_state
+from api.workers import ASK, Cancelled, Job, finished
 
 EVENTS = "text/event-stream"
 PING_SECONDS = 15.0
@@ -89,35 +92,36 @@ async def _continued(first: bytes, rest: AsyncGenerator[bytes]) -> AsyncIterator
             yield event
 
 
-def stream(workers: Workers, steps: Callable[[Job], Iterator[Event]]) -> StreamingResponse:
+def stream(request: Request, steps: Callable[[Job], Iterator[Event]], *, kind: str) -> StreamingResponse:
     """Return a response that sends events as a worker thread makes them.
 
     The client's leaving stops the work before its next step.
 
     Args:
-        workers: where the work is done.
+        request: whose sender is asked for.
         steps: makes the iterator of (event name, data); called with its Job and run in the worker thread.
+        kind: of work, see Lane.submit().
+
+    Raises:
+        Problem: 503, it would have to wait too long.
     """
-    return StreamingResponse(
-        _events(workers, steps),
-        media_type=EVENTS,
-        headers=HEADERS,
-    )
-
-
-async def _events(workers: Workers, steps: Callable[[Job], Iterator[Event]]) -> AsyncIterator[bytes]:
     loop = asyncio.get_running_loop()
     ready: asyncio.Queue[Event | None] = asyncio.Queue()
-    jobs: list[Job] = []
 
     def work(job: Job) -> None:
         for event in steps(job):
             loop.call_soon_threadsafe(ready.put_nowait, event)
             job.check()
 
+    # Queued before the reply begins, so that a refusal is one.
+    job = ready_state(request).workers.submit(ASK, work, kind=kind, sender=sender_of(request))
+    return StreamingResponse(_events(job, ready), media_type=EVENTS, headers=HEADERS)
+
+
+async def _events(job: Job, ready: "asyncio.Queue[Event | None]") -> AsyncIterator[bytes]:
     async def run() -> None:
         try:
-            await workers.run(ASK, work, started=jobs.append)
+            await finished(job)
         except Cancelled:
             return
         except Exception as error:
@@ -137,6 +141,5 @@ async def _events(workers: Workers, steps: Callable[[Job], Iterator[Event]]) -> 
                 return
             yield event_text(*event)
     finally:
-        for job in jobs:
-            job.cancel()
+        job.cancel()
         task.cancel()

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -104,10 +105,63 @@ def row(clients: int, taken: Taken) -> dict[str, Any]:
     }
 
 
-def resident(pid: int) -> int:
-    """Return the largest resident memory that a process has had, in MiB."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM"))
+@dataclass
+class Service:
+    """A `citespan serve` of its own.
+
+    Attributes:
+        port: on which it listens.
+        process: its process.
+        start: seconds until it was ready.
+    """
+
+    port: int
+    process: "subprocess.Popen[bytes]"
+    start: float = 0.0
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def resident(self) -> int:
+        """Return its resident memory now, in MiB."""
+        return self._memory("VmRSS")
+
+    def peak(self) -> int:
+        """Return the largest resident memory that it has had, in MiB."""
+        return self._memory("VmHWM")
+
+    def _memory(self, field_name: str) -> int:
+        lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) // 1024 for line in lines if line.startswith(field_name))
+
+
+@contextlib.contextmanager
+def serving(folder: Path, **environment: str) -> Iterator[Service]:
+    """Serve a library until the block ends.
+
+    Args:
+        folder: the library's.
+        **environment: settings, by the names of their variables.
+    """
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "api.cli", "serve", "--library", str(folder), "--port", str(port)]
+    variables = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+    begun = time.monotonic()
+    with subprocess.Popen(command, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        service = Service(port, process)
+        try:
+            while not _ready(service.url):
+                if process.poll() is not None or time.monotonic() - begun > 120:
+                    raise SystemExit("the server does not become ready: see what `citespan serve` says")
+                time.sleep(0.02)
+            service.start = time.monotonic() - begun
+            yield service
+        finally:
+            process.terminate()
 
 
 def main() -> None:
@@ -118,35 +172,11 @@ def main() -> None:
     options.work.mkdir(parents=True, exist_ok=True)
     library(options.data, options.work / "library")
     asked = [example.question for example in questions(options.data, SEED)[-500:]]
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
-    command = [
-        sys.executable,
-        "-m",
-        "api.cli",
-        "serve",
-        "--library",
-        str(options.work / "library"),
-        "--port",
-        str(port),
-    ]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "CITESPAN_ASK_SECONDS": "60"}
-    begun = time.monotonic()
-    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
-        try:
-            while not _ready(url):
-                if server.poll() is not None or time.monotonic() - begun > 120:
-                    raise SystemExit("the server does not become ready: see what `citespan serve` says")
-                time.sleep(0.02)
-            start = time.monotonic() - begun
-            drive(url, asked, 1, 2)
-            rows = [row(clients, drive(url, asked, clients, options.seconds)) for clients in CLIENTS]
-            peak = resident(server.pid)
-        finally:
-            server.terminate()
-    show(rows, {"ready_seconds": round(start, 1), "peak_mib": peak}, options.json)
+    with serving(options.work / "library", CITESPAN_ASK_SECONDS="60") as service:
+        drive(service.url, asked, 1, 2)
+        rows = [row(clients, drive(service.url, asked, clients, options.seconds)) for clients in CLIENTS]
+        peak = service.peak()
+    show(rows, {"ready_seconds": round(service.start, 1), "peak_mib": peak}, options.json)
 
 
 def _ready(url: str) -> bool:

@@ -46,6 +46,7 @@ class Contestant:
         seconds: of each question.
         right: F1 of each answer.
         failed: questions at which it broke; they count as answered wrong.
+        unusable: why it was not asked at all, None where it was.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Contestant:
     seconds: list[float] = field(default_factory=list)
     right: list[float] = field(default_factory=list)
     failed: int = 0
+    unusable: str | None = None
 
 
 def plain(texts: Sequence[str], vectors: np.ndarray, encoder: str, reader: str) -> Ask:
@@ -162,10 +164,17 @@ def widened(folder: str, work: Path) -> str:
 
 
 def run(contestants: Sequence[Contestant], examples: Sequence[Example]) -> None:
-    """Ask every contestant every question, block by block in turns; each block's first contestant is another."""
+    """Ask every contestant every question, block by block in turns; each block's first contestant is another.
+
+    One that fails at its first questions is asked no more.
+    """
     for contestant in contestants:
-        for example in examples[:2]:  # what is loaded or allocated at the first question
-            contestant.ask(example.question)
+        try:
+            for example in examples[:2]:  # what is loaded or allocated at the first question
+                contestant.ask(example.question)
+        except Exception as error:  # whatever a peer may raise
+            contestant.unusable = f"in its warm-up: {type(error).__name__}: {error}"[:200]
+    contestants = [contestant for contestant in contestants if contestant.unusable is None]
     blocks = [examples[first : first + BLOCK] for first in range(0, len(examples), BLOCK)]
     for number, block in enumerate(track(blocks, "asking")):
         for place in range(len(contestants)):
@@ -187,19 +196,23 @@ def figures(contestants: Sequence[Contestant], base: Contestant) -> list[dict[st
     def p95(seconds: Sequence[float]) -> float:
         return float(np.percentile(seconds, 95))
 
-    return [
-        {
-            "system": one.name,
-            "questions": len(one.seconds),
-            "median_ms": round(1000 * statistics.median(one.seconds), 1),
-            "p95_ms": round(1000 * p95(one.seconds), 1),
-            "faster_median": round(statistics.median(base.seconds) / statistics.median(one.seconds), 2),
-            "faster_p95": round(p95(base.seconds) / p95(one.seconds), 2),
-            "failed": one.failed,
-            "f1": round(100 * statistics.fmean(one.right), 1),
-        }
-        for one in contestants
-    ]
+    def row(contestant: Contestant) -> dict[str, Any]:
+        seconds = contestant.seconds
+        if contestant.unusable is not None or not seconds or not base.seconds:
+            measured: dict[str, Any] = dict.fromkeys(("median_ms", "p95_ms", "faster_median", "faster_p95"))
+            right = None
+        else:
+            measured = {
+                "median_ms": round(1000 * statistics.median(seconds), 1),
+                "p95_ms": round(1000 * p95(seconds), 1),
+                "faster_median": round(statistics.median(base.seconds) / statistics.median(seconds), 2),
+                "faster_p95": round(p95(base.seconds) / p95(seconds), 2),
+            }
+            right = round(100 * statistics.fmean(contestant.right), 1)
+        failed = contestant.failed if contestant.unusable is None else contestant.unusable
+        return {"system": contestant.name, "questions": len(seconds), **measured, "failed": failed, "f1": right}
+
+    return [row(contestant) for contestant in contestants]
 
 
 def main() -> None:
@@ -233,8 +246,8 @@ def main() -> None:
                 continue
             try:
                 contestants.append(Contestant(name, make()))
-            except ImportError as error:
-                console.print(f"{name} does not start and is left out: {error}")
+            except Exception as error:  # whatever a peer may raise
+                console.print(f"{name} does not start and is left out: {type(error).__name__}: {error}")
         run(contestants, examples)
     rows = figures(contestants, base)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024

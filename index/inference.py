@@ -6,7 +6,7 @@ within rounding (tests/index/test_inference.py).
 
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -155,7 +155,7 @@ class Batcher:
         self._running = False
         self._was_urgent = False
 
-    def run(self, sequences: Sequence["Encoding"], *, urgent: bool = False) -> Iterator[tuple[int, Floats]]:
+    def run(self, sequences: Sequence["Encoding"], *, urgent: bool = False) -> Generator[tuple[int, Floats]]:
         """Run sequences of any length through the network.
 
         Whoever stops listening to the iterator takes what was not run yet out of the queue.

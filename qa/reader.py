@@ -5,7 +5,8 @@ in windows that overlap; offsets always lead back to the passage.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -85,7 +86,9 @@ class Reader:
                 self._batcher = Batcher(open_spans(self._find(), self._machine))
             return self._batcher
 
-    def read(self, question: str, passages: Sequence[str]) -> list[list[Window]]:
+    def read(
+        self, question: str, passages: Sequence[str], check: Callable[[], None] = lambda: None
+    ) -> list[list[Window]]:
         """Score every start and end in some passages.
 
         A passage's scores do not depend on which others are read in the same call beyond rounding.
@@ -93,6 +96,7 @@ class Reader:
         Args:
             question: read up to MAX_QUESTION_TOKENS tokens.
             passages: their texts.
+            check: called after each few windows; what it raises ends the work.
 
         Returns:
             Per passage its windows in order: one for most, none for a passage without a token.
@@ -100,8 +104,11 @@ class Reader:
         batcher = self.load()
         sequences, sources = self._encode(batcher.network.tokenizer, batcher.network.longest, question, passages)
         results: list[list[Window]] = [[] for _ in passages]
-        for place, scores in batcher.run(sequences):
-            results[sources[place]].append(_window(sources[place], sequences[place], scores))
+        # Closed at once when it is given up: what was not run yet must not be run for nobody.
+        with closing(batcher.run(sequences)) as run:
+            for place, scores in run:
+                results[sources[place]].append(_window(sources[place], sequences[place], scores))
+                check()
         for windows in results:
             windows.sort(key=lambda window: int(window.offsets[0, 0]))
         return results

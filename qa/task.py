@@ -88,7 +88,7 @@ class TextReading:
             question: what is asked; beyond some hundred words it is cut.
             context: the text, however long up to an article's limit.
             options: what is wanted.
-            check: called between stretches of the text; what it raises ends the work.
+            check: called after each few windows of the text; what it raises ends the work.
 
         Raises:
             QueryError: question or text is empty or too long.
@@ -118,7 +118,7 @@ class TextReading:
         for begin, end in stretches(context):
             check()
             text = context[begin:end]
-            windows = self._reader.read(question, [text])[0]
+            windows = self._reader.read(question, [text], check)[0]
             for span in decode(text, windows, n_best=wanted, max_tokens=options.max_answer_len):
                 # A word may be cut where a stretch is: another one has it whole.
                 if (span.start == 0 and begin > 0) or (span.end == len(text) and end < len(context)):

@@ -64,6 +64,8 @@ def server(tmp_path_factory: pytest.TempPathFactory, sample_library: Path) -> It
     folder = tmp_path_factory.mktemp("served")
     shutil.copytree(sample_library, folder / "library")
     limits = {"CITESPAN_HEADER_SECONDS": "3", "CITESPAN_BODY_SECONDS": "4", "CITESPAN_ASK_SECONDS": "60"}
+    # Tests ask from several threads at a time, and a slow machine refuses none of them.
+    limits["CITESPAN_WAIT_SECONDS"] = "60"
     with Server(folder / "library", folder / "log", **limits) as running:
         yield running
 

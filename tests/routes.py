@@ -23,6 +23,7 @@ class Route:
     template: str
     scope: Scope | None
     open: bool
+    operation: str | None = None
 
     @property
     def path(self) -> str:
@@ -46,6 +47,6 @@ def _walked(found: Iterable[Any], above: tuple[Any, ...]) -> Iterator[Route]:
             scopes = [one.scope for one in wanted if isinstance(one, Scoped)]
             scope = max(scopes, key=list(Scope).index, default=None)
             for method in route.methods:
-                yield Route(method, route.path, scope, is_open(route.path))
+                yield Route(method, route.path, scope, is_open(route.path), route.operation_id)
         elif hasattr(route, "original_router"):  # FastAPI keeps a router that was included whole
             yield from _walked(route.original_router.routes, (*above, *route.include_context.dependencies))

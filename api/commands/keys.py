@@ -1,6 +1,7 @@
 """citespan keys add, list, rotate, revoke: who may use a service; one that runs obeys at once."""
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -51,6 +52,7 @@ def add(
         key, secret = keys.add(
             name, Scope(scope), collections=collection, expires=_ends(expires), origins=origin or (), rate=rate
         )
+    _write_down(library, "keys add", key)
     _print_secret(key, secret, as_json=as_json)
     say(f"added {plain(_described(key))}; keep the key above, it is shown only now")
     for one in key.collections or ():
@@ -87,6 +89,7 @@ def rotate(
     wait = seconds("--grace", grace)
     with _opened(library) as keys:
         key, old, secret = keys.rotate(name, grace=wait, expires=_ends(expires))
+    _write_down(library, "keys rotate", key, replaces=old.shown)
     _print_secret(key, secret, as_json=as_json)
     say(f"rotated {plain(_described(key))}; the old one, {old.shown}, works until {old.expires}")
 
@@ -101,6 +104,7 @@ def revoke(
         gone = keys.revoke(name)
         left = keys.any_active()
     for key in gone:
+        _write_down(library, "keys revoke", key)
         say(f"revoked {plain(_described(key))}")
     if not left:
         say("no key is left: a service refuses everyone until there is one, or it runs with CITESPAN_KEYS=off")
@@ -125,6 +129,24 @@ def _opened(library: Library, *, make: bool = False) -> "Iterator[Keys]":
         yield Keys(records)
     finally:
         records.close()
+
+
+def _write_down(library: Library, action: str, key: "Key", **known: str) -> None:
+    """Say in the audit file, or on a standard error that nobody looks at, who changed which key."""
+    import sys
+    from getpass import getuser
+
+    from api.audit import Audit
+
+    file = settings(library).audit_file
+    if file is None and sys.stderr.isatty():
+        return
+    try:
+        user = getuser()
+    except (KeyError, OSError):  # a user without a name, as in containers
+        user = str(os.getuid())
+    about = {"name": key.name, "id": key.shown, "scope": key.scope.value, "collections": key.collections}
+    Audit(file).write(action, "done", None, user=user, **about, expires=key.expires, **known)
 
 
 def _ends(value: str | None) -> str | None:

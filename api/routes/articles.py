@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api.access import Scope, caller_of, needs
+from api.audit import note
 from api.bodies import content_type, read_body, read_query, until_gone
 from api.openapi import body_of, body_or_files, query_of
 from api.problems import Problem, problem_of
@@ -25,6 +26,8 @@ from index import (
     check_collection_name,
 )
 
+# Articles of one upload that are named in its audit line.
+_MOST_NOTED = 100
 router = APIRouter(tags=["articles"])
 # Articles of an upload that are written in one go.
 _TOGETHER = 16
@@ -78,7 +81,9 @@ async def add_article(request: Request, response: Response) -> Any:
         article = fetched or given.to_article()
         return state.qa.library.collection(given.collection, create=True).add_one(article)
 
+    note(request, given.collection, article_id=given.id)
     added = await state.workers.run(WRITE, work)
+    note(request, article_id=added.id)
     response.status_code = 201 if added.created else 200
     return AddedOut.from_added(added)
 
@@ -96,7 +101,9 @@ async def _add_files(request: Request, response: Response, state: State) -> Adde
                     raise Problem(
                         413, f"the files hold over {MAX_ARTICLES:,} articles: send them to /v1/articles/batch"
                     )
+        note(request, known.collection, files=len(files))
         outcome = await _add_found(state, known.collection, found)
+        note(request, article_ids=[one.id for one in outcome.added][:_MOST_NOTED], articles=len(outcome.added))
     if len(files) == len(found) == 1:
         if outcome.failures:
             raise problem_of_failure(outcome.failures[0])
@@ -188,6 +195,7 @@ async def remove_article(request: Request, article_id: str) -> Response:
     state = ready_state(request)
     asked = read_query(request, CollectionQuery)
     collection = collection_of(request, asked.collection)
+    note(request, asked.collection)
     await state.workers.run(WRITE, lambda job: collection.remove(article_id))
     return Response(status_code=204)
 

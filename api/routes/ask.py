@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from api.access import Scope, needs
-from api.asking import answered, events_of, steps_of
+from api.asking import answered, events_of, kind_of, steps_of
 from api.bodies import accepts, read_body, read_query
 from api.exports import MEDIA_TYPES, Entry, Format, Style, exported
 from api.openapi import body_of, query_of, stream_of
@@ -75,7 +75,7 @@ async def ask_stream(request: Request) -> Response:
     state = ready_state(request)
     asked = await read_body(request, AskIn, state.settings.ask_body_bytes)
     steps = steps_of(request, state, asked)
-    return stream(state.workers, events_of(steps, passages="passages" in asked.include))
+    return stream(request, events_of(steps, passages="passages" in asked.include), kind=kind_of(asked))
 
 
 def _form_of(request: Request) -> Format | None:

@@ -92,8 +92,9 @@ async def send_message(request: Request, conversation_id: str) -> Any:
     passages = "passages" in asked.include
     if streamed:
         more = {"message_id": message_id}
-        return stream(state.workers, events_of(steps, passages=passages, answer_id=answer_id, more=more))
-    out = AskOut.from_answer(await finished(request, steps), passages=passages, answer_id=answer_id)
+        events = events_of(steps, passages=passages, answer_id=answer_id, more=more)
+        return stream(request, events, kind="follow-up")
+    out = AskOut.from_answer(await finished(request, steps, kind="follow-up"), passages=passages, answer_id=answer_id)
     return MessageAskedOut(**out.model_dump(), message_id=message_id)
 
 

@@ -8,7 +8,8 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from api.access import Caller, Scope, caller_of, needs
+from api.access import Caller, Scope, caller_of, needs, sender_of
+from api.audit import note
 from api.bodies import check_declared, check_encoding, content_type, pieces, read_query
 from api.job_replies import BatchOut, JobAndFailuresOut, JobOut, JobsOut
 from api.openapi import body_of_lines, query_of, stream_of
@@ -50,6 +51,7 @@ async def add_batch(request: Request, response: Response) -> Any:
     name = read_query(request, CollectionQuery).collection
     check_collection_name(name)
     caller_of(request).check_collection(name)
+    note(request, name)
     limit = state.settings.batch_body_bytes
     check_declared(request, limit)
     with state.jobs.admitted():
@@ -61,6 +63,7 @@ async def add_batch(request: Request, response: Response) -> Any:
         except BaseException:
             await asyncio.shield(run_in_threadpool(incoming.discard))
             raise
+    note(request, job_id=job.id)
     state.jobs.changed()
     response.headers["Location"] = f"/v1/jobs/{job.id}"
     return BatchOut(job=_shown(state, name, job))
@@ -111,6 +114,7 @@ async def cancel_job(request: Request, job_id: str) -> Any:
         return collection, collection.jobs.cancel(job_id)
 
     collection, job = await run_in_threadpool(cancel)
+    note(request, collection.name)
     state.jobs.changed()
     return _shown(state, collection.name, job)
 
@@ -140,13 +144,13 @@ async def follow_job(request: Request, job_id: str) -> Response:
     """Follow a job: events progress (how it stands now, and again when that changes), then end."""
     state, caller = state_of(request), caller_of(request)
     collection, job = await run_in_threadpool(_job_of, state, caller, job_id)
-    events = _events(state, caller, collection, job)
+    events = _events(state, sender_of(request), collection, job)
     first = await anext(events)  # too many followers are a problem, not an event
     return followed(first, events)
 
 
-async def _events(state: State, caller: Caller, collection: Collection, job: Job) -> AsyncGenerator[bytes]:
-    with state.jobs.followed(caller.name) as changed:
+async def _events(state: State, sender: str | None, collection: Collection, job: Job) -> AsyncGenerator[bytes]:
+    with state.jobs.followed(sender) as changed:
         shown: JobOut | None = None
         pulse = Pulse()
         while True:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from api.access import Scope, needs, take_place
+from api.access import Scope, needs, sender_of, take_place
 from api.asking import answered
 from api.bodies import read_body, until_gone
 from api.openai.conversation import understood
@@ -42,7 +42,9 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 }
 router = APIRouter(tags=["openai"], dependencies=[needs(Scope.ASK)], responses=_ERRORS)
 # Texts embedded between two looks at whether anybody still waits.
-_TURN = 32
+_TURN = 8
+# Of text to embed, that count as one unit of work.
+_CHARACTERS = 1_000
 
 
 @router.post(
@@ -131,9 +133,15 @@ async def create_embedding(request: Request) -> Any:
         # Written here too: a million numbers would keep the event loop from everybody else.
         return _written(asked, *_embedded(encoder, texts, asked.asks, job))
 
-    return Response(
-        await state.workers.run(SEARCH, work, gone=lambda: until_gone(request)), media_type="application/json"
+    written = await state.workers.run(
+        SEARCH,
+        work,
+        gone=lambda: until_gone(request),
+        kind="embed",
+        sender=sender_of(request),
+        size=max(1.0, sum(map(len, texts)) / _CHARACTERS),
     )
+    return Response(written, media_type="application/json")
 
 
 def _written(asked: EmbeddingIn, vectors: npt.NDArray[np.float32], tokens: int) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from api.access import Scope, caller_of, needs, take_place
+from api.access import Scope, caller_of, needs, sender_of, take_place
 from api.bodies import read_body, until_gone
 from api.openapi import body_of
 from api.replies import CandidateOut, SearchOut
@@ -28,5 +28,6 @@ async def search(request: Request) -> Any:
         SEARCH,
         lambda job: collection.search(asked.query, limit=asked.limit, filters=filters),
         gone=lambda: until_gone(request),
+        sender=sender_of(request),
     )
     return SearchOut(passages=[CandidateOut.from_candidate(candidate) for candidate in found])

@@ -7,6 +7,7 @@ from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
 from api.access import Scope, caller_of, needs
+from api.audit import note
 from api.bodies import read_body, read_query, until_gone
 from api.openapi import body_of, query_of
 from api.problems import Problem
@@ -54,6 +55,7 @@ async def follow(request: Request, response: Response) -> Any:
     given = await read_body(request, SubscriptionIn, state.settings.ask_body_bytes)
     check_collection_name(given.collection)
     caller_of(request).check_collection(given.collection)
+    note(request, given.collection, url=given.url)
 
     def work(job: Job) -> tuple[Subscription, bool]:
         following = Following(state.qa.library.collection(given.collection, create=True), state.policy)
@@ -70,6 +72,7 @@ async def unfollow(request: Request) -> Response:
     """Follow a feed or sitemap no longer; its articles stay."""
     state = ready_state(request)
     asked = read_query(request, EndQuery)
+    note(request, asked.collection, url=asked.url)
     following = Following(collection_of(request, asked.collection), state.policy)
     try:
         await state.workers.run(WRITE, lambda job: following.unsubscribe(asked.url))

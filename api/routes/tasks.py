@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from api.access import Scope, needs, take_place
+from api.access import Scope, needs, sender_of, take_place
 from api.bodies import read_body, until_gone
 from api.openapi import body_of
 from api.state import ready_state
@@ -12,6 +12,8 @@ from api.tasks import TaskAnswerOut, TaskIn, TaskParameters, shown
 from api.workers import ASK, Job
 from qa import TextReading
 
+# Of text to read, that count as one unit of work.
+_CHARACTERS = 1_000
 router = APIRouter(tags=["tasks"], dependencies=[needs(Scope.ASK)])
 
 
@@ -33,5 +35,12 @@ async def answer_from_text(request: Request) -> Any:
         return [shown(reading.read(one.question, one.context, options, job.check), options) for one in inputs]
 
     take_place(request)
-    found = await state.workers.run(ASK, work, gone=lambda: until_gone(request))
+    found = await state.workers.run(
+        ASK,
+        work,
+        gone=lambda: until_gone(request),
+        kind="task",
+        sender=sender_of(request),
+        size=max(1.0, sum(len(one.context) for one in inputs) / _CHARACTERS),
+    )
     return found if isinstance(asked.inputs, list) else found[0]

@@ -9,7 +9,8 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from api.access import Caller, Scope, caller_of, needs, take_place
+from api.access import Scope, caller_of, needs, sender_of, take_place
+from api.audit import note
 from api.bodies import accepts, read_body, read_query, until_gone
 from api.openapi import body_of, event_content, query_of
 from api.problems import Problem
@@ -44,6 +45,7 @@ async def create_watch(request: Request, response: Response) -> Any:
     given = await read_body(request, WatchIn, state.settings.ask_body_bytes)
     caller = caller_of(request)
     caller.check_collection(given.collection)
+    note(request, given.collection)
     if caller.public:
         raise Problem(403, "this key is shown to everyone on a page: use one of your own for standing questions")
     if given.webhook is not None:
@@ -55,13 +57,16 @@ async def create_watch(request: Request, response: Response) -> Any:
     take_place(request)
     add = partial(state.watches.add, given.question, given.collection, given.filters, caller.name, given.webhook)
     watch = await run_in_threadpool(add, most=state.settings.watches_size)
+    note(request, watch_id=watch.id)
     with state.watches.beginning(watch.id):
 
         def work(job: Job) -> tuple[Watched, Answer]:
             return first_asked(state.qa, watch.collection, watch.question, filters, job.check)
 
         try:
-            watched, answer = await state.workers.run(ASK, work, gone=lambda: until_gone(request))
+            watched, answer = await state.workers.run(
+                ASK, work, gone=lambda: until_gone(request), sender=sender_of(request)
+            )
             asked = first(watch, watched, answer)
             await run_in_threadpool(state.watches.store, watch, asked)
         except BaseException:
@@ -150,7 +155,7 @@ async def list_watch_events(request: Request, watch_id: str) -> Any:
     if accepts(request, EVENTS):
         last = request.headers.get("last-event-id", "")
         after = max(after, await run_in_threadpool(state.watches.place_of, last)) if last else after
-        events = _events(state, caller_of(request), watch, after)
+        events = _events(state, request, watch, after)
         begun = await anext(events)  # too many listeners are a problem, not an event
         return followed(begun, events)
 
@@ -163,8 +168,9 @@ async def list_watch_events(request: Request, watch_id: str) -> Any:
     return await run_in_threadpool(look)
 
 
-async def _events(state: State, caller: Caller, watch: Watch, after: int) -> AsyncGenerator[bytes]:
-    with state.watches.listeners.waiting(caller.name) as changed:
+async def _events(state: State, request: Request, watch: Watch, after: int) -> AsyncGenerator[bytes]:
+    caller = caller_of(request)
+    with state.watches.listeners.waiting(sender_of(request)) as changed:
         yield b": following\n\n"
         pulse = Pulse()
         while not state.stopping.is_set():

@@ -10,7 +10,7 @@ from typing import Any
 from mcp.server.mcpserver import Context
 from starlette.requests import Request
 
-from api.access import ANYBODY, Caller, Scope, caller_of, take_place
+from api.access import ANYBODY, Caller, Scope, caller_of, sender_of, take_place
 from api.bodies import until_gone
 from api.problems import Problem
 from api.state import State
@@ -37,8 +37,13 @@ class Call:
         """Whoever calls."""
         return caller_of(self.request)
 
-    async def run(self, priority: int, work: Callable[[Job], Any]) -> Any:
+    async def run(self, priority: int, work: Callable[[Job], Any], kind: str | None = None) -> Any:
         """Do work in its lane, as every entrance does.
+
+        Args:
+            priority: see Workers.run().
+            work: see Workers.run().
+            kind: see Workers.run().
 
         Raises:
             Problem: 429, the caller has as many questions under way as it may; 503, full or out of time; and whatever
@@ -47,7 +52,8 @@ class Call:
         """
         if priority == SEARCH:
             take_place(self.request)
-        return await self.state.workers.run(priority, work, gone=self.gone)
+        sender = sender_of(self.request)
+        return await self.state.workers.run(priority, work, gone=self.gone, kind=kind, sender=sender)
 
     def collection(self, name: str, *, create: bool = False) -> Collection:
         """Return a collection that the caller may use.

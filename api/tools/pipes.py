@@ -31,12 +31,12 @@ def serve_pipes(settings: Settings) -> None:
     Raises:
         LibraryError: there is no library there, or with tools that write another process has it open.
     """
-    configure_log(settings.log_level)
+    configure_log(settings)
     # Once it serves, the SDK keeps all but the protocol off standard output, whatever a library prints.
     with contextlib.redirect_stdout(sys.stderr):
         qa = QuestionAnswering.open(settings.library, options=settings.options(), read_only=not settings.mcp_writes)
     with qa:
-        workers = Workers(settings.queue_size, settings.concurrency, settings.ask_seconds)
+        workers = Workers(settings)
         state = State(qa, settings, workers, Metrics(), Jobs(qa.library, settings.jobs_size), settings.policy())
         try:
             asyncio.run(_serve(state))

@@ -142,7 +142,7 @@ class Reading:
         """
         call = await self._calls.begin(context, ready=False)
         place = call.collection(collection)
-        stored = await call.run(SEARCH, lambda job: place.get(article_id))
+        stored = await call.run(SEARCH, lambda job: place.get(article_id), "article")
         if start > len(stored.text):
             message = f"start is beyond the article's {len(stored.text):,} characters: give less"
             raise Problem(422, message, errors=[{"loc": ["arguments", "start"], "msg": message}])
@@ -176,7 +176,7 @@ class Reading:
             collection=collection,
         )
         place = call.collection(collection)
-        reply: VerifyOut = await call.run(SEARCH, lambda job: verified(place, given))
+        reply: VerifyOut = await call.run(SEARCH, lambda job: verified(place, given), "article")
         where = "" if reply.article_start is None else f" (characters {reply.article_start} to {reply.article_end})"
         return result(f"The quotation is {reply.status}{where}.", reply)
 

@@ -34,7 +34,7 @@ def add_resources(server: MCPServer[Any], calls: Calls) -> None:
         try:
             call = await calls.begin(context, ready=False)
             place = call.collection(collection)
-            stored = await call.run(SEARCH, lambda job: place.get(article_id))
+            stored = await call.run(SEARCH, lambda job: place.get(article_id), "article")
         except Exception as error:
             problem = problem_of(error)
             if problem.status == 500:

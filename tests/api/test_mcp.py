@@ -33,7 +33,7 @@ Use = Callable[[Client], Awaitable[None]]
 
 def state_with(qa: QuestionAnswering, **settings: Any) -> State:
     chosen = Settings(**settings)
-    workers = Workers(chosen.queue_size, chosen.concurrency, 60)
+    workers = Workers(chosen)
     state = State(qa, chosen, workers, Metrics(), Jobs(qa.library, 4))
     state.ready.set()
     return state

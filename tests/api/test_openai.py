@@ -47,6 +47,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, sample_library: Path) -> It
     folder = tmp_path_factory.mktemp("openai")
     shutil.copytree(sample_library, folder / "library")
     limits = {"CITESPAN_QUEUE_SIZE": "2", "CITESPAN_CONCURRENCY": "1", "CITESPAN_ASK_SECONDS": "120"}
+    limits["CITESPAN_WAIT_SECONDS"] = "1000"
     with Server(folder / "library", folder / "log", CITESPAN_CHAT_BODY_BYTES="20000", **limits) as running:
         articles = [
             {"id": "tower", "title": "A tower 🗼", "text": TOWER, "source": "Gazette", "published": "2020-05-01"},

@@ -21,6 +21,7 @@ from slack_sdk.signature import SignatureVerifier
 
 from api.metrics import Metrics
 from api.problems import Problem
+from api.settings import Settings
 from api.slack import Deliveries, Signatures, answer_message, note, read_command, read_fields
 from api.workers import Workers
 from index import Article, ArticleInfo, FetchPolicy, Library, Passage
@@ -528,7 +529,7 @@ def test_an_address_of_slacks_that_leads_inside_is_not_dialled(hooks: Hooks, ope
     """What Slack's name stands for is looked at too, as it is whenever this service asks somebody else."""
     networks = ("127.0.0.1/32",) if opened else ()
     policy = FetchPolicy(allowed_networks=networks, allowed_ports=(hooks.port,))
-    metrics, workers, path = Metrics(), Workers(4, 1, 10), f"/commands/11/{opened}"
+    metrics, workers, path = Metrics(), Workers(Settings()), f"/commands/11/{opened}"
 
     async def message() -> dict[str, Any]:
         return note("here it is")

@@ -471,4 +471,4 @@ def test_people_are_served_before_standing_questions() -> None:
         lane.submit(priority, lambda job, name=name: done.append(name), None)
     go.set()
     lane.close(30)
-    assert done == ["ask", "search", "watch"]
+    assert done == ["search", "ask", "watch"]

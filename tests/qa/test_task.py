@@ -192,3 +192,19 @@ def test_the_score_is_about_how_often_it_is_right(ask: QuestionAnsweringTask) ->
         right.append(f1(reply["answer"], example.references) >= 0.5 if own else False)
     assert calibration_error(np.array(scores), np.array(right, float)) < 0.2
     assert (auroc(np.array(scores), np.array(right)) or 0) > 0.9
+
+
+def test_reading_stops_between_windows_when_its_time_is_over(qa: QuestionAnswering) -> None:
+    text = "The old mill by the river was built of stone. " * 300
+    looks = 0
+
+    def check() -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 3:
+            raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        TextReading(qa.reader).read("Who built the mill?", text, check=check)
+    # Nothing is left in the network's queue: the next text is read at once.
+    assert TextReading(qa.reader).read("What is the mill built of?", "The mill is built of stone.")[0].answer == "stone"

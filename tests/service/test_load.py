@@ -3,6 +3,7 @@
 import json
 import shutil
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -59,3 +60,32 @@ def test_too_many_questions_are_refused_at_once_and_the_others_answered(tmp_path
         assert len({json.dumps(reply.json()["answers"]) for reply in replies if reply.status_code == 200}) == 1
         # Nothing is left behind: the next one is answered.
         assert _answer(own.url, QUESTIONS[0])
+
+
+def test_service_takes_what_it_can_answer_soon_when_many_ask_at_once(tmp_path: Path, sample_library: Path) -> None:
+    shutil.copytree(sample_library, tmp_path / "library")
+    with Server(tmp_path / "library", tmp_path / "log", CITESPAN_ASK_SECONDS="120") as own:
+        for question in QUESTIONS * 4:  # what it learns from
+            _answer(own.url, question)
+        many = 64
+        start = threading.Barrier(many)
+
+        def ask(number: int) -> httpx2.Response:
+            start.wait()
+            return httpx2.post(f"{own.url}/v1/ask", json={"question": QUESTIONS[number % len(QUESTIONS)]}, timeout=120)
+
+        with ThreadPoolExecutor(many) as pool:
+            replies = list(pool.map(ask, range(many)))
+        answered = [reply for reply in replies if reply.status_code == 200]
+        refused = [reply for reply in replies if reply.status_code != 200]
+        # A burst is taken, but not as many as there are places in the queue: those would wait for all before them.
+        assert 6 <= len(answered) <= 32
+        for reply in refused:
+            assert_problem(reply, 503)
+        told = [int(reply.headers["retry-after"]) for reply in refused]
+        assert all(1 <= seconds <= 30 for seconds in told)
+        # Not all at the same moment again, where their number calls for more than a second.
+        assert len(set(told)) > 1 or max(told) == 1
+        # Whoever comes when told to is answered.
+        time.sleep(max(told))
+        _answer(own.url, QUESTIONS[0])

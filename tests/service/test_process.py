@@ -99,8 +99,9 @@ def test_a_setting_that_cannot_be_is_named(tmp_path: Path, name: str, value: str
 def test_the_log_tells_where_an_error_was_but_no_variables() -> None:
     code = """
 import structlog
-from api.server import configure_log
-configure_log("info")
+from api.log import configure_log
+from api.settings import Settings
+configure_log(Settings())
 def answer(question):
     raise RuntimeError("broken")
 try:
