@@ -7,16 +7,17 @@ ended, and under which request id.
 import json
 import os
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import structlog
 from fastapi import Request
 
 from api.access import Caller, caller_of
+from api.log import Writer
 from api.problems import problem_of
 
 # Routes that change something that is kept, by their operation ids.
@@ -37,7 +38,6 @@ ACTIONS = frozenset(
 )
 # As `citespan keys list` shows them.
 _ID_LENGTH = 16
-_lock = threading.Lock()
 
 
 class Audit:
@@ -69,16 +69,14 @@ class Audit:
             "key_id": None if caller is None or caller.key is None else caller.key[:_ID_LENGTH],
             **{name: value for name, value in known.items() if value is not None},
         }
-        text = json.dumps(line, ensure_ascii=True) + "\n"
+        text = json.dumps(line, ensure_ascii=True)
+        if self._file is None:
+            Writer(sys.stderr).msg(text)
+            return
         try:
-            with _lock:
-                if self._file is None:
-                    sys.stderr.write(text)
-                    sys.stderr.flush()
-                else:
-                    _append(self._file, text.encode("ascii"))
-        except (OSError, ValueError) as error:
-            _complain(error)
+            _append(self._file, text.encode("ascii") + b"\n")
+        except OSError as error:
+            structlog.get_logger("citespan").error("audit line not written", error=str(error))
 
     @contextmanager
     def of(self, request: Request, action: str, *, collection: str, **known: Any) -> Iterator[dict[str, Any]]:
@@ -133,9 +131,3 @@ def _append(file: Path, line: bytes) -> None:
         os.write(handle, line)
     finally:
         os.close(handle)
-
-
-def _complain(error: Exception) -> None:
-    import structlog
-
-    structlog.get_logger("citespan").error("audit line not written", error=str(error))

@@ -171,14 +171,20 @@ class _FromLogging(logging.Handler):
         getattr(log, level)(record.name, at=f"{record.module}:{record.lineno}", **more)
 
 
-class _Writer:
-    """Writes lines; a reader of the log that has gone ends nothing."""
+class Writer:
+    """Writes lines, one at a time; a reader of the log that has gone ends nothing.
+
+    Args:
+        file: that they are written to.
+    """
+
+    _lock = threading.Lock()
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
-        self._lock = threading.Lock()
 
     def msg(self, message: str) -> None:
+        """Write a line."""
         try:
             with self._lock:
                 self._file.write(message + "\n")
@@ -197,7 +203,7 @@ def configure_log(settings: Settings) -> None:
     """
     words = settings.log_questions
     throttle = Throttle(settings.log_repeats)
-    writer = _Writer(sys.stderr)
+    writer = Writer(sys.stderr)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
