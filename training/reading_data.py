@@ -2,6 +2,7 @@
 
 import random
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from training.held_out import is_held_out
 from training.leaks import Known
 from training.lines import read_lines
 from training.windows import Windows
@@ -19,11 +21,25 @@ _BETWEEN = re.compile(r"[\s,;/&]*(?:,?\s*(?:and|or|as well as|nor)\b)?[\s,;/&]*(
 MAX_ANSWER_TOKENS = 40
 
 
-def examples(folder: Path, mixture: dict[str, int], known: Known, dice: random.Random) -> list[dict[str, Any]]:
-    """Return the mixture, each file cut to its cap by chance; several spans become one where the text has it so."""
+def examples(
+    folder: Path, mixture: dict[str, int], known: Known, dice: random.Random, held_out: float = 0.0
+) -> list[dict[str, Any]]:
+    """Return the mixture, each file cut to its cap by chance; several spans become one where the text has it so.
+
+    Args:
+        folder: of the training data.
+        mixture: how many examples of each file at most.
+        known: what must not be learnt from.
+        dice: decides.
+        held_out: the share of the passages (0..1) that is left out, for development.
+    """
     chosen = []
     for name, cap in mixture.items():
-        rows = known.without(row for row in read_lines(folder / f"{name}.jsonl.gz") if row["question"].strip())
+        rows = known.without(
+            row
+            for row in read_lines(folder / f"{name}.jsonl.gz")
+            if row["question"].strip() and not is_held_out(row["context"], held_out)
+        )
         dice.shuffle(rows)
         for row in rows[:cap]:
             answers = row["answers"]
@@ -175,6 +191,7 @@ def tokenize(rows: Sequence[dict[str, Any]], tokenizer: Any, longest: int) -> Wi
     split: list[int] = []
     spans: list[tuple[int, int, int]] = []
     lists: list[bool] = []
+    keeps: list[tuple[int, int]] = []
     # Those of one passage together: a file of them is a quarter as large.
     rows = sorted(rows, key=lambda row: str(row["context"]))
     for first in range(0, len(rows), 1_000):
@@ -186,7 +203,9 @@ def tokenize(rows: Sequence[dict[str, Any]], tokenizer: Any, longest: int) -> Wi
             if row["answers"] and not golds:
                 continue
             head = head[:64]
-            start = max(0, min(golds[0][0] - longest // 2, len(body) - longest)) if golds else 0
+            keep = _tokens(*row["keep"], offsets) if row.get("keep") else None
+            centre = golds[0] if golds else keep
+            start = max(0, min(centre[0] - longest // 2, len(body) - longest)) if centre else 0
             piece = body[start : start + longest]
             shift = len(head) + 2 - start
             kept = [(low, high) for low, high in golds if low >= start and high < start + len(piece)]
@@ -196,20 +215,27 @@ def tokenize(rows: Sequence[dict[str, Any]], tokenizer: Any, longest: int) -> Wi
             )
             split.append(len(head) + 2)
             lists.append(bool(row.get("multi")) and len(kept) > 1)
+            whole = keep is not None and keep[0] >= start and keep[1] < start + len(piece)
+            keeps.append((keep[0] + shift, keep[1] + shift) if keep and whole else (-1, -1))
     return Windows(
         ids=np.concatenate(ids).astype(np.uint16),
         bounds=np.r_[0, np.cumsum([len(one) for one in ids])].astype(np.int64),
         split=np.array(split, np.int32),
         spans=np.array(spans, np.int32).reshape(-1, 3),
         lists=np.array(lists, bool),
+        keeps=np.array(keeps, np.int32).reshape(-1, 2),
     )
 
 
+def _tokens(start: int, end: int, offsets: Sequence[tuple[int, int]]) -> tuple[int, int] | None:
+    """First and last token of some characters; None where no token stands for them."""
+    first = bisect_right(offsets, start, key=lambda offset: offset[1])
+    last = bisect_left(offsets, end, key=lambda offset: offset[0]) - 1
+    return (first, last) if 0 <= first <= last < len(offsets) else None
+
+
 def _gold_tokens(answers: Sequence[dict[str, Any]], offsets: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    starts = np.array([start for start, _ in offsets])
-    ends = np.array([end for _, end in offsets])
     for answer in answers:
-        first = int(np.searchsorted(ends, answer["start"], side="right"))
-        last = int(np.searchsorted(starts, answer["start"] + len(answer["text"]), side="left")) - 1
-        if 0 <= first <= last < len(offsets) and last - first < MAX_ANSWER_TOKENS:
-            yield first, last
+        span = _tokens(answer["start"], answer["start"] + len(answer["text"]), offsets)
+        if span and span[1] - span[0] < MAX_ANSWER_TOKENS:
+            yield span

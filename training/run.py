@@ -1,10 +1,12 @@
 """What both recipes share: the base encoder, the learning rate, the optimiser's groups, what a run keeps."""
 
+import copy
 import hashlib
 import importlib.util
 import json
 import os
 import shutil
+import signal
 import time
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -179,15 +181,30 @@ def save_weights(model: torch.nn.Module, folder: Path) -> None:
     (folder / "model.safetensors.index.json").write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
 
 
+def in_bfloat16(model: torch.nn.Module) -> torch.nn.Module:
+    """Return a copy of a network that computes in bfloat16 alone.
+
+    On a processor that multiplies bfloat16 this is two to three times as fast as autocast, which rounds the weights
+    anew for each batch and computes all but the products in float32.
+    """
+    network = copy.deepcopy(model).to(torch.bfloat16)
+    return network.train(model.training)
+
+
 class Trainer:
     """Steps, log and checkpoints of one run; a run stopped anywhere goes on from its last checkpoint.
 
+    A checkpoint is written when it is time to measure, every few minutes between (``save_minutes``), and on SIGTERM,
+    which ends the run.
+
     Args:
         folder: of the run: state.pt, before-fall.pt, log.jsonl.
-        model: on its device.
+        model: on its device; its float32 weights are what is learnt and kept.
         optimizer: its groups carry their full rate as ``peak``.
         config: the recipe's settings.
         total: tokens of the whole run.
+        network: what computes the loss, where that is a copy of the model in another precision: it gives its
+            gradients to the model and gets its weights after each step.
     """
 
     def __init__(
@@ -197,11 +214,14 @@ class Trainer:
         optimizer: torch.optim.Optimizer,
         config: dict[str, Any],
         total: float,
+        network: torch.nn.Module | None = None,
     ) -> None:
         self.folder, self.model, self.optimizer = folder, model, optimizer
+        self.network = model if network is None else network
         self.config, self.total = config, total
         self.epoch, self.skip, self.seen = 0, 0, 0
         self._losses: list[torch.Tensor] = []
+        self._stops = False
         self._log = folder / "log.jsonl"
         self._log.touch()
         state_file = folder / "state.pt"
@@ -210,6 +230,8 @@ class Trainer:
             state = torch.load(state_file, map_location=device, weights_only=True)
             model.load_state_dict(state["model"])
             optimizer.load_state_dict(state["optimizer"])
+            self._give_weights()
+            self._losses = [loss.to(device) for loss in state["losses"]]
             self.epoch, self.skip, self.seen = state["epoch"], state["place"] + 1, state["seen"]
             torch.set_rng_state(state["dice"].cpu())
             if "cuda_dice" in state:
@@ -220,10 +242,23 @@ class Trainer:
             self._log.write_text("".join(f"{row}\n" for row in rows))
         self._next_check = self._after(self.seen)
         self._begun, self._begun_at = time.monotonic(), self.seen
+        self._saved = time.monotonic()
 
     def walk(self, batches: Callable[[int, int], Iterable[Made]]) -> Iterator[tuple[int, int, Made]]:
         """Yield (epoch, place, batch) until the run's tokens are spent; batches gives an epoch's after so many."""
         epoch, skip = self.epoch, self.skip
+        before = signal.signal(signal.SIGTERM, self._stop)
+        try:
+            yield from self._walk(batches, epoch, skip)
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+    def _stop(self, *_: object) -> None:
+        self._stops = True
+
+    def _walk(
+        self, batches: Callable[[int, int], Iterable[Made]], epoch: int, skip: int
+    ) -> Iterator[tuple[int, int, Made]]:
         while True:
             for place, batch in enumerate(batches(epoch, skip), skip):
                 if self.seen >= self.total:
@@ -235,7 +270,8 @@ class Trainer:
         """Learn from one batch; say whether it is time to measure and to record().
 
         Raises:
-            SystemExit: the loss is not a number any more.
+            SystemExit: the loss is not a number any more, or the run was told to stop (SIGTERM): it has written its
+                checkpoint then.
         """
         share = rate(self.seen, self.total, self.config)
         for group in self.optimizer.param_groups:
@@ -243,15 +279,21 @@ class Trainer:
         self._losses.append(loss.detach())
         if len(self._losses) % LOOK_EVERY == 0 and not torch.isfinite(loss):
             raise SystemExit(f"the loss is {loss.item()} at {self.seen:,} tokens")
-        self.optimizer.zero_grad(set_to_none=True)
+        self.network.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        self._take_gradients()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config["clip"])
         self.optimizer.step()
+        self._give_weights()
         before, self.seen = self.seen, self.seen + tokens
         fall = self.total * (1 - self.config["decay_share"])
         if before < fall <= self.seen:
             self._checkpoint(self.folder / "before-fall.pt", epoch, place)
         if self.seen < min(self._next_check, self.total):
+            if self._stops or time.monotonic() - self._saved > 60 * self.config["save_minutes"]:
+                self._checkpoint(self.folder / "state.pt", epoch, place)
+            if self._stops:
+                raise SystemExit(f"stopped at {self.seen:,} tokens; the same command goes on from here")
             return False
         self._next_check = self._after(self.seen)
         return True
@@ -272,6 +314,18 @@ class Trainer:
         print(json.dumps(row), flush=True)
         self._checkpoint(self.folder / "state.pt", epoch, place)
 
+    def _take_gradients(self) -> None:
+        if self.network is not self.model:
+            for own, other in zip(self.model.parameters(), self.network.parameters(), strict=True):
+                own.grad = None if other.grad is None else other.grad.to(own.dtype)
+
+    def _give_weights(self) -> None:
+        if self.network is not self.model:
+            with torch.no_grad():
+                for own, other in zip(self.model.parameters(), self.network.parameters(), strict=True):
+                    if own.requires_grad:
+                        other.copy_(own)
+
     def _after(self, seen: int) -> int:
         every = int(self.config["checkpoint_every"])
         return (seen // every + 1) * every
@@ -282,5 +336,6 @@ class Trainer:
         state["dice"] = torch.get_rng_state()  # dropout's
         if torch.cuda.is_available():
             state["cuda_dice"] = torch.cuda.get_rng_state()
-        torch.save({**state, "epoch": epoch, "place": place, "seen": self.seen}, part)
+        torch.save({**state, "epoch": epoch, "place": place, "seen": self.seen, "losses": self._losses}, part)
         part.replace(path)
+        self._saved = time.monotonic()

@@ -1,6 +1,7 @@
 """Train the reader from the base encoder.  Seeded; goes on where it was stopped.
 
     python -m training.train_reader --data DATA/train --dev DATA/eval --out RUN [--teachers RUN/model ...]
+    python -m training.train_reader --out RUN --snapshot FOLDER
 
 A window's loss is the negative log of the probability that any of its gold starts, and any of its
 gold ends, gets among all its tokens (of a list, where the recipe says so, the mean over all of
@@ -10,8 +11,10 @@ entropy with the mean of their probabilities (Hinton et al. 2015, arXiv:1503.025
 """
 
 import argparse
+import json
 import random
 import shutil
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,6 +33,7 @@ from training.run import (
     choose_device,
     evenly,
     groups,
+    in_bfloat16,
     recipe,
     save_weights,
     weights_of,
@@ -50,6 +54,8 @@ def prepare(config: dict[str, Any], data: Path, dev: Path | None, out: Path, sta
     written these files.
     """
     from qa import load_examples
+    from training import near_misses
+    from training.held_out import development_rows
     from training.leaks import Known
     from training.reading_data import examples, negatives, opposed, repeated, swapped, tokenize
 
@@ -57,11 +63,23 @@ def prepare(config: dict[str, Any], data: Path, dev: Path | None, out: Path, sta
     tokenizer.model_max_length = 10**9
     if not (out / "windows.npz").exists():
         dice = random.Random(config["data_seed"])
-        chosen = examples(data, config["mixture"], Known(dev), dice)
-        rows = chosen + negatives(chosen, config["negatives"], dice) + swapped(chosen, config["swapped"], dice)
-        rows += opposed(chosen, config["opposites"], dice)
+        known = Known(dev)
+        chosen = examples(data, config["mixture"], known, dice, config["held_out"])
+        rows = chosen + _of_kind("retrieved", negatives(chosen, config["negatives"], dice))
+        if "near_misses" in config:
+            rows += known.without(near_misses.make(chosen, config["near_misses"], dice))
+            rows = [{**row, "keep": row.get("keep") or near_misses.evidence(row)} for row in rows]
+        else:
+            rows += _of_kind("swapped", swapped(chosen, config["swapped"], dice))
+            rows += _of_kind("opposed", opposed(chosen, config["opposites"], dice))
         rows += repeated(chosen, config["lists"]["copies"])
+        kinds = Counter(row.get("kind") or ("answered" if row["answers"] else "unanswerable by hand") for row in rows)
+        (out / "kinds.json").write_text(json.dumps(kinds, indent=1) + "\n", encoding="utf-8")
         tokenize(rows, tokenizer, config["longest"]).save(out / "windows.npz")
+    near = out / "held-out-dev.npz"
+    if "near_misses" in config and dev and not near.exists():
+        rows = development_rows(data, config, Known(dev), config["dev_questions"])
+        tokenize([{**row, "keep": None} for row in rows], tokenizer, DEV_WINDOW).save(near)
     for name in (ANSWERABLE, UNANSWERABLE) if dev else ():
         path = out / f"{name.partition('.')[0]}.npz"
         if dev and not path.exists():
@@ -76,6 +94,10 @@ def prepare(config: dict[str, Any], data: Path, dev: Path | None, out: Path, sta
             tokenize(rows, tokenizer, DEV_WINDOW).save(path)
 
 
+def _of_kind(kind: str, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{**row, "kind": kind} for row in rows]
+
+
 @torch.inference_mode()
 def develop(model: Any, folder: Path, half: bool) -> dict[str, Any]:
     """Return the scores on the prepared development questions, in percent; by tokens, so only alike to the real ones.
@@ -85,7 +107,7 @@ def develop(model: Any, folder: Path, half: bool) -> dict[str, Any]:
     scores: dict[str, Any] = {}
     device = next(model.parameters()).device
     whole = {"seed": 0, "window": DEV_WINDOW, "batch_tokens": DEV_TOKENS}
-    for path in sorted(folder.glob("squad*-dev-A.npz")):
+    for path in sorted(folder.glob("*-dev*.npz")):
         windows = Windows.load(path)
         epoch = Epoch(windows, {**whole, "crop": {"share": 0.0, "shortest": 1, "longest": 1}}, 0)
         overlaps, values, answerable = [], [], []
@@ -178,12 +200,33 @@ def save(model: Any, tokenizer: Any, folder: Path) -> None:
     tokenizer.save_pretrained(folder)
 
 
-def load(folder: Path, dropout: float) -> Any:
-    """Return the network of a folder."""
+def snapshot(run: Path, start: Path, folder: Path) -> None:
+    """Write the model of a run's last checkpoint; the run may go on meanwhile.
+
+    Args:
+        run: its folder.
+        start: the weights it began from, for all that a checkpoint does not hold.
+        folder: the model's.
+
+    Raises:
+        SystemExit: the run has no checkpoint yet.
+    """
+    path = run / "state.pt"
+    if not path.exists():
+        raise SystemExit(f"{run} has no checkpoint yet")
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    model = load(start, 0.0, "eager")
+    model.load_state_dict(state["model"])
+    save(model, AutoTokenizer.from_pretrained(str(start)), folder)
+    print(f"{folder} is the run at {state['seen']:,} tokens", flush=True)
+
+
+def load(folder: Path, dropout: float, attention: str) -> Any:
+    """Return the network of a folder, in float32; attention is computed ``eager`` or by ``sdpa``."""
     return AutoModelForQuestionAnswering.from_pretrained(
         str(folder),
         dtype=torch.float32,
-        attn_implementation="sdpa",
+        attn_implementation=attention,
         hidden_dropout_prob=dropout,
         attention_probs_dropout_prob=dropout,
     )
@@ -201,12 +244,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, help="else the recipe's: an ensemble has one for each")
     parser.add_argument("--teachers", type=Path, nargs="*", default=[], help="models to learn from as well")
     parser.add_argument("--only-prepare", action="store_true", help="write the run's examples and stop")
+    parser.add_argument("--snapshot", type=Path, help="write the last checkpoint's model there and stop")
     options = parser.parse_args(arguments)
     config = recipe(options.config)
     tokens = config.pop("tokens")
     tokens = options.tokens or tokens
     config["seed"] = config["seed"] if options.seed is None else options.seed
     start = options.start or base_folder()
+    if options.snapshot:
+        snapshot(options.out, start, options.snapshot)
+        return
     teachers = [weights_of(folder) for folder in options.teachers]
     begin(options.out, {"config": config, "start": weights_of(start), "teachers": teachers})
     if options.data:
@@ -220,12 +267,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"{len(windows):,} examples of {len(windows.ids):,} tokens, {answered:,} with an answer", flush=True)
 
     tokenizer = AutoTokenizer.from_pretrained(str(start))
-    model = load(start, config["dropout"]).to(device)
-    ensemble = [load(folder, 0.0).to(device).eval() for folder in options.teachers]
+    model = load(start, config["dropout"], config["attention"]).to(device)
+    ensemble = [load(folder, 0.0, config["attention"]).to(device).eval() for folder in options.teachers]
     begun_with = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     optimizer = torch.optim.AdamW(groups(model, model.config.num_hidden_layers, config), lr=0.0, betas=(0.9, 0.98))
-    trainer = Trainer(options.out, model, optimizer, config, tokens)
-    model.train()
+    # The network that reads: where the machine computes in bfloat16 and the recipe says so, a copy in bfloat16 alone.
+    network = in_bfloat16(model) if half and config["precision"] == "bfloat16" else model
+    half = half and network is model
+    trainer = Trainer(options.out, model, optimizer, config, tokens, network)
+    network.train()
 
     def epoch_batches(number: int, skip: int) -> Iterable[dict[str, torch.Tensor]]:
         epoch = Epoch(windows, config, number)
@@ -235,7 +285,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         count = int(batch["mask"].sum())
         shown = {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
         lists = shown["lists"] & config["lists"]["every"]
-        logits = read(model, shown, half)
+        logits = read(network, shown, half)
         golds = (shown["starts"], shown["ends"])
         losses = [marginal_loss(one, gold, shown["allowed"], lists) for one, gold in zip(logits, golds, strict=True)]
         if ensemble:
@@ -247,9 +297,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 for loss, one, several in zip(losses, logits, taught, strict=True)
             ]
         if trainer.step(torch.stack(losses).mean(), count, epoch, place):
-            model.eval()
-            trainer.record(epoch, place, develop(model, options.out, half))
-            model.train()
+            network.eval()
+            trainer.record(epoch, place, develop(network, options.out, half))
+            network.train()
     blend(model, begun_with, config["blend"])
     save(model, tokenizer, options.out / "model")
 

@@ -24,6 +24,7 @@ class Windows:
         split: int32 (n,), how many tokens [CLS] question [SEP] are: token type 1 begins there.
         spans: int32 (m, 3), ascending by example: example, first token, last token; one without any has no answer.
         lists: bool (n,), whether all the spans together are the answer, rather than any of them.
+        keeps: int32 (n, 2), first and last token of the stretch that every crop shows; -1 where there is none.
     """
 
     ids: np.ndarray
@@ -31,6 +32,7 @@ class Windows:
     split: np.ndarray
     spans: np.ndarray
     lists: np.ndarray
+    keeps: np.ndarray
 
     def __len__(self) -> int:
         return len(self.split)
@@ -59,8 +61,9 @@ _ARRAYS = [field.name for field in fields(Windows)]
 def cuts(windows: Windows, window: int, crop: dict[str, Any], dice: np.random.Generator) -> np.ndarray:
     """Return which part of each passage one epoch shows: int64 (n, 2), first token and end within the example.
 
-    Where a passage is longer than there is room for, a part that holds an answer, at a chance place. A share of the
-    passages is cut shorter than the window: more questions for the same number of tokens, and other parts each time.
+    Where a passage is longer than there is room for, a part that holds an answer and, where there is room, the stretch
+    that is to be kept, at a chance place. A share of the passages is cut shorter than the window: more questions for
+    the same number of tokens, and other parts each time.
 
     Args:
         windows: the examples.
@@ -72,15 +75,17 @@ def cuts(windows: Windows, window: int, crop: dict[str, Any], dice: np.random.Ge
     rooms = window - windows.split - 1
     shorter = dice.random(len(windows)) < crop["share"]
     drawn = dice.integers(crop["shortest"], crop["longest"] + 1, len(windows))
-    rooms = np.where(shorter, np.minimum(rooms, drawn), rooms)
+    kept = np.where(windows.keeps[:, 0] >= 0, windows.keeps[:, 1] - windows.keeps[:, 0] + 1, 0)
+    rooms = np.where(shorter, np.minimum(rooms, np.maximum(drawn, kept)), rooms)
     found = np.stack([windows.split, lengths - 1], axis=1).astype(np.int64)
     for number in np.flatnonzero(lengths - 1 - windows.split > rooms):
         room, begin, end = int(rooms[number]), int(windows.split[number]), int(lengths[number]) - 1
         low, high = begin, end - room
         golds = windows.golds(number)
-        if golds:
-            first, last = golds[dice.integers(len(golds))]
-            low, high = max(low, last - room + 1), min(first, high)
+        first, last = (int(token) for token in windows.keeps[number])
+        if first < 0 or last - first >= room:
+            first, last = golds[dice.integers(len(golds))] if golds else (high, low)
+        low, high = max(low, last - room + 1), min(first, high)
         start = int(dice.integers(low, max(low, high) + 1))
         found[number] = start, start + room
     return found
