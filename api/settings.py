@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from api.addresses import Address, networks_of
 from api.origins import check_origin
 from api.rates import rate_of
-from index import FetchPolicy, InputError
+from index import ARTICLE_SECONDS, FetchPolicy, InputError
 
 if TYPE_CHECKING:
     from qa import Options
@@ -106,6 +106,12 @@ class Settings(BaseSettings):
     )
     article_body_bytes: int = Field(
         16 * MIB, ge=1_024, description="largest body of one article, or of texts to embed or to read"
+    )
+    article_seconds: float = Field(
+        ARTICLE_SECONDS,
+        gt=0,
+        description="processor time in which an article must be cleaned and cut into passages; one that takes more is "
+        "refused",
     )
     batch_body_bytes: int = Field(256 * MIB, ge=1_024, description="largest body of /v1/articles/batch")
     jobs_size: int = Field(16, ge=1, le=10_000, description="jobs that may be open at a time; more get 503")
@@ -248,6 +254,7 @@ class Settings(BaseSettings):
             threads=self.threads,
             threshold=self.threshold,
             thorough=self.thorough,
+            article_seconds=self.article_seconds,
         )
 
     def policy(self) -> FetchPolicy:

@@ -3,6 +3,7 @@
 Everything that other packages may use is named here; modules behind it are not to be imported.
 """
 
+from index.budget import ARTICLE_SECONDS
 from index.cleaning import TextMetadata, find_furniture, metadata_from_text
 from index.clock import seconds_left, seconds_since
 from index.collection import Collection
@@ -11,6 +12,7 @@ from index.encoder import Encoder, SentenceEncoder
 from index.errors import (
     ArticleError,
     ArticleNotFound,
+    ArticleTooSlow,
     CitespanError,
     CollectionNotFound,
     CommitUncertain,
@@ -77,6 +79,7 @@ from index.types import (
 from index.view import decode_cursor, encode_cursor
 
 __all__ = [
+    "ARTICLE_SECONDS",
     "DEFAULT_COLLECTION",
     "DEFAULT_EVERY",
     "DEFAULT_SAMPLE",
@@ -92,6 +95,7 @@ __all__ = [
     "ArticleError",
     "ArticleInfo",
     "ArticleNotFound",
+    "ArticleTooSlow",
     "Batcher",
     "Candidate",
     "Changes",

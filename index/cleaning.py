@@ -7,6 +7,7 @@ and what is wedged in between furniture.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 
@@ -40,8 +41,11 @@ _HEADLINES, _COOKIE_NOTES = 8, 3
 class _Lines:
     """A text's lines and what has been found of them so far; each step looks at every line once."""
 
-    def __init__(self, text: str) -> None:
-        self.all = list(lines_of(text))
+    def __init__(self, text: str, check: Callable[[], None]) -> None:
+        self.all: list[Line] = []
+        for line in lines_of(text):
+            check()
+            self.all.append(line)
         self.found: dict[int, str] = {}
         self.apart = [False] + [
             text.count("\n", left.end, right.start) > 1 for left, right in zip(self.all, self.all[1:], strict=False)
@@ -62,7 +66,9 @@ class _Lines:
         return (before or edge[0]) and (after or edge[1]) if both else before or after
 
 
-def find_furniture(text: str, repeated: Repetition | None = None) -> tuple[MaskedRange, ...]:
+def find_furniture(
+    text: str, repeated: Repetition | None = None, *, check: Callable[[], None] = lambda: None
+) -> tuple[MaskedRange, ...]:
     """Return the page furniture in a text.
 
     Works line by line in linear time.  Where nothing but furniture would be left, nothing is masked.
@@ -70,12 +76,14 @@ def find_furniture(text: str, repeated: Repetition | None = None) -> tuple[Maske
     Args:
         text: an article's text.
         repeated: how often its site's articles have each line, None where that is unknown.
+        check: called for each line; what it raises ends the work.
 
     Returns:
         Ranges in order, not overlapping, each with the name of the rule that found it.
     """
-    lines = _Lines(text)
+    lines = _Lines(text, check)
     for place in range(len(lines)):
+        check()
         if lines.open(place) and (name := rule_of(lines.all[place].text)):
             lines.found[place] = name
     _about_cookies(lines)
@@ -86,7 +94,7 @@ def find_furniture(text: str, repeated: Repetition | None = None) -> tuple[Maske
     alike.pop(title, None)
     _repeated(lines, alike, first, last)
     _menu_on_top(lines, first)
-    _wedged(lines, first, title)
+    _wedged(lines, first, title, check)
     _end(lines, last)
     if len(lines.found) == len(lines):
         return ()
@@ -226,7 +234,7 @@ def _title(lines: _Lines, first: int) -> int:
     return max(unknown, key=lambda place: (len(lines.all[place].text), place), default=-1)
 
 
-def _wedged(lines: _Lines, first: int, title: int) -> None:
+def _wedged(lines: _Lines, first: int, title: int, check: Callable[[], None]) -> None:
     """Lines that are furniture among furniture, and short ones between two of them, such as the site's name."""
     if any(place in lines.found for place in range(title)):
         for place in range(title):
@@ -234,6 +242,7 @@ def _wedged(lines: _Lines, first: int, title: int) -> None:
                 lines.found[place] = "between"
     for order in (range(len(lines)), range(len(lines) - 1, -1, -1)):
         for place in order:
+            check()
             if not lines.open(place) or place == title:
                 continue
             line = lines.all[place].text

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from index.budget import ARTICLE_SECONDS
 from index.defects import Tally
 from index.encoder import Encoder
 from index.errors import ArticleNotFound, CitespanError, CommitUncertain, QueryError, StorageError
@@ -65,16 +66,27 @@ class Collection:
         encoder: texts → vectors.
         records: of the library: what they quote of an article goes with it.
         read_only: whether writing is refused.
+        article_seconds: processor time that one article may take before it is embedded.
 
     Attributes:
         jobs: its long work.
     """
 
-    def __init__(self, name: str, folder: Path, encoder: Encoder, records: Records, *, read_only: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        encoder: Encoder,
+        records: Records,
+        *,
+        read_only: bool = False,
+        article_seconds: float = ARTICLE_SECONDS,
+    ) -> None:
         self.name = name
         self.folder = folder
         self._encoder = encoder
         self._records = records
+        self._article_seconds = article_seconds
         self._store = Store(folder, read_only=read_only)
         self.jobs = Jobs(folder, self._store, self._add_group)
         self._write_lock = threading.RLock()
@@ -135,11 +147,13 @@ class Collection:
         Args:
             articles: read lazily.
             progress: called after each batch.
-            unusable: called with each article that holds nothing to search, which is then left out; None has it raised.
+            unusable: called with each article that holds nothing to search or takes too long, which is then left out;
+                None has it raised.
             batch: at most so many articles in one transaction.
 
         Raises:
-            ArticleError: an article holds nothing to search; those before it are kept.
+            ArticleError: an article holds nothing to search, or takes too long (ArticleTooSlow); those before it are
+                kept.
             StorageError: the disk refused; those before it are kept.
         """
         done = passages = 0
@@ -155,7 +169,7 @@ class Collection:
         """Add or replace one article; returns once it is durable and searchable.
 
         Raises:
-            ArticleError: it holds nothing to search.
+            ArticleError: it holds nothing to search, or takes too long (ArticleTooSlow).
             StorageError: the disk refused; nothing was written.
         """
         return self._add_group([article])[0]
@@ -351,7 +365,7 @@ class Collection:
             rewritten = [
                 article.id for article in fresh if known[article.id] and view.sha256(article.id) != article.sha256
             ]
-        ready = prepare(fresh, self._encoder, vectors, repeated, unusable)
+        ready = prepare(fresh, self._encoder, vectors, repeated, unusable, seconds=self._article_seconds)
         if ready or step is not None:
             self._records.forget(self.name, rewritten)
             with self._write_lock:

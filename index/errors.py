@@ -5,6 +5,7 @@
     CitespanError
     ├── InputError                 what was handed in cannot be used; the caller can mend it
     │   ├── ArticleError           an article with a bad field, or without text
+    │   │   └── ArticleTooSlow     one that takes too much processor time
     │   ├── UnsupportedFormat      a file or body that cannot be read as what it is
     │   │   └── UnknownFormat      what it is, nothing here reads
     │   ├── TooLarge               over one of the limits
@@ -47,6 +48,10 @@ class InputError(CitespanError):
 
 class ArticleError(InputError):
     """An article with a bad field, or without text."""
+
+
+class ArticleTooSlow(ArticleError):
+    """An article that could not be cleaned and cut into passages within the processor time allowed."""
 
 
 class UnsupportedFormat(InputError):

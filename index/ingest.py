@@ -1,9 +1,11 @@
 """Articles through cleaning, passages and encoder: ready to be written, nothing written yet."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from index.budget import ARTICLE_SECONDS, Budget
 from index.cleaning import find_furniture
 from index.copies import bands, shingles
 from index.encoder import Encoder
@@ -43,6 +45,8 @@ def prepare(
     known: Mapping[str, Vectors],
     repeated: Mapping[str, Repetition],
     unusable: Callable[[Failure], None] | None = None,
+    *,
+    seconds: float = ARTICLE_SECONDS,
 ) -> list[Prepared]:
     """Clean, split and embed articles.
 
@@ -51,33 +55,72 @@ def prepare(
         encoder: texts → vectors.
         known: vectors, float32 (dimension,), of embedded texts (see embedded_text) that need not be embedded again.
         repeated: how often the lines of each site's articles occur in all of them, by site.
-        unusable: called with each article that holds no text that could be searched; None has it raised.
+        unusable: called with each article that cannot be searched; None has it raised.
+        seconds: processor time that one article may take, its embedding apart.
 
     Raises:
         ArticleError: an article holds no text that could be searched.
+        ArticleTooSlow: an article takes more processor time.
     """
-    parts: list[tuple[Article, tuple[MaskedRange, ...], tuple[Passage, ...]]] = []
+    cut: list[_Cut] = []
     for article in articles:
-        masked = find_furniture(article.text, repeated.get(site_of(article) or ""))
-        passages = split_passages(article.id, article.text, masked)
-        if not passages:
+        try:
+            cut.append(_cut(article, repeated.get(site_of(article) or ""), seconds))
+        except ArticleError as error:
             if unusable is None:
-                raise ArticleError(f"{article.id}: no text is left beside page furniture", field="text")
-            unusable(Failure(article.origin or article.id, ArticleError("no text is left beside page furniture")))
-            continue
-        parts.append((article, masked, passages))
+                raise type(error)(f"{article.id}: {error}", field=error.field) from error
+            unusable(Failure(article.origin or article.id, error))
     ready = []
-    texts = [[embedded_text(article.title, passage.text) for passage in passages] for article, _, passages in parts]
+    texts = [[embedded_text(item.article.title, passage.text) for passage in item.passages] for item in cut]
     fresh = [text for text in dict.fromkeys(text for group in texts for text in group) if text not in known]
     made = dict(zip(fresh, encoder.encode_passages(fresh), strict=True))
-    for (article, masked, passages), group in zip(parts, texts, strict=True):
-        found = shingles(article.text, masked)
+    for item, group in zip(cut, texts, strict=True):
         rows = np.stack([made[text] if text in made else known[text] for text in group])
         embedded = sum(text in made for text in group)
-        language = article.language or detect_language(article.text)
-        remembered = site_of(article), line_hashes(article.text)
-        ready.append(Prepared(article, masked, passages, rows, bands(found), found, embedded, language, *remembered))
+        ready.append(
+            Prepared(
+                article=item.article,
+                masked=item.masked,
+                passages=item.passages,
+                vectors=rows,
+                bands=item.bands,
+                shingles=item.shingles,
+                embedded=embedded,
+                language=item.language,
+                site=site_of(item.article),
+                lines=item.lines,
+            )
+        )
     return ready
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """An article that is cut into passages and not embedded; its fields are those of Prepared."""
+
+    article: Article
+    masked: tuple[MaskedRange, ...]
+    passages: tuple[Passage, ...]
+    bands: tuple[int, ...]
+    shingles: frozenset[str]
+    language: str | None
+    lines: tuple[int, ...]
+
+
+def _cut(article: Article, repeated: Repetition | None, seconds: float) -> _Cut:
+    check = Budget(seconds).check
+    masked = find_furniture(article.text, repeated, check=check)
+    passages = split_passages(article.id, article.text, masked, check=check)
+    if not passages:
+        raise ArticleError("no text is left beside page furniture", field="text")
+    rows_of_words = shingles(article.text, masked)
+    check()
+    lookup_keys = bands(rows_of_words)
+    check()
+    language = article.language or detect_language(article.text)
+    lines = line_hashes(article.text)
+    check()
+    return _Cut(article, masked, passages, lookup_keys, rows_of_words, language, lines)
 
 
 def vectors_of(articles: Iterable[Article], view: View) -> dict[str, Vectors]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from index.budget import ARTICLE_SECONDS
 from index.collection import Collection
 from index.encoder import Encoder, SentenceEncoder
 from index.errors import (
@@ -46,28 +47,47 @@ class Library:
         encoder: texts → vectors.
         read_only: whether writing is refused.
         lock: descriptor of the held lock file, None where read_only.
+        article_seconds: processor time that one article may take before it is embedded.
 
     Attributes:
         records: what is kept beside the articles.
     """
 
-    def __init__(self, folder: Path, encoder: Encoder, *, read_only: bool, lock: int | None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        encoder: Encoder,
+        *,
+        read_only: bool,
+        lock: int | None,
+        article_seconds: float = ARTICLE_SECONDS,
+    ) -> None:
         self.folder = folder
         self.encoder = encoder
         self.read_only = read_only
         self.records = Records(folder, read_only=read_only)
         self._lock = lock
+        self._article_seconds = article_seconds
         self._collections: dict[str, Collection] = {}
         self._guard = threading.RLock()
 
     @classmethod
-    def open(cls, folder: str | Path, *, encoder: Encoder | None = None, read_only: bool = False) -> Self:
+    def open(
+        cls,
+        folder: str | Path,
+        *,
+        encoder: Encoder | None = None,
+        read_only: bool = False,
+        article_seconds: float = ARTICLE_SECONDS,
+    ) -> Self:
         """Open a library, making it where there is none.
 
         Args:
             folder: its folder.
             encoder: texts → vectors; None takes the shipped model, loaded at first use.
             read_only: open without the lock, beside a process that writes; it must exist.
+            article_seconds: processor time that one article may take before it is embedded; one that takes more is
+                refused.
 
         Raises:
             LibraryLocked: another process has it open for writing; the message says which.
@@ -91,7 +111,9 @@ class Library:
             _make_or_check(path)
             for stray in path.glob(".removed-*"):
                 shutil.rmtree(stray, ignore_errors=True)
-            library = cls(path, encoder or SentenceEncoder(), read_only=False, lock=lock)
+            library = cls(
+                path, encoder or SentenceEncoder(), read_only=False, lock=lock, article_seconds=article_seconds
+            )
             library.collection(DEFAULT_COLLECTION, create=True)
             return library
         except BaseException:
@@ -151,7 +173,14 @@ class Library:
                         raise StorageError(f"collection {name!r} cannot be made: {error.strerror}") from error
                 if self.read_only:
                     self._bring_up_to_date(folder)
-                self._collections[name] = Collection(name, folder, self.encoder, self.records, read_only=self.read_only)
+                self._collections[name] = Collection(
+                    name,
+                    folder,
+                    self.encoder,
+                    self.records,
+                    read_only=self.read_only,
+                    article_seconds=self._article_seconds,
+                )
             return self._collections[name]
 
     def jobs(self) -> list[tuple[Collection, Job]]:

@@ -5,7 +5,7 @@ Offsets are made here, once, and only carried from here on.
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from index.languages import guess_language
 from index.sentences import sentences, trimmed
@@ -21,7 +21,12 @@ _WORD = re.compile(r"[^\W_]+|[^\w\s]|_")
 
 
 def split_passages(
-    article_id: str, text: str, masked: Sequence[MaskedRange] = (), *, pieces: int = PASSAGE_PIECES
+    article_id: str,
+    text: str,
+    masked: Sequence[MaskedRange] = (),
+    *,
+    pieces: int = PASSAGE_PIECES,
+    check: Callable[[], None] = lambda: None,
 ) -> tuple[Passage, ...]:
     """Split an article's text into passages that overlap by one sentence.
 
@@ -34,6 +39,7 @@ def split_passages(
         text: the article's text.
         masked: page furniture in it, sorted and not overlapping.
         pieces: the most estimated word pieces in a passage.
+        check: called for each sentence; what it raises ends the work.
 
     Returns:
         The passages in order; empty only where everything is masked or white space.
@@ -41,7 +47,7 @@ def split_passages(
     ranges: list[tuple[int, int]] = []
     language = guess_language(text)
     for start, end in _unmasked(text, masked):
-        ranges.extend(_pack(text, _units(text, start, end, pieces, language), pieces))
+        ranges.extend(_pack(text, _units(text, start, end, pieces, language), pieces, check))
     return tuple(Passage(article_id, number, start, end, text[start:end]) for number, (start, end) in enumerate(ranges))
 
 
@@ -85,10 +91,13 @@ def _units(text: str, start: int, end: int, pieces: int, language: str) -> Itera
             yield a, b, estimate_pieces(text[a:b])
 
 
-def _pack(text: str, units: Iterator[tuple[int, int, int]], pieces: int) -> Iterator[tuple[int, int]]:
+def _pack(
+    text: str, units: Iterator[tuple[int, int, int]], pieces: int, check: Callable[[], None]
+) -> Iterator[tuple[int, int]]:
     current: list[tuple[int, int, int]] = []
     size = 0
     for unit in units:
+        check()
         if current and (size + unit[2] > pieces or unit[1] - current[0][0] > pieces * 12):
             yield current[0][0], current[-1][1]
             last = current[-1]

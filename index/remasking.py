@@ -4,7 +4,7 @@ When a site's articles have doubled since the last time, the newest hundred of t
 a bounded number of looks however many there are.  Only passages that changed are embedded.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -15,9 +15,12 @@ from index.lines import site_of
 from index.nearest import Nearest
 from index.repeats import repetitions
 from index.store import Store
-from index.types import Article, Failure
+from index.types import Article, Failure, StoredArticle
+from index.view import View
 
 LOOKED_AT = 100
+# And of long ones no more than have this many characters: other writers wait meanwhile.
+LOOKED_AT_CHARACTERS = 5_000_000
 
 
 def outgrown_sites(store: Store, articles: Iterable[Article]) -> list[str]:
@@ -37,7 +40,7 @@ def mask_anew(site: str, store: Store, nearest: Nearest, encoder: Encoder) -> in
         StorageError: the disk refused; the articles stay as they were.
     """
     with store.read() as view:
-        stored = [view.article(article_id) for article_id in view.newest(site, LOOKED_AT)]
+        stored = list(_newest(view, site))
         held = {
             one.info.id: Article(
                 one.text,
@@ -49,14 +52,9 @@ def mask_anew(site: str, store: Store, nearest: Nearest, encoder: Encoder) -> in
                 language=one.info.language,
             )
             for one in stored
-            if one is not None
         }
         repeated = repetitions(list(held.values()), view)
-        changed = [
-            held[one.info.id]
-            for one in stored
-            if one is not None and find_furniture(one.text, repeated.get(site)) != one.masked
-        ]
+        changed = [held[one.info.id] for one in stored if find_furniture(one.text, repeated.get(site)) != one.masked]
         vectors = vectors_of(changed, view)
     left_alone: list[Failure] = []
     ready = prepare(changed, encoder, vectors, repeated, left_alone.append)
@@ -64,3 +62,15 @@ def mask_anew(site: str, store: Store, nearest: Nearest, encoder: Encoder) -> in
     if ready:
         nearest.apply(written, np.concatenate([item.vectors for item in ready]))
     return len(ready)
+
+
+def _newest(view: View, site: str) -> Iterator[StoredArticle]:
+    characters = 0
+    for article_id in view.newest(site, LOOKED_AT):
+        article = view.article(article_id)
+        if article is None:
+            continue
+        characters += len(article.text)
+        if characters > LOOKED_AT_CHARACTERS:
+            return
+        yield article

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from index import (
+    ARTICLE_SECONDS,
     DEFAULT_COLLECTION,
     Added,
     Article,
@@ -56,6 +57,8 @@ class Options:
         threads: for one forward pass; 0 leaves it to the runtime.
         threshold: confidence below which no answer is given; None takes the fitted one.
         thorough: read every candidate, also those that are not likely to hold a better answer.
+        article_seconds: processor time that one article may take before it is embedded; one that takes more is
+            refused.
     """
 
     reader: str | None = None
@@ -66,6 +69,7 @@ class Options:
     threads: int = 0
     threshold: float | None = None
     thorough: bool = False
+    article_seconds: float = ARTICLE_SECONDS
 
     @property
     def machine(self) -> Machine:
@@ -126,7 +130,7 @@ class QuestionAnswering:
         """
         chosen = options or Options()
         encoder, reader = chosen.networks()
-        library = Library.open(folder, encoder=encoder, read_only=read_only)
+        library = Library.open(folder, encoder=encoder, read_only=read_only, article_seconds=chosen.article_seconds)
         return cls(library, reader, threshold=chosen.threshold, thorough=chosen.thorough)
 
     def __enter__(self) -> Self:

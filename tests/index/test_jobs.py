@@ -30,7 +30,9 @@ def ids(collection: Collection) -> set[str]:
 
 def test_a_job_adds_what_it_can_and_names_the_rest(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     real = index.ingest.split_passages
-    monkeypatch.setattr(index.ingest, "split_passages", lambda key, *rest: () if key == "n3" else real(key, *rest))
+    monkeypatch.setattr(
+        index.ingest, "split_passages", lambda key, *rest, **named: () if key == "n3" else real(key, *rest, **named)
+    )
     collection = library.collection()
     job = queued(collection, "\ufeff" + line(1), "", BAD, " \r", line(2), '{"text": "\\ud800"}', line(3), "[]")
     assert (job.state, job.done, job.failed, job.total) == ("queued", 0, 0, 6)
@@ -176,10 +178,10 @@ def test_stopped_jobs_are_not_forgotten(library: Library, monkeypatch: pytest.Mo
 def test_a_fault_takes_its_own_line_only(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     real = index.collection.prepare
 
-    def faulty(articles, *rest):  # type: ignore[no-untyped-def]
+    def faulty(articles, *rest, **named):  # type: ignore[no-untyped-def]
         if any(one.id == "n3" for one in articles):
             raise ZeroDivisionError("a bug")
-        return real(articles, *rest)
+        return real(articles, *rest, **named)
 
     monkeypatch.setattr(index.collection, "prepare", faulty)
     collection = library.collection()
