@@ -20,14 +20,16 @@ TORTURE_FAULTS ?= 5000
 TORTURE_KILLS ?= 500
 SOAK_MINUTES ?= 30
 
-.PHONY: help install serve test torture check docs browser node clean data train-reader train-retriever calibrate quality bench
+.PHONY: help install serve test torture audit image-check image-lock check docs browser node clean data train-reader train-retriever calibrate quality bench
 
 help:
 	@echo "make serve   install, fill the library with samples/ if it is empty, serve on http://127.0.0.1:$(PORT)"
 	@echo "make test    install, run the whole test suite"
 	@echo "make torture inject TORTURE_FAULTS=$(TORTURE_FAULTS) faults below the storage, kill TORTURE_KILLS=$(TORTURE_KILLS) times,"
 	@echo "             use a service for SOAK_MINUTES=$(SOAK_MINUTES); print the figures"
-	@echo "make check   lint and types"
+	@echo "make check   lint and types;  make audit   known faults of the packages that are installed"
+	@echo "make image-check   build the image's steps without a container engine, measure it, ask it a question"
+	@echo "make image-lock    write deploy/*.lock anew from pyproject.toml and constraints.txt"
 	@echo "make docs    write docs/cli.md, docs/scopes.md, docs/settings.md and docs/openapi.json anew"
 	@echo "make train-retriever, make train-reader   train from the base encoder, then put the weights where they ship"
 	@echo "make calibrate   fit confidence for the shipped models;  make quality   measure them, write docs/quality.md"
@@ -67,6 +69,26 @@ test: install browser node
 
 torture: install
 	nice -n 10 $(BIN)/python -m tests.torture --faults $(TORTURE_FAULTS) --kills $(TORTURE_KILLS) --minutes $(SOAK_MINUTES)
+
+# Tools with many packages of their own, apart from what they look at.
+TOOLS := .cache/tools
+$(TOOLS)/bin/pip-audit:
+	"$(PYTHON)" -m venv $(TOOLS)
+	$(TOOLS)/bin/python -m pip install -q "pip-audit>=2.9,<3" "uv>=0.9"
+
+# Known faults of what the image and the tests install; wants a network.
+AUDIT := $(TOOLS)/bin/pip-audit
+audit: $(AUDIT)
+	$(AUDIT) --strict --require-hashes --disable-pip --requirement deploy/requirements.lock --requirement deploy/requirements-build.lock
+	$(AUDIT) --strict --require-hashes --disable-pip --requirement deploy/requirements-models.lock
+	$(AUDIT) --strict --no-deps --disable-pip --requirement constraints.txt
+
+# The image's steps in a folder, without a container engine; wants root and debootstrap.
+image-check:
+	$(PYTHON) deploy/check_image.py
+
+image-lock: $(AUDIT)
+	PATH="$(abspath $(TOOLS))/bin:$$PATH" $(TOOLS)/bin/python -m deploy.lock
 
 check: install
 	$(BIN)/ruff check .

@@ -165,10 +165,11 @@ class _Reference:
     """Any model of sentence-transformers, with its prompts and whatever it does after pooling."""
 
     def __init__(self, local: LocalModel, machine: Machine) -> None:
+        from index.runtimes import torch
+
+        torch.require_installed()
         # Imported late: it takes seconds, which commands that embed nothing need not pay.
         from sentence_transformers import SentenceTransformer
-
-        from index.runtimes import torch
 
         torch.prepare(machine)
         device = torch.choose_device(machine.device)

@@ -7,7 +7,7 @@ within rounding (tests/index/test_inference.py).
 import logging
 import threading
 from collections.abc import Generator, Sequence
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -118,7 +118,11 @@ def open_bert(model: LocalModel, machine: Machine, head: str | None = None) -> N
 def _has_graphics() -> bool:
     """Whether torch has a graphics card to use; torch, which takes seconds to import, is asked only if it may."""
     drivers = ("/proc/driver/nvidia/version", "/dev/kfd", "/dev/dxg")
-    if version("torch").endswith("+cpu") or not any(Path(name).exists() for name in drivers):
+    try:
+        release = version("torch")
+    except PackageNotFoundError:  # an image for the shipped models leaves it out
+        return False
+    if release.endswith("+cpu") or not any(Path(name).exists() for name in drivers):
         return False
     import torch
 

@@ -1,5 +1,6 @@
 """Any extractive reader of transformers, on a processor or a graphics card: the reference for other runtimes."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ class Spans:
     """
 
     def __init__(self, model: LocalModel, machine: Machine) -> None:
+        require_installed()
         # Imported late: it takes seconds, which nobody else need pay.
         from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 
@@ -70,6 +72,20 @@ class Spans:
         with torch.inference_mode():
             output = self._network(**inputs)
         return np.stack([output.start_logits.float().cpu().numpy(), output.end_logits.float().cpu().numpy()], axis=-1)
+
+
+def require_installed() -> None:
+    """Check that torch and what goes with it are there, which an image for the shipped models leaves out.
+
+    Raises:
+        ModelError: one of them is not.
+    """
+    missing = [name for name in ("torch", "transformers", "sentence_transformers") if find_spec(name) is None]
+    if missing:
+        raise ModelError(
+            f"this model or runtime needs {', '.join(missing)}, not installed here: install citespan with all its "
+            "dependencies, or build the image with MODELS=any; the shipped models need CITESPAN_RUNTIME=auto only"
+        )
 
 
 def prepare(machine: Machine) -> None:
