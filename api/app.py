@@ -74,6 +74,8 @@ def create_app(qa: QuestionAnswering, settings: Settings | None = None) -> FastA
     metrics.gauge("citespan_writes_waiting", "Writes waiting", lambda: state.workers.writes.waiting)
     metrics.gauge("citespan_jobs_running", "Jobs being worked on", lambda: float(state.jobs.running))
     metrics.gauge("citespan_jobs_queued", "Jobs waiting", lambda: _or_unknown(lambda: float(state.jobs.queued)))
+    metrics.gauge("citespan_reply_bytes", "Bytes of replies held for clients", lambda: float(state.outgoing.bytes))
+    metrics.gauge("citespan_readers_let_go", "Clients that took nothing", lambda: float(state.outgoing.stalled))
     metrics.gauge("citespan_ready", "1 once questions are taken", lambda: float(state.unready() is None))
     metrics.gauge("citespan_watches", "Standing questions", lambda: _or_unknown(lambda: float(state.watches.count())))
     metrics.gauge("citespan_articles", "Articles in all collections", lambda: _or_unknown(lambda: _articles(state)))
@@ -135,7 +137,7 @@ def create_app(qa: QuestionAnswering, settings: Settings | None = None) -> FastA
         app.include_router(module.router)
     describe(app)
     app.add_middleware(Admission, settings=chosen, keyring=keyring, questions=workers.questions)
-    app.add_middleware(Gate, settings=chosen, metrics=metrics, audit=state.audit)
+    app.add_middleware(Gate, settings=chosen, metrics=metrics, audit=state.audit, outgoing=state.outgoing)
     return app
 
 

@@ -1,6 +1,10 @@
 """The citespan command's beginning and end: it runs what was asked for and turns errors into exit codes.
 
 Exit codes: 0 done; 1 no answer, or nothing matched; 2 wrong usage or input; 3 anything else failed.
+
+A broken pipe is an error like any other (EPIPE), never the signal that ends a process without a word: a peer that
+hangs up on a socket must not end ``citespan serve``, nor ``citespan add URL``.  Only where standard output itself has
+lost its reader does the command end as other commands do: ``citespan list | head``.
 """
 
 import os
@@ -10,14 +14,16 @@ import sys
 import typer
 
 from api.commands import Stop, app, articles, following, jobs, keys, maintenance, mcp, questions, service, watches  # noqa: F401
-from api.terminal import guide, plain, say
+from api.terminal import guide, has_reader, plain, say
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command and exit with its code."""
-    if hasattr(signal, "SIGPIPE"):
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `citespan list | head` ends quietly
-    raise SystemExit(_run(arguments))
+    try:
+        raise SystemExit(_run(arguments))
+    except BrokenPipeError:  # _run lets only that of standard output through
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGPIPE)
 
 
 def _run(arguments: list[str] | None) -> int:
@@ -32,6 +38,12 @@ def _run(arguments: list[str] | None) -> int:
         return 130
     except typer.Exit as stop:
         return stop.exit_code
+    except SystemExit as stop:  # click makes this of a broken pipe, whichever it was
+        if not isinstance(stop.__context__, BrokenPipeError):
+            raise
+        if not has_reader():
+            raise stop.__context__ from None
+        return _failed(stop.__context__)
     except Exception as error:
         return _failed(error)
     return 0

@@ -6,7 +6,7 @@ Pure ASGI: middleware on Starlette's base class hides from a handler that its cl
 import re
 import secrets
 import time
-from collections.abc import MutableMapping
+from collections.abc import Iterator, MutableMapping
 from typing import Any
 
 import structlog
@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.audit import ACTIONS, Audit, outcome_of
 from api.metrics import Metrics
+from api.outgoing import PIECE_BYTES, Outgoing
 from api.problems import Problem, problem_of
 from api.settings import Settings
 from api.shapes import error_response
@@ -37,6 +38,10 @@ _MAX_HEADERS = 100
 _log = structlog.get_logger("citespan")
 
 
+# What operators look at while there is no room for anything else.
+_ALWAYS = ("/healthz", "/readyz", "/metrics")
+
+
 class Gate:
     """Checks each request before the application sees it, and finishes each reply.
 
@@ -45,13 +50,15 @@ class Gate:
         settings: limits and allowed hosts.
         metrics: where requests are counted.
         audit: where those that change something are written down.
+        outgoing: counts the bytes of replies that are held for their clients.
     """
 
-    def __init__(self, app: ASGIApp, *, settings: Settings, metrics: Metrics, audit: Audit) -> None:
+    def __init__(self, app: ASGIApp, *, settings: Settings, metrics: Metrics, audit: Audit, outgoing: Outgoing) -> None:
         self._app = app
         self._audit = audit
         self._settings = settings
         self._metrics = metrics
+        self._outgoing = outgoing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -64,40 +71,35 @@ class Gate:
         request_id = _request_id(scope)
         scope["state"]["request_id"] = request_id
         begun = time.perf_counter()
-        status = 0
-
-        async def finish(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                more = scope["state"].get("reply_headers", ())
-                message["headers"] = _with_safety([*message.get("headers", []), *more], request_id)
-            await send(message)
-
+        method = scope["method"]
+        if method == "HEAD":
+            # What answers GET answers HEAD, with the same headers (RFC 9110, section 9.3.2).
+            scope, send = {**scope, "method": "GET"}, _without_body(send)
+        reply = _Reply(scope, send, self._outgoing, request_id)
         try:
             self._check(scope)
-            await self._app(scope, receive, finish)
+            await self._app(scope, receive, reply.send)
         except Exception as error:
             problem = problem_of(error)
             if problem.status == 500:
                 _log.error("unexpected", request_id=request_id, kind=type(error).__name__, exc_info=error)
-            if status == 0:
-                await error_response(problem, scope["path"])(scope, receive, finish)
+            if reply.status == 0:
+                await error_response(problem, scope["path"])(scope, receive, reply.send)
         finally:
             seconds = time.perf_counter() - begun
             route = getattr(scope.get("route"), "path", None) or scope["state"].get("route", "unmatched")
-            self._metrics.requests.labels(scope["method"], route, str(status)).inc()
+            self._metrics.requests.labels(method, route, str(reply.status)).inc()
             self._metrics.seconds.labels(route).observe(seconds)
             _log.info(
                 "request",
                 request_id=request_id,
-                method=scope["method"],
+                method=method,
                 path=scope["path"][:200],
-                status=status or "client gone",
+                status=reply.status or "client gone",
                 ms=round(seconds * 1000, 1),
                 **_who(scope),
             )
-            self._write_down(scope, status, request_id)
+            self._write_down(scope, reply.status, request_id)
 
     def _write_down(self, scope: Scope, status: int, request_id: str) -> None:
         action = getattr(scope.get("route"), "operation_id", None)
@@ -112,10 +114,10 @@ class Gate:
         )
 
     def _check(self, scope: Scope) -> None:
-        """Refuse what no client of ours sends.
+        """Refuse what no client of ours sends, and what there is no room to answer.
 
         Raises:
-            Problem: 400 host, 414 address, 431 headers.
+            Problem: 400 host, 414 address, 431 headers, 503 clients take too little of what they are sent.
         """
         settings = self._settings
         if len(scope.get("raw_path", b"")) + len(scope["query_string"]) > settings.url_bytes:
@@ -127,6 +129,88 @@ class Gate:
         name = _host_name(hosts[0]) if len(hosts) == 1 else None
         if name is None or name not in settings.hosts:
             raise Problem(400, "the Host header must name this service once: set CITESPAN_ALLOWED_HOSTS to add a name")
+        full = self._outgoing.refusal()
+        if full is not None and scope["path"] not in _ALWAYS:
+            raise full
+
+
+class _Reply:
+    """A reply on its way out: with headers of safety, a large body in pieces, each once the one before has gone.
+
+    Args:
+        scope: of the request.
+        send: takes its messages.
+        outgoing: counts what is held of it.
+        request_id: of the request.
+
+    Attributes:
+        status: its status, 0 until it begins.
+    """
+
+    def __init__(self, scope: Scope, send: Send, outgoing: Outgoing, request_id: str) -> None:
+        self.status = 0
+        self._scope = scope
+        self._send = send
+        self._outgoing = outgoing
+        self._request_id = request_id
+        self._refused = False
+
+    async def send(self, message: Message) -> None:
+        """Send one message of the application's."""
+        if self._refused:
+            return
+        if message["type"] == "http.response.start":
+            size = _length_of(message)
+            # What only reads can be refused once it is known how large the reply is: nothing was changed.
+            problem = self._outgoing.refusal(size) if size > PIECE_BYTES and self._scope["method"] == "GET" else None
+            if problem is not None and message["status"] == 200:
+                response = error_response(problem, self._scope["path"])
+                await self._begin(response.status_code, response.raw_headers)
+                await self._send({"type": "http.response.body", "body": response.body})
+                self._refused = True
+            else:
+                await self._begin(message["status"], message.get("headers", []))
+            return
+        body = message.get("body", b"")
+        if len(body) <= PIECE_BYTES:
+            await self._send(message)
+            return
+        left = len(body)
+        self._outgoing.hold(left)
+        try:
+            for piece in _pieces(body):
+                await self._send({"type": "http.response.body", "body": piece, "more_body": True})
+                self._outgoing.hold(-len(piece))
+                left -= len(piece)
+        finally:
+            self._outgoing.hold(-left)
+        await self._send({"type": "http.response.body", "body": b"", "more_body": message.get("more_body", False)})
+
+    async def _begin(self, status: int, headers: Any) -> None:
+        self.status = status
+        more = self._scope["state"].get("reply_headers", ())
+        finished = _with_safety([*headers, *more], self._request_id)
+        await self._send({"type": "http.response.start", "status": status, "headers": finished})
+
+
+def _without_body(send: Send) -> Send:
+    """Return what sends the head of a reply, which is then complete: also a stream's, which would go on for ever."""
+
+    async def head(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            await send(message)
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    return head
+
+
+def _length_of(message: Message) -> int:
+    return next((int(value) for name, value in message.get("headers", []) if name.lower() == b"content-length"), 0)
+
+
+def _pieces(body: bytes) -> Iterator[memoryview]:
+    view = memoryview(body)
+    return (view[at : at + PIECE_BYTES] for at in range(0, len(view), PIECE_BYTES))
 
 
 def _request_id(scope: Scope) -> str:

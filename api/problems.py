@@ -13,6 +13,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from index import (
     CitespanError,
@@ -160,12 +161,28 @@ def install(app: FastAPI, shape: Callable[[Problem, str], Response]) -> None:
 
     async def answer(request: Request, error: Exception) -> Response:
         problem = problem_of(error)
+        if problem.status == 405:
+            # Each route knows its own method only: an address may have several.
+            problem.headers["Allow"] = ", ".join(allowed_methods(request))
+            if request.method == "OPTIONS":
+                return Response(status_code=204, headers=problem.headers)
         if problem.status == 500:
             _log.error("unexpected", kind=type(error).__name__, exc_info=error)
         return shape(problem, request.scope["path"])
 
     for kind in (Problem, CitespanError, RequestValidationError, HTTPException, ValidationError):
         app.add_exception_handler(kind, answer)
+
+
+def allowed_methods(request: Request) -> list[str]:
+    """Return the methods that an address takes, as an Allow header names them (RFC 9110, section 10.2.1)."""
+    routes = request.app.routes
+    takes = [
+        method
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
+    ]
+    return [*takes, *(["HEAD"] if "GET" in takes else []), "OPTIONS"]
 
 
 def _http(error: HTTPException) -> Problem:

@@ -12,7 +12,7 @@ import uvicorn
 from api.app import create_app
 from api.keys import Keys
 from api.log import configure_log
-from api.protocol import with_deadlines
+from api.protocol import with_limits
 from api.settings import Settings
 from api.state import State
 from index import InputError, Records
@@ -41,9 +41,10 @@ def run(settings: Settings) -> int:
         qa.close()
         raise
     app = create_app(qa, settings)
+    state: State = app.state.citespan
     config = uvicorn.Config(
         app,
-        http=with_deadlines(settings.header_seconds, settings.body_seconds),
+        http=with_limits(settings.header_seconds, settings.body_seconds, settings.read_seconds, state.outgoing),
         ws="none",
         lifespan="on",
         log_config=None,
@@ -61,7 +62,7 @@ def run(settings: Settings) -> int:
     # would look like a killed process.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
-    _Server(config, app.state.citespan).run(sockets=[listening])
+    _Server(config, state).run(sockets=[listening])
     return 0
 
 

@@ -132,6 +132,15 @@ class Settings(BaseSettings):
     body_seconds: float = Field(
         60, gt=0, description="time in which a request's body must arrive, and 4 s more for each MiB that it declares"
     )
+    read_seconds: float = Field(
+        30, gt=0, description="time in which a client must take some of what it is sent before it is let go"
+    )
+    reply_bytes: int = Field(
+        128 * MIB,
+        ge=MIB,
+        description="bytes of replies that may wait for their clients to take them; beyond, requests get 503, and from "
+        "half of it on readers slower than 16 KiB a second are let go",
+    )
     ask_seconds: float = Field(10, gt=0, description="time in which a question must be answered")
     concurrency: int = Field(
         2,

@@ -12,6 +12,7 @@ from api.audit import Audit
 from api.jobs import Jobs
 from api.keys import Keys
 from api.metrics import Metrics
+from api.outgoing import Outgoing
 from api.problems import Problem, busy
 from api.settings import Settings
 from api.slack import Slack
@@ -44,6 +45,7 @@ class State:
         webhooks: what tells of their events.
         keys: of the library, for what goes on after a request was let in.
         audit: who changed what.
+        outgoing: bytes of replies that clients have not taken yet.
     """
 
     qa: QuestionAnswering
@@ -63,6 +65,7 @@ class State:
     webhooks: Webhooks = field(init=False)
     keys: Keys = field(init=False)
     audit: Audit = field(init=False)
+    outgoing: Outgoing = field(init=False)
 
     def __post_init__(self) -> None:
         self.audit = Audit(self.settings.audit_file)
@@ -72,6 +75,7 @@ class State:
         )
         self.watches = Watches(records)
         self.keys = Keys(records)
+        self.outgoing = Outgoing(chosen.reply_bytes)
         self.webhooks = Webhooks(self.watches, self.policy, chosen, self.metrics, self.keys)
 
     @contextlib.contextmanager

@@ -2,9 +2,10 @@
 
 import json
 import re
+import select
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from api.telling import why_none, worth_telling
@@ -157,14 +158,23 @@ def out(line: str) -> None:
     sys.stdout.flush()
 
 
+def has_reader() -> bool:
+    """Return whether standard output still goes somewhere: to a file, a terminal, or a pipe with a reader."""
+    poller = select.poll()
+    poller.register(sys.stdout, 0)
+    return not any(event & select.POLLERR for _, event in poller.poll(0))
+
+
 def say(line: str) -> None:
-    """Write a message, as one line."""
-    sys.stderr.write(f"citespan: {' '.join(line.split())}\n")
+    """Write a message, as one line; where nobody reads messages any more, the work goes on without them."""
+    with suppress(BrokenPipeError):
+        sys.stderr.write(f"citespan: {' '.join(line.split())}\n")
 
 
 def guide(text: str) -> None:
     """Write help that was not asked for."""
-    sys.stderr.write(text.rstrip() + "\n")
+    with suppress(BrokenPipeError):
+        sys.stderr.write(text.rstrip() + "\n")
 
 
 def print_figures(facts: dict[str, Any]) -> None:

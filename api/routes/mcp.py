@@ -26,7 +26,13 @@ async def mcp(request: Request) -> Response:
     check_declared(request, limit)
     body = b"".join([part async for part in pieces(request, limit)])
     exchange: Exchange = request.app.state.mcp
-    return _Answered(body, request, (await exchange.manager()).handle_request)
+    handle = (await exchange.manager()).handle_request
+    from api.tools.messages import refusal_of  # as the exchange: loaded once somebody asks
+
+    refusal = refusal_of(body)
+    if refusal is not None:
+        return Response(refusal.model_dump_json(exclude_unset=True), 400, media_type="application/json")
+    return _Answered(body, request, handle)
 
 
 class _Answered(Response):

@@ -20,7 +20,7 @@ _log = structlog.get_logger("citespan")
 
 
 def serve_pipes(settings: Settings) -> None:
-    """Answer the protocol's messages until standard input ends.
+    """Answer the protocol's messages until standard input ends, or nobody reads standard output any more.
 
     The library is opened beside a process that writes, unless tools that write are wanted: then it is this process's
     alone.  Models load in the background, and the first question waits for them.
@@ -40,6 +40,8 @@ def serve_pipes(settings: Settings) -> None:
         state = State(qa, settings, workers, Metrics(), Jobs(qa.library, settings.jobs_size), settings.policy())
         try:
             asyncio.run(_serve(state))
+        except* BrokenPipeError:
+            _log.info("the client has closed its end")
         finally:
             state.stopping.set()
             workers.close(settings.shutdown_seconds)
@@ -52,7 +54,9 @@ async def _serve(state: State) -> None:
         # One call's end must not end the loading that others wait for.
         await asyncio.shield(loading)
 
-    await tool_server(state, settled).run_stdio_async()
+    writes = state.settings.mcp_writes
+    limit = state.settings.article_body_bytes if writes else state.settings.ask_body_bytes
+    await tool_server(state, settled).run_pipes(limit)
 
 
 def _load(state: State) -> None:

@@ -1,7 +1,7 @@
 """The Model Context Protocol server: tools and resources around a service, with errors in the service's words."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import structlog
@@ -9,7 +9,10 @@ from mcp.server import MCPServer
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.stdio import stdio_server
+from mcp.shared._context_streams import ContextSendStream
 from mcp.shared.exceptions import MCPError
+from mcp.shared.message import SessionMessage
 from mcp_types import INVALID_PARAMS, CallToolResult, InputRequiredResult, TextContent, Tool
 from pydantic import ValidationError
 
@@ -17,6 +20,8 @@ from api.access import Scope
 from api.problems import Problem, problem_of
 from api.state import State
 from api.tools.calls import Calls, caller_from
+from api.tools.lines import standard_input
+from api.tools.messages import refusal_of
 from api.tools.reading import READS, Reading
 from api.tools.resources import add_resources, listed
 from api.tools.writing import ADDS, REMOVES, Writing
@@ -35,6 +40,29 @@ _log = structlog.get_logger("citespan")
 
 class ToolServer(MCPServer[Any]):
     """MCPServer whose tools take no unknown arguments and fail in the words of the HTTP interface."""
+
+    async def run_pipes(self, limit: int) -> None:
+        """Answer messages on standard input, one a line, on standard output; a malformed one with an error.
+
+        Args:
+            limit: most bytes of a message.
+
+        Raises:
+            ExceptionGroup: a BrokenPipeError, standard output has lost its reader.
+        """
+        write: ContextSendStream[SessionMessage]
+
+        async def well_formed() -> AsyncIterator[str]:
+            async for line in standard_input(limit + 1):
+                refusal = refusal_of(line, limit)
+                if refusal is None:
+                    yield line.decode()
+                else:
+                    await write.send(SessionMessage(refusal))
+
+        async with stdio_server(stdin=well_formed()) as (read, write):  # type: ignore[arg-type]
+            server = self._lowlevel_server
+            await server.run(read, write, server.create_initialization_options())
 
     async def list_tools(self) -> list[Tool]:
         """List the tools."""
@@ -70,7 +98,7 @@ class ToolServer(MCPServer[Any]):
             return _failed(_problem_of(cause, name))
 
 
-def tool_server(state: State, settled: Callable[[], Awaitable[None]] | None = None) -> MCPServer[Any]:
+def tool_server(state: State, settled: Callable[[], Awaitable[None]] | None = None) -> ToolServer:
     """Make the server.
 
     Args:

@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 from pathlib import Path
@@ -265,6 +266,25 @@ def test_long_work_shows_how_far_it_is_how_fast_it_goes_and_what_is_left(tmp_pat
     shown, results = on_a_terminal("add", str(lines), "--library", str(tmp_path / "lines"))
     assert "adding 300" in " ".join(shown.split()) and re.search(r"\d/s", shown) and "left" not in shown
     assert len(results.splitlines()) == 300
+
+
+@pytest.mark.parametrize("words", [["list"], ["show", "great-fire", "--json"], ["--help"], ["models"]])
+def test_a_result_that_nobody_reads_ends_the_command_without_a_word(sample_library: Path, words: list[str]) -> None:
+    """As in ``citespan list | head -1``, where shells expect the end by SIGPIPE."""
+    where = ["--library", str(sample_library)] if words[0] in ("list", "show") else []
+    if words[0] == "show":
+        words = ["show", citespan("list", *where).stdout.decode().split("\t")[0], "--json"]
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [*COMMAND, *words, *where], stdout=writing, stderr=subprocess.PIPE, env=clean_environment(), timeout=60
+    )
+    assert (done.returncode, done.stderr) == (-signal.SIGPIPE, b"")
+    done = subprocess.run(
+        [*COMMAND, *words, *where], stdout=subprocess.PIPE, stderr=writing, env=clean_environment(), timeout=60
+    )
+    os.close(writing)
+    assert done.returncode == 0 and done.stdout  # messages that nobody reads stop nothing
 
 
 def test_a_terminal_sees_a_progress_bar_and_a_pipe_does_not(tmp_path: Path) -> None:

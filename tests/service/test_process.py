@@ -16,7 +16,7 @@ import pytest
 
 from api.server import _listen
 from api.settings import Settings
-from tests.helpers import Server, assert_problem, citespan, clean_environment
+from tests.helpers import COMMAND, Server, assert_problem, citespan, clean_environment
 
 
 @pytest.fixture
@@ -70,6 +70,21 @@ def test_sigterm_lets_accepted_questions_finish(own: Server) -> None:
     assert [reply.status_code for reply in replies] == [200] * 3
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", own.port), timeout=5)
+
+
+def test_a_log_that_nobody_reads_stops_nothing(own: Server) -> None:
+    """As in ``citespan serve 2>&1 | head -1``."""
+    command = [*COMMAND, "serve", "--library", str(own.library), "--port", str(own.port)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, env=clean_environment()) as process:
+        own.process = process
+        try:
+            assert process.stderr and b"listens on" in process.stderr.readline()
+            process.stderr.close()
+            own.wait("/readyz")
+            reply = httpx2.post(own.url + "/v1/ask", json={"question": "Who met Putin?"}, timeout=60)
+            assert reply.status_code == 200
+        finally:
+            assert own.stop() == 0
 
 
 def test_a_second_server_of_the_same_library_or_port_does_not_start(server: Server, tmp_path: Path) -> None:
