@@ -6,6 +6,7 @@ cut at their marks, less the full stops that do not end anything; which language
 is quoted in one piece and needs quadratic time for quotation marks that are never closed; pysbd hangs on some inputs.
 """
 
+import functools
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
@@ -17,6 +18,8 @@ _BLANK_LINE = re.compile(r"\n[ \t\r\f\v\xa0]*\n|\r[ \t]*\r")
 _WRAPPED_LINE = 100
 # nupunkt knows the full stop, the question and the exclamation mark; these scripts end otherwise.
 _OTHER_SENTENCE_END = re.compile(r"[。！？｡।॥؟]+[”’」』）)\"']*")
+# Without one of these nupunkt ends no sentence, and need not be called for each line of a long list.
+_NUPUNKT_END = re.compile("[.?!…]")
 # The longest stretch without white space that nupunkt is handed: it needs time quadratic in its length, and may keep a
 # copy in memory.  Of a longer one, which no word is and hardly any address, it is handed the two ends.
 _LONGEST_STRETCH = 500
@@ -43,6 +46,9 @@ _REACH = 24
 _DOTTED = re.compile(r"(?:[^\s.\d]{1,4}\.-?)+[^\s.\d]{1,4}")
 _ROMAN = re.compile("[IVXLC]+|[ІХ]+")
 
+# The sentences of the last passages are remembered: many answers may stand in one.
+_LONGEST_REMEMBERED = 5_000
+
 
 def sentence_spans(text: str) -> list[tuple[int, int]]:
     """Return the sentences of a text as offsets without surrounding white space.
@@ -58,10 +64,16 @@ def sentence_around(text: str, start: int, end: int) -> str:
 
     Where the range reaches over several sentences, all of them from the first to the last.
     """
-    spans = [(a, b) for a, b in sentence_spans(text) if a < end and start < b]
+    all_spans = _remembered_spans(text) if len(text) <= _LONGEST_REMEMBERED else sentence_spans(text)
+    spans = [(a, b) for a, b in all_spans if a < end and start < b]
     if not spans:
         return text[start:end]
     return text[min(spans[0][0], start) : max(spans[-1][1], end)]
+
+
+@functools.lru_cache(maxsize=128)
+def _remembered_spans(text: str) -> list[tuple[int, int]]:
+    return sentence_spans(text)
 
 
 def sentences(text: str, start: int, end: int, language: str) -> Iterator[tuple[int, int]]:
@@ -89,17 +101,24 @@ def trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 
 def _by_nupunkt(block: str, language: str) -> Iterator[tuple[int, int]]:
-    # Imported late: it loads a model, which a command that only lists articles need not pay for.
-    from nupunkt import sent_spans
-
-    shortened, offsets = _without_middles(block)
-    for short_start, short_end in sent_spans(shortened):
-        a, b = offsets(short_start), offsets(short_end)
+    for a, b in _nupunkt_spans(block):
         position = a
         for match in _OTHER_SENTENCE_END.finditer(block, a, b):
             yield position, match.end()
             position = match.end()
         yield position, b
+
+
+def _nupunkt_spans(block: str) -> Iterator[tuple[int, int]]:
+    if _NUPUNKT_END.search(block) is None:
+        yield 0, len(block)
+        return
+    # Imported late: it loads a model, which a command that only lists articles need not pay for.
+    from nupunkt import sent_spans
+
+    shortened, offsets = _without_middles(block)
+    for start, end in sent_spans(shortened):
+        yield offsets(start), offsets(end)
 
 
 def _without_middles(block: str) -> tuple[str, Callable[[int], int]]:

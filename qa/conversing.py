@@ -74,8 +74,10 @@ def joined(found: Sequence[Candidate], own: Sequence[Candidate], passages: int) 
 
 def wanted(spans: Sequence[Span], without: Sequence[str]) -> list[Span]:
     """Return the spans that do not say again what was said before."""
-    said = [normalize(text).split() for text in without]
-    return [span for span in spans if not any(_within(normalize(span.text).split(), words) for words in said)]
+    answers = {normalize(text) for text in without} - {""}
+    # With a space at each end, a part of a text is a row of whole words of it.
+    padded = [(f" {answer} ", answer.count(" ") + 1) for answer in answers]
+    return [span for span in spans if not _repeats(normalize(span.text), padded)]
 
 
 def holds(candidate: Candidate, turn: Turn) -> bool:
@@ -84,10 +86,9 @@ def holds(candidate: Candidate, turn: Turn) -> bool:
     return bool(said) and normalize(said) in normalize(candidate.passage.text)
 
 
-def _within(words: list[str], said: list[str]) -> bool:
-    """Whether a span says what was said: all of it, or more than half of it."""
-    if not words or not said:
-        return False
-    short, long = (words, said) if len(words) <= len(said) else (said, words)
-    part = any(long[at : at + len(short)] == short for at in range(len(long) - len(short) + 1))
-    return part and (len(words) >= len(said) or 2 * len(words) > len(said))
+def _repeats(text: str, answers: Sequence[tuple[str, int]]) -> bool:
+    """Whether a normalized text has all of an answer, or is more than half of one; answers come with their words."""
+    span, words = f" {text} ", text.count(" ") + 1
+    return bool(text) and any(
+        answer in span if words >= count else 2 * words > count and span in answer for answer, count in answers
+    )

@@ -28,6 +28,7 @@ READINGS = 5
 SECOND = 0.75
 RAW = 0.6
 _MAX_TOPIC = 300
+_MAX_ITEMS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,13 +154,14 @@ def _asked(opening: str, memory: Said) -> str:
 
 def _shortened(turn: Turn) -> Turn:
     """The same within bounds: what is read of each turn must not grow with what others send as history."""
-    if max(len(turn.question), len(turn.answer or ""), len(turn.sentence or ""), len(turn.title or "")) <= 1_000:
+    longest = max(len(turn.question), len(turn.answer or ""), len(turn.sentence or ""), len(turn.title or ""))
+    if longest <= 1_000 and sum(map(len, turn.items)) <= 1_000 and len(turn.items) <= _MAX_ITEMS:
         return turn
     return Turn(
         turn.question[:1_000],
         None if turn.standalone_question is None else turn.standalone_question[:1_000],
         None if turn.answer is None else turn.answer[:1_000],
-        tuple(item[:200] for item in turn.items[:50]),
+        tuple(item[:200] for item in turn.items[:_MAX_ITEMS]),
         None if turn.sentence is None else turn.sentence[:1_000],
         None if turn.title is None else turn.title[:300],
     )

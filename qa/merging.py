@@ -8,6 +8,7 @@ that score nearly alike are one answer: a list.
 import math
 import re
 import string
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -92,17 +93,19 @@ def merge(spans: Sequence[Span], values: Sequence[float], list_gap: float | None
     """
     order = sorted(range(len(spans)), key=lambda place: (-values[place], _place(spans[place])))
     kept: dict[str, list[tuple[Span, float]]] = {}
+    # By article the ranges that are taken, in order: none overlaps another.
     taken: dict[str, list[tuple[int, int]]] = {}
     for index in order:
         span = spans[index]
-        places = taken.setdefault(span.candidate.article.id, [])
-        if any(span.article_start < end and start < span.article_end for start, end in places):
+        ranges = taken.setdefault(span.candidate.article.id, [])
+        at = bisect_right(ranges, span.article_start, key=lambda taken_range: taken_range[1])
+        if at < len(ranges) and ranges[at][0] < span.article_end:
             continue
         key = normalize(span.text) or span.text
         group = kept.setdefault(key, [])
         if group and span.score < min(0.0, group[0][0].score - _WEAK):
             continue
-        places.append((span.article_start, span.article_end))
+        ranges.insert(at, (span.article_start, span.article_end))
         group.append((span, values[index]))
     groups = [
         Group(tuple(span for span, _ in group), tuple(value for _, value in group), (group[0][0],))
@@ -113,25 +116,26 @@ def merge(spans: Sequence[Span], values: Sequence[float], list_gap: float | None
 
 def _lists(groups: list[Group], gap: float) -> list[Group]:
     """The same answers, those that stand in the passage of a better one and score nearly as well taken into it."""
-    found: list[Group] = []
+    lists: list[Group] = []
+    by_passage: dict[str, list[int]] = {}
     for group in groups:
-        for place, better in enumerate(found):
-            home = better.best.candidate.passage.id
-            floor = better.value - gap
-            member = next(
-                (
-                    span
-                    for span, value in zip(group.spans, group.values, strict=True)
-                    if span.candidate.passage.id == home and span.score > 0 and value >= floor
-                ),
-                None,
-            )
-            if member is not None:
-                found[place] = replace(better, together=(*better.together, member))
-                break
+        # The best list that takes one of the group's spans in, and the first of those spans.
+        index, member = min(
+            (
+                (index, order)
+                for order, (span, value) in enumerate(zip(group.spans, group.values, strict=True))
+                if span.score > 0
+                for index in by_passage.get(span.candidate.passage.id, ())
+                if value >= lists[index].value - gap
+            ),
+            default=(-1, -1),
+        )
+        if index < 0:
+            by_passage.setdefault(group.best.candidate.passage.id, []).append(len(lists))
+            lists.append(group)
         else:
-            found.append(group)
-    return found
+            lists[index] = replace(lists[index], together=(*lists[index].together, group.spans[member]))
+    return lists
 
 
 def normalize(text: str) -> str:

@@ -1,15 +1,18 @@
 """The work on a question grows no faster than what is asked, what was said and what is read, whatever that is."""
 
+import random
 from collections.abc import Callable
 
 import pytest
 
+from index import ArticleInfo, Candidate, Passage
 from qa.choosing import alike
+from qa.conversing import wanted
 from qa.cropping import Cropper
 from qa.followup import variants
-from qa.lists import asks_for_several, parts_of
-from qa.merging import normalize
-from qa.types import MAX_QUESTION_CHARACTERS, Turn
+from qa.lists import LIST_N_BEST, asks_for_several, parts_of
+from qa.merging import evidence, merge, normalize
+from qa.types import MAX_QUESTION_CHARACTERS, Span, Turn
 from qa.wording import coverage
 from tests.growth import FORMS, TIMES, check_growth
 
@@ -49,3 +52,43 @@ def test_work_grows_with_the_question_and_what_was_said(name: str) -> None:
 def test_work_grows_with_the_passage(name: str) -> None:
     for form in FORMS:
         check_growth(TEXTS[name], form, _PASSAGE)
+
+
+@pytest.mark.parametrize("several", [False, True])
+@pytest.mark.parametrize("answers", ["distinct", "the same"])
+def test_work_grows_with_the_spans_that_are_merged(several: bool, answers: str) -> None:
+    """As many passages of one article as may be read, each with as many spans as are looked at."""
+
+    def work(text: str) -> None:
+        spans = _spans(len(text), distinct=answers == "distinct")
+        groups = merge(spans, [span.score for span in spans], 1.0 if several else None)
+        assert groups and [evidence(span) for group in groups[:20] for span in group.spans]
+
+    check_growth(work, "a", 600)
+
+
+def _spans(count: int, *, distinct: bool) -> list[Span]:
+    dice = random.Random(0)
+    article = ArticleInfo("a", "", None, None, None, (), "0" * 64)
+    spans = []
+    for number in range(count // LIST_N_BEST):
+        text = " ".join(f"w{dice.randrange(10**6 if distinct else 9)}." for _ in range(250))
+        start = number * 2_400
+        candidate = Candidate(Passage("a", number, start, start + len(text), text), article, 1.0, 1.0, 1, 1)
+        for _ in range(LIST_N_BEST):
+            first = text.index("w", dice.randrange(len(text) - 20))
+            last = text.index(".", first)
+            spans.append(Span(candidate, first, last, text[first:last], dice.uniform(1, 2)))
+    return spans
+
+
+def test_of_an_answer_of_very_many_members_the_first_are_looked_at() -> None:
+    turn = Turn("Which ships sailed?", None, "Ship 0", tuple(f"Ship {number}" for number in range(5_000)))
+    [reading, *_] = variants("Which else?", [turn] * 6)
+    assert reading.without[:3] == ("Ship 0", "Ship 0", "Ship 1") and len(reading.without) < 400
+
+
+def test_work_grows_with_what_was_answered_before() -> None:
+    spans = _spans(LIST_N_BEST, distinct=True)
+    for form in FORMS:
+        check_growth(lambda text: wanted(spans, [text[at : at + 200] for at in range(0, len(text), 10)]), form, 400)
