@@ -36,13 +36,14 @@ class Follower(Background):
     def _look(self) -> None:
         library = self._state.qa.library
         try:
-            names = [info.name for info in library.collections()]
-        except CitespanError as error:
+            collections = list(library.following())
+        except (CitespanError, OSError) as error:
             _log.warning("following", error=str(error))
             return
-        for name in names:
+        for collection in collections:
+            name = collection.name
             try:
-                following = Following(library.collection(name), self._state.policy)
+                following = Following(collection, self._state.policy)
                 for url in following.due():
                     if self._state.stopping.is_set():
                         return

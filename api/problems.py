@@ -27,6 +27,7 @@ from index import (
     RecordNotFound,
     StorageError,
     TooLarge,
+    TooManyCollections,
     UnsupportedFormat,
 )
 
@@ -124,6 +125,8 @@ def problem_of(error: Exception, *, place: str = "body") -> Problem:
         return _http(error)
     if isinstance(error, TooLarge):
         return Problem(413, str(error))
+    if isinstance(error, TooManyCollections):
+        return Problem(409, "there are as many collections as there may be: use or remove one of them")
     if isinstance(error, QueryError) and error.field == "cursor":
         return Problem(400, str(error))
     if isinstance(error, InputError):

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from api.outgoing import Delivery, Outgoing, keep_little_unsent
-from api.problems import Problem
+from api.problems import Problem, busy
 
 # Far over the limits that the application explains; beyond it nothing more is kept.
 _HEAD_BYTES = 512 * 1024
@@ -66,7 +66,7 @@ class _Link:
 
 
 def with_limits(
-    header_seconds: float, body_seconds: float, read_seconds: float, outgoing: Outgoing
+    header_seconds: float, body_seconds: float, read_seconds: float, outgoing: Outgoing, *, most_connections: int
 ) -> type[HttpToolsProtocol]:
     """Return a protocol class that closes connections whose request is not sent, or reply not taken, in time.
 
@@ -77,6 +77,7 @@ def with_limits(
         body_seconds: from the end of the headers to the end of the body, and more for what the headers declare.
         read_seconds: in which a client must take some of what is sent to it.
         outgoing: counts what is held for clients that do not.
+        most_connections: at a time; further ones are told to come again, so that files are left for the library.
     """
 
     class LimitedProtocol(HttpToolsProtocol):
@@ -91,6 +92,9 @@ def with_limits(
             self._delivery = Delivery(transport, read_seconds, outgoing)
             self._link = _Link(transport, self._more_to_come, self._delivery)
             super().connection_made(self._link)  # type: ignore[arg-type]
+            if len(self.connections) > most_connections:
+                self._send_refusal(busy(1, "too many connections are open: try again"))
+                return
             self._arm(header_seconds)
 
         def connection_lost(self, exc: Exception | None) -> None:
@@ -186,9 +190,11 @@ def with_limits(
             if self.transport.is_closing():
                 return
             body = bytes(problem.response().body)
+            more = "".join(f"{name.lower()}: {value}\r\n" for name, value in problem.headers.items())
             head = (
                 f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}\r\n"
-                f"content-type: application/problem+json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+                f"content-type: application/problem+json\r\ncontent-length: {len(body)}\r\n"
+                f"{more}connection: close\r\n\r\n"
             )
             self.transport.write(head.encode("ascii") + body)
             self.transport.close()

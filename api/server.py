@@ -2,11 +2,13 @@
 
 import ctypes
 import platform
+import resource
 import signal
 import socket
 import sys
 from types import FrameType
 
+import structlog
 import uvicorn
 
 from api.app import create_app
@@ -15,8 +17,10 @@ from api.log import configure_log
 from api.protocol import with_limits
 from api.settings import Settings
 from api.state import State
-from index import InputError, Records
+from index import InputError, Records, allowed_descriptors, spare_descriptors
 from qa import QuestionAnswering
+
+_log = structlog.get_logger("citespan")
 
 
 def run(settings: Settings) -> int:
@@ -33,6 +37,7 @@ def run(settings: Settings) -> int:
     _check_keys(settings)
     settings.policy()  # a network that is none is found before anything is opened
     configure_log(settings)
+    raise_descriptors()
     _share_memory()
     qa = QuestionAnswering.open(settings.library, options=settings.options())
     try:
@@ -44,7 +49,14 @@ def run(settings: Settings) -> int:
     state: State = app.state.citespan
     config = uvicorn.Config(
         app,
-        http=with_limits(settings.header_seconds, settings.body_seconds, settings.read_seconds, state.outgoing),
+        http=with_limits(
+            settings.header_seconds,
+            settings.body_seconds,
+            settings.read_seconds,
+            state.outgoing,
+            # The library takes the other half.
+            most_connections=max(8, spare_descriptors(allowed_descriptors()) // 2),
+        ),
         ws="none",
         lifespan="on",
         log_config=None,
@@ -84,6 +96,16 @@ def _check_keys(settings: Settings) -> None:
             raise InputError(f"{reached}, and there is no key: make one with citespan keys add NAME, {ways}")
     finally:
         records.close()
+
+
+def raise_descriptors() -> None:
+    """Allow this process as many open files as it may allow itself."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        except (OSError, ValueError) as error:  # macOS says unlimited and means less
+            _log.warning("the limit on open files stays as it is", limit=soft, error=str(error))
 
 
 # mallopt's name for it, in glibc's malloc.h.

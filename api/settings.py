@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from api.addresses import Address, networks_of
 from api.origins import check_origin
 from api.rates import rate_of
-from index import ARTICLE_SECONDS, FetchPolicy, InputError
+from index import ARTICLE_SECONDS, FetchPolicy, InputError, Limits
 
 if TYPE_CHECKING:
     from qa import Options
@@ -114,6 +114,16 @@ class Settings(BaseSettings):
         "refused",
     )
     batch_body_bytes: int = Field(256 * MIB, ge=1_024, description="largest body of /v1/articles/batch")
+    collections_size: int = Field(
+        1_000, ge=1, le=100_000, description="collections that a library may have; a further one gets 409"
+    )
+    collections_open: int = Field(
+        64,
+        ge=2,
+        le=10_000,
+        description="collections whose files and vectors are held at a time, fewer where the process may open few "
+        "files; others are opened when they are asked",
+    )
     jobs_size: int = Field(16, ge=1, le=10_000, description="jobs that may be open at a time; more get 503")
     upload_file_bytes: int = Field(32 * MIB, ge=1_024, le=32 * MIB, description="largest file of an upload")
     upload_body_bytes: int = Field(64 * MIB, ge=1_024, description="largest body of an upload, all its files together")
@@ -264,6 +274,7 @@ class Settings(BaseSettings):
             threshold=self.threshold,
             thorough=self.thorough,
             article_seconds=self.article_seconds,
+            limits=Limits(collections=self.collections_size, open_collections=self.collections_open),
         )
 
     def policy(self) -> FetchPolicy:

@@ -100,7 +100,7 @@ class Watcher(Background):
             return True
 
     def _generation(self, name: str) -> int:
-        with self._state.qa.library.collection(name).store.read() as view:
+        with self._state.qa.library.collection(name).store.read(brief=True) as view:
             return view.generation()
 
     def _look(self) -> None:

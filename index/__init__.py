@@ -31,6 +31,7 @@ from index.errors import (
     StorageError,
     SubscriptionNotFound,
     TooLarge,
+    TooManyCollections,
     UnknownFormat,
     UnsupportedFormat,
 )
@@ -45,8 +46,10 @@ from index.lexical import words as query_words
 from index.library import DEFAULT_COLLECTION, Library
 from index.lines import Repetition
 from index.maintenance import DEFAULT_SAMPLE, CheckedCollection, CheckReport, check_library
+from index.marker import add_mark, read_marks
 from index.models import LocalModel, Machine, ModelCard
 from index.news import Mark
+from index.open_files import Limits, allowed_descriptors, spare_descriptors
 from index.passages import split_passages
 from index.records import Changes, Record, Records
 from index.release import release
@@ -127,6 +130,7 @@ __all__ = [
     "LibraryError",
     "LibraryFormatError",
     "LibraryLocked",
+    "Limits",
     "LocalModel",
     "Machine",
     "Mark",
@@ -153,8 +157,11 @@ __all__ = [
     "Synced",
     "TextMetadata",
     "TooLarge",
+    "TooManyCollections",
     "UnknownFormat",
     "UnsupportedFormat",
+    "add_mark",
+    "allowed_descriptors",
     "check_collection_name",
     "check_library",
     "check_receiver",
@@ -180,6 +187,7 @@ __all__ = [
     "question_language",
     "read_bytes",
     "read_html",
+    "read_marks",
     "read_text",
     "release",
     "seconds_left",
@@ -188,6 +196,7 @@ __all__ = [
     "sentence_spans",
     "shared_fetcher",
     "spaced",
+    "spare_descriptors",
     "split_passages",
     "sync_folder",
 ]

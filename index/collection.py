@@ -1,5 +1,8 @@
 """One collection: its database, its vectors in memory, and the snapshot that joins the two.
 
+It holds no file and no vector before its first use, and gives both back when others need the room: which is when, the
+library's OpenFiles knows.
+
 The database is the truth.  A write commits there first and reaches the vectors after; opening
 loads the newest snapshot of the vectors and brings it up to date by comparing ids, or rebuilds it.
 """
@@ -17,18 +20,21 @@ import numpy.typing as npt
 from index.budget import ARTICLE_SECONDS
 from index.defects import Tally
 from index.encoder import Encoder
-from index.errors import ArticleNotFound, CitespanError, CommitUncertain, QueryError, StorageError
+from index.errors import ArticleNotFound, CitespanError, CommitUncertain, QueryError
+from index.forgetting import Forgetting
 from index.ingest import batches, prepare, vectors_of
 from index.jobs import Jobs
 from index.ledger import Step
 from index.nearest import Nearest
+from index.open_files import OpenFiles
 from index.records import Records
-from index.remasking import mask_anew, outgrown_sites
+from index.remasking import mask_outgrown
 from index.repeats import repetitions
 from index.retriever import retrieve
 from index.store import Store
 from index.types import (
     Added,
+    Agenda,
     Article,
     Candidate,
     CollectionInfo,
@@ -43,8 +49,6 @@ from index.view import decode_cursor, encode_cursor
 
 MAX_SEARCH_LIMIT = 1_000
 MAX_LIST_LIMIT = 1_000
-# In collections of more passages what was removed is made unreadable in the background.
-FORGET_AT_ONCE = 20_000
 
 # Inside the class, list is the method of that name.
 Candidates = list[Candidate]
@@ -65,7 +69,10 @@ class Collection:
         folder: its folder, which exists.
         encoder: texts → vectors.
         records: of the library: what they quote of an article goes with it.
+        files: of the library.
         read_only: whether writing is refused.
+        admit: called before a database is made, to raise where it must not be; called again with False if it was not
+            made after all.
         article_seconds: processor time that one article may take before it is embedded.
 
     Attributes:
@@ -79,7 +86,9 @@ class Collection:
         encoder: Encoder,
         records: Records,
         *,
+        files: OpenFiles,
         read_only: bool = False,
+        admit: Callable[["Collection", bool], None] = lambda collection, wanted: None,
         article_seconds: float = ARTICLE_SECONDS,
     ) -> None:
         self.name = name
@@ -87,12 +96,14 @@ class Collection:
         self._encoder = encoder
         self._records = records
         self._article_seconds = article_seconds
-        self._store = Store(folder, read_only=read_only)
+        self._files = files
+        self._store = Store(folder, read_only=read_only, files=files, holder=self, admit=lambda new: admit(self, new))
+        self._sized: tuple[int, CollectionInfo] | None = None
+        self._planned: tuple[int, Agenda] | None = None
         self.jobs = Jobs(folder, self._store, self._add_group)
         self._write_lock = threading.RLock()
         self._nearest = Nearest(name, folder, self._store, encoder, self._write_lock)
-        self._to_forget = False
-        self._forgetting: threading.Thread | None = None
+        self._forgetting = Forgetting(name, self._store, self._nearest, self._write_lock)
 
     @property
     def store(self) -> Store:
@@ -101,28 +112,47 @@ class Collection:
 
     def info(self) -> CollectionInfo:
         """Return the collection's name and size."""
-        with self._store.read() as view:
-            return view.info(self.name)
+        commits, held = self._store.commits, self._sized
+        if held is None or held[0] != commits or self._store.read_only:
+            with self._store.read(brief=True) as view:
+                held = self._sized = commits, view.info(self.name)
+        return held[1]
+
+    def agenda(self) -> Agenda:
+        """Return whether there is something to be done in the collection of itself."""
+        commits, held = self._store.commits, self._planned
+        if held is None or held[0] != commits or self._store.read_only:
+            with self._store.read(brief=True) as view:
+                held = self._planned = commits, view.agenda()
+        return held[1]
+
+    @property
+    def descriptors(self) -> int:
+        """How many files it has open, at most."""
+        return self._store.descriptors
+
+    def release(self) -> bool:
+        """Give back files and vectors until the next use, unless they are in use; return whether that was done."""
+        return self._forgetting.finish() and self._nearest.unload() and self._store.release()
+
+    def rest(self, seconds: float) -> None:
+        """Give back files that were not used for some seconds; the vectors stay."""
+        self._store.rest(seconds)
 
     def warm_up(self) -> None:
         """Load the vectors now instead of at the first search."""
+        self._files.use(self)
         self._nearest.load()
 
     def close(self) -> None:
         """Write a snapshot of the vectors if anything changed, and close the database."""
         self._nearest.stop()
-        forgetting = self._forgetting
-        if forgetting is not None:
-            forgetting.join()
+        self._forgetting.join()
         with self._write_lock:
-            try:
-                if self._to_forget:
-                    self._store.forget()
-                self._nearest.snapshot()
-            except StorageError as error:
-                # The next opening rebuilds from the database: slower, nothing lost.
-                _log.warning("no vector snapshot at closing: %s", error)
+            self._forgetting.finish()
+            self._nearest.save()
             self._store.close()
+        self._files.drop(self)
 
     def discard(self) -> None:
         """Close the database without a snapshot: the collection is being removed."""
@@ -130,6 +160,7 @@ class Collection:
         with self._write_lock:
             self._nearest.drop()
             self._store.close()
+        self._files.drop(self)
 
     def add(
         self,
@@ -188,17 +219,17 @@ class Collection:
             ArticleNotFound: no such article.
             StorageError: the disk refused; nothing was removed.
         """
-        self._nearest.load()  # or it would not be told what goes
         # First, since it is in another file: after a crash between the two a quotation is missing, not left behind.
         self._records.forget(self.name, [article_id])
         with self._write_lock:
+            self._nearest.load()  # or it would not be told what goes
             with self._in_step():
                 written = self._store.remove(article_id)
             if written is None:
                 raise ArticleNotFound(f"no article {article_id!r} in collection {self.name!r}")
             gone = self._nearest.apply(written, None)
             removed = Removed(1, len(written.removed), written.words, written.vectors, gone)
-        self._records.forget(self.name, [article_id])  # what was kept in between
+        self._forget_quotations([article_id])  # what was kept in between
         if forget:
             self.forget()
         return removed
@@ -208,30 +239,7 @@ class Collection:
 
         In a large collection this goes on in the background, and is done at the latest when the collection is closed.
         """
-        with self._write_lock:
-            self._to_forget = True
-        if len(self._nearest.load()) <= FORGET_AT_ONCE:
-            self._forget()
-            return
-        with self._write_lock:
-            if self._forgetting is None:
-                self._forgetting = threading.Thread(target=self._forget, name="citespan-forget", daemon=True)
-                self._forgetting.start()
-
-    def _forget(self) -> None:
-        try:
-            while self._to_forget:
-                with self._write_lock:
-                    self._to_forget = False
-                    self._store.forget()
-                    self._nearest.touch()
-                    self._nearest.snapshot()
-        except CitespanError as error:
-            with self._write_lock:
-                self._to_forget = True
-            _log.warning("what was removed is still in the files of %r: %s", self.name, error)
-        finally:
-            self._forgetting = None
+        self._forgetting.begin()
 
     def get(self, article_id: str) -> StoredArticle:
         """Return an article with its text, masked ranges and passages.
@@ -239,7 +247,7 @@ class Collection:
         Raises:
             ArticleNotFound: no such article.
         """
-        with self._store.read() as view:
+        with self._store.read(brief=True) as view:
             found = view.article(article_id)
         if found is None:
             raise ArticleNotFound(f"no article {article_id!r} in collection {self.name!r}")
@@ -247,7 +255,7 @@ class Collection:
 
     def holds(self, article_id: str, sha256: str) -> bool:
         """Return whether an article is there and its text has this SHA-256, in hexadecimal digits."""
-        with self._store.read() as view:
+        with self._store.read(brief=True) as view:
             return view.sha256(article_id) == sha256
 
     def list(self, *, limit: int = 50, cursor: str | None = None, newest: bool = False) -> Page:
@@ -264,7 +272,7 @@ class Collection:
         if not 1 <= limit <= MAX_LIST_LIMIT:
             raise QueryError(f"limit must be 1 to {MAX_LIST_LIMIT:,}, not {limit}", field="limit")
         after = decode_cursor(cursor)
-        with self._store.read() as view:
+        with self._store.read(brief=True) as view:
             page, more = view.page(limit, after, newest=newest)
         return page if more is None else replace(page, next_cursor=encode_cursor(more))
 
@@ -279,7 +287,7 @@ class Collection:
         Args:
             folder: its absolute path.
         """
-        with self._store.read() as view:
+        with self._store.read(brief=True) as view:
             return view.origins(folder)
 
     def search(
@@ -355,7 +363,7 @@ class Collection:
                 fresh.append(article)
         if not fresh:
             if step is not None:
-                self._store.write((), step())
+                self._store.write((), self._encoder.fingerprint, step())
             return [results[article.id] for article in group]
         # The vectors that are there are taken over, once they are those of this encoder.
         self._nearest.load()
@@ -370,13 +378,19 @@ class Collection:
             self._records.forget(self.name, rewritten)
             with self._write_lock:
                 with self._in_step():
-                    written = self._store.write(ready, step and step())
+                    written = self._store.write(ready, self._encoder.fingerprint, step and step())
                 if ready:
                     self._nearest.apply(written, np.concatenate([item.vectors for item in ready]))
-                    for site in outgrown_sites(self._store, fresh):
-                        mask_anew(site, self._store, self._nearest, self._encoder)
-            self._records.forget(self.name, rewritten)  # what was kept in between
+                    mask_outgrown(self._store, self._nearest, self._encoder, fresh)
+            self._forget_quotations(rewritten)  # what was kept in between
             for item, created in zip(ready, written.created, strict=True):
                 article = item.article
                 results[article.id] = Added(article.id, article.title, len(item.passages), created, True, item.embedded)
         return [results[article.id] for article in group if article.id in results]
+
+    def _forget_quotations(self, article_ids: Words) -> None:
+        """Drop what was quoted while these articles went, which are gone all the same."""
+        try:
+            self._records.forget(self.name, article_ids)
+        except CitespanError as error:
+            _log.warning("a quotation that was kept while its article went is still there: %s", error)

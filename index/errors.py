@@ -10,7 +10,8 @@
     │   │   └── UnknownFormat      what it is, nothing here reads
     │   ├── TooLarge               over one of the limits
     │   ├── FetchError             a web address that could not be fetched
-    │   └── QueryError             a bad question, filter or limit
+    │   ├── QueryError             a bad question, filter or limit
+    │   └── TooManyCollections     a further collection than there may be
     ├── NotFound                   no such thing
     │   ├── ArticleNotFound
     │   ├── CollectionNotFound
@@ -87,6 +88,10 @@ class FetchError(InputError):
 
 class QueryError(InputError):
     """A question, filter or limit that cannot be used."""
+
+
+class TooManyCollections(InputError):
+    """A further collection than the library may have."""
 
 
 class NotFound(CitespanError):

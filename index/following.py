@@ -95,7 +95,7 @@ class Following:
 
     def due(self) -> list[str]:
         """Return the addresses whose time has come, the longest due first."""
-        with self._collection.store.read() as view:
+        with self._collection.store.read(brief=True) as view:
             return view.subscriptions.due(datetime.now(UTC))
 
     def failing(self, url: str, limit: int = 20) -> list[FollowedPage]:

@@ -6,19 +6,22 @@ together with how far the job has come, and the file is removed after its job ha
 
 import contextlib
 import logging
+import os
 import secrets
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
+from index.atomic_file import make_private_folder, remove_file
 from index.errors import ArticleError, CitespanError, InputError, JobEnded, JobNotFound, QueryError, StorageError
 from index.fields import now
 from index.job_batches import ENDS_UNTIL_ALONE, Care, batches
 from index.ledger import Job, JobFailure, Ledger, Step
 from index.sources.formats.ndjson import Line, raw_lines, read_lines
-from index.spool import Spool, remove
+from index.spool import Spool
 from index.store import Store
 from index.types import Added, Article, Failure
 from index.view import decode_cursor, encode_cursor
@@ -58,8 +61,16 @@ class Jobs:
         self._folder = folder / _FOLDER
         self._store = store
         self._add = add
-        if not store.read_only:
-            self._recover()
+        self._lock = threading.Lock()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there are files to be worked through, or ones that an end of the process left behind."""
+        try:
+            with os.scandir(self._folder) as files:
+                return any(True for _ in files)
+        except OSError:
+            return False
 
     def receive(self) -> "Incoming":
         """Begin to take in a file of articles, one JSON object a line.
@@ -69,7 +80,10 @@ class Jobs:
             CollectionNotFound: the collection has been removed meanwhile.
         """
         job_id = f"job_{time.time_ns():016x}{secrets.token_hex(6)}"
-        return Incoming(self._path(job_id), job_id, self._begin)
+        with self._lock:
+            if not self._store.exists:
+                self._make_folder()
+            return Incoming(self._path(job_id), job_id, self._begin, self._leave)
 
     def get(self, job_id: str) -> Job:
         """Return a job.
@@ -77,7 +91,7 @@ class Jobs:
         Raises:
             JobNotFound: no such job.
         """
-        with self._store.read() as view:
+        with self._store.read(brief=True) as view:
             job = view.ledger.job(job_id)
         if job is None:
             raise JobNotFound(f"no job {job_id!r}")
@@ -85,12 +99,12 @@ class Jobs:
 
     def list(self) -> AllJobs:
         """Return all jobs, the newest first; those that ended are remembered for a while only."""
-        with self._store.read() as view:
+        with self._store.read(brief=True) as view:
             return view.ledger.jobs()
 
     def open(self) -> AllJobs:
         """Return the jobs that are not ended, the oldest first."""
-        with self._store.read() as view:
+        with self._store.read(brief=True) as view:
             return view.ledger.open_jobs()
 
     def failures(self, job_id: str, *, limit: int = 50, cursor: str | None = None) -> tuple[Failures, str | None]:
@@ -273,12 +287,16 @@ class Jobs:
         with self._store.ledger() as ledger:
             change(ledger)
         job = self.get(job_id)
-        remove(self._path(job_id))
+        remove_file(self._path(job_id))
         return job
 
-    def _recover(self) -> None:
-        """Put what was being worked on back in the queue, and sweep the files of which nothing is left to be done."""
-        with self._store.read() as view:
+    def recover(self) -> None:
+        """Put what was being worked on back in the queue, and sweep the files of which nothing is left to be done.
+
+        Raises:
+            StorageError: the disk refused.
+        """
+        with self._store.read(brief=True) as view:
             waiting = view.ledger.unfinished_jobs()
             resume = view.ledger.stopped_by_other()
         if resume or any(job.state == "running" for job in waiting):
@@ -290,7 +308,20 @@ class Jobs:
             kept = {self._path(job.id) for job in waiting}
             for path in self._folder.iterdir():
                 if path not in kept:
-                    remove(path)
+                    remove_file(path)
+
+    def _make_folder(self) -> None:
+        try:
+            make_private_folder(self._folder.parent)
+        except OSError as error:
+            raise StorageError(f"the collection's folder cannot be made ({error.strerror}): check the disk") from error
+
+    def _leave(self) -> None:
+        """Take away the folders of a collection that did not come to be."""
+        with self._lock, contextlib.suppress(OSError):
+            if not self._store.exists:
+                self._folder.rmdir()
+                self._folder.parent.rmdir()
 
     def _path(self, job_id: str) -> Path:
         return self._folder / f"{job_id}.ndjson"
@@ -305,12 +336,21 @@ class Incoming(Spool):
         path: where it will lie.
         job_id: of the job that will work through it.
         begin: writes down a job of so many lines.
+        leave: called when there will be no job.
     """
 
-    def __init__(self, path: Path, job_id: str, begin: Callable[[str, int], Job]) -> None:
+    def __init__(
+        self, path: Path, job_id: str, begin: Callable[[str, int], Job], leave: Callable[[], None] = lambda: None
+    ) -> None:
         super().__init__(path)
         self._job_id = job_id
         self._begin = begin
+        self._leave = leave
+
+    def discard(self) -> None:
+        """Remove it, and the folder of a collection that would have begun with it; nothing is raised."""
+        super().discard()
+        self._leave()
 
     def queue(self) -> Job:
         """Return the job that will work through what came in, once both are durable.

@@ -1,8 +1,7 @@
 """The folder: collections, the lock, opening, recovery, closing."""
 
-import fcntl
-import json
-import os
+import contextlib
+import logging
 import shutil
 import threading
 import uuid
@@ -10,31 +9,38 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from weakref import WeakValueDictionary
 
+from index.atomic_file import make_private_folder, tighten
 from index.budget import ARTICLE_SECONDS
 from index.collection import Collection
 from index.encoder import Encoder, SentenceEncoder
 from index.errors import (
+    CitespanError,
     CollectionNotFound,
     JobNotFound,
+    LibraryError,
     LibraryFormatError,
     LibraryLocked,
     NotFound,
     StorageError,
+    TooManyCollections,
 )
 from index.fields import check_collection_name
+from index.folders import DATABASE, collection_names, latest_collections
 from index.ledger import Job
-from index.moves import finish_moves, moves_unfinished
+from index.lock import FolderLock, finish_moves_of
+from index.marker import add_mark, is_library, make_or_check, read_marks, refuse_strangers
+from index.open_files import Limits, OpenFiles, allowed_descriptors
 from index.records import Records
-from index.store import DATABASE, Store
+from index.store import Store
 from index.types import CollectionInfo
 
 DEFAULT_COLLECTION = "default"
-MARKER = "library.json"
-_LOCK = ".lock"
-FORMAT = 1
-# Files that may lie in a folder that is not a library yet.
-_HARMLESS = {_LOCK, "examples.json", ".gitignore", "lost+found"}
+# Jobs whose collection is remembered, so that following one does not look through all collections.
+_REMEMBERED_JOBS = 10_000
+
+_log = logging.getLogger(__name__)
 
 
 class Library:
@@ -46,7 +52,8 @@ class Library:
         folder: the library's folder.
         encoder: texts → vectors.
         read_only: whether writing is refused.
-        lock: descriptor of the held lock file, None where read_only.
+        lock: on the folder, None where read_only.
+        limits: how many collections there may be, and how many are open at a time.
         article_seconds: processor time that one article may take before it is embedded.
 
     Attributes:
@@ -59,17 +66,24 @@ class Library:
         encoder: Encoder,
         *,
         read_only: bool,
-        lock: int | None,
+        lock: FolderLock | None,
+        limits: Limits,
         article_seconds: float = ARTICLE_SECONDS,
     ) -> None:
         self.folder = folder
         self.encoder = encoder
         self.read_only = read_only
+        self.limits = limits.within(allowed_descriptors())
         self.records = Records(folder, read_only=read_only)
         self._lock = lock
         self._article_seconds = article_seconds
+        self._files = OpenFiles(self.limits)
         self._collections: dict[str, Collection] = {}
+        # Those that nothing was stored in yet: their first article makes them.
+        self._unborn: WeakValueDictionary[str, Collection] = WeakValueDictionary()
+        self._jobs: dict[str, str] = {}
         self._guard = threading.RLock()
+        self._closed = False
 
     @classmethod
     def open(
@@ -78,6 +92,7 @@ class Library:
         *,
         encoder: Encoder | None = None,
         read_only: bool = False,
+        limits: Limits | None = None,
         article_seconds: float = ARTICLE_SECONDS,
     ) -> Self:
         """Open a library, making it where there is none.
@@ -88,6 +103,8 @@ class Library:
             read_only: open without the lock, beside a process that writes; it must exist.
             article_seconds: processor time that one article may take before it is embedded; one that takes more is
                 refused.
+            limits: how many collections there may be, and how many are open at a time; fewer are where the process
+                may open few files.
 
         Raises:
             LibraryLocked: another process has it open for writing; the message says which.
@@ -95,29 +112,28 @@ class Library:
             StorageError: the folder cannot be made or read.
         """
         path = Path(folder).expanduser()
-        _finish_moves(path, read_only=read_only)
+        chosen, used = limits or Limits(), encoder or SentenceEncoder()
+        finish_moves_of(path, read_only=read_only)
         if read_only:
-            if not (path / MARKER).is_file():
+            if not is_library(path):
                 raise LibraryFormatError(f"there is no library at {path}: add articles first")
-            _check_marker(path)
-            return cls(path, encoder or SentenceEncoder(), read_only=True, lock=None)
+            read_marks(path)
+            return cls(path, used, read_only=True, lock=None, limits=chosen)
         try:
-            path.mkdir(parents=True, exist_ok=True)
-            _refuse_strangers(path)  # before the lock file: a folder that is not ours stays as it is
-            lock = _take_lock(path)
+            make_private_folder(path)
+            refuse_strangers(path)  # before the lock file: a folder that is not ours stays as it is
+            lock = FolderLock.take(path)
         except OSError as error:
             raise StorageError(f"the library folder {path} cannot be written: {error.strerror or error}") from error
         try:
-            _make_or_check(path)
-            for stray in path.glob(".removed-*"):
-                shutil.rmtree(stray, ignore_errors=True)
-            library = cls(
-                path, encoder or SentenceEncoder(), read_only=False, lock=lock, article_seconds=article_seconds
-            )
-            library.collection(DEFAULT_COLLECTION, create=True)
+            make_or_check(path)
+            if changed := tighten(path):
+                _log.info("%d files and folders of the library are now their owner's alone", changed)
+            library = cls(path, used, read_only=False, lock=lock, limits=chosen, article_seconds=article_seconds)
+            library._recover()
             return library
         except BaseException:
-            os.close(lock)
+            lock.release()
             raise
 
     def __enter__(self) -> Self:
@@ -128,69 +144,119 @@ class Library:
     ) -> None:
         self.close()
 
+    @property
+    def marks(self) -> frozenset[str]:
+        """What is noted of the library for good, by those who know what it means.
+
+        Raises:
+            LibraryFormatError: the note is not readable.
+        """
+        return read_marks(self.folder)
+
+    def mark(self, mark: str) -> None:
+        """Note something of the library for good.
+
+        Raises:
+            StorageError: the disk refused.
+        """
+        add_mark(self.folder, mark)
+
+    @property
+    def open_collections(self) -> int:
+        """Number of collections that are open now."""
+        return len(self._files)
+
     def warm_up(self) -> None:
-        """Load the encoder and every collection's vectors now instead of at first use."""
+        """Load the encoder, and vectors as far as there is room, now instead of at first use.
+
+        Of the collections beside ``default`` those come first that were written last.
+        """
         self.encoder.encode_queries(["warm up"])
-        for name in list(self._names()):
-            self.collection(name).warm_up()
+        self.collection().warm_up()
+        for name in latest_collections(self.folder)[: self.limits.open_collections - 1]:
+            try:
+                self.collection(name).warm_up()
+            except CitespanError as error:  # the others can be asked all the same
+                _log.warning("collection %r is not loaded: %s", name, error)
 
     def close(self) -> None:
         """Write snapshots, close the databases and free the lock.  Closing twice does nothing more."""
+        self._files.close()
         with self._guard:
-            for collection in self._collections.values():
-                collection.close()
+            self._closed = True
+            collections = list(self._collections.values())
             self._collections.clear()
-            self.records.close()
-            if self._lock is not None:
-                os.close(self._lock)
-                self._lock = None
+        for collection in collections:
+            collection.close()
+        self.records.close()
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
 
     def collections(self) -> list[CollectionInfo]:
-        """Return every collection's name and size, by name."""
-        return [self.collection(name).info() for name in sorted(self._names())]
+        """Return every collection's name and size, by name; one that cannot be read is left out."""
+        found = []
+        for collection in self._all():
+            with self._passing_over(collection):
+                found.append(collection.info())
+        return found
 
     def collection(self, name: str = DEFAULT_COLLECTION, *, create: bool = False) -> Collection:
         """Return a collection.
 
         Args:
             name: a-z, 0-9, ``_`` and ``-``.
-            create: make it where there is none.
+            create: where there is none, return one that begins with what is first stored in it.
 
         Raises:
             QueryError: a name that no collection can have.
             CollectionNotFound: there is none and create is False.
+            TooManyCollections: there is none, and no further one may be made.
         """
         check_collection_name(name)
         with self._guard:
-            if name not in self._collections:
-                folder = self.folder / name
-                if not (folder / DATABASE).is_file():
-                    if not create or self.read_only:
-                        raise CollectionNotFound(f"no collection {name!r}")
-                    try:
-                        folder.mkdir(exist_ok=True)
-                    except OSError as error:
-                        raise StorageError(f"collection {name!r} cannot be made: {error.strerror}") from error
+            if name in self._collections:
+                return self._collections[name]
+            folder = self.folder / name
+            if (folder / DATABASE).is_file():
                 if self.read_only:
                     self._bring_up_to_date(folder)
-                self._collections[name] = Collection(
-                    name,
-                    folder,
-                    self.encoder,
-                    self.records,
-                    read_only=self.read_only,
-                    article_seconds=self._article_seconds,
-                )
-            return self._collections[name]
+                found = self._collections[name] = self._made(name, folder)
+                return found
+            if not create or self.read_only:
+                raise CollectionNotFound(f"no collection {name!r}")
+            self._check_room()
+            found = self._unborn.get(name) or self._made(name, folder)
+            self._unborn[name] = found
+            return found
+
+    def names(self) -> list[str]:
+        """Return the names of all collections, sorted."""
+        return sorted(collection_names(self.folder))
+
+    def following(self) -> Iterator[Collection]:
+        """Yield the collections that follow a feed or sitemap, by name."""
+        for collection in self._all():
+            with self._passing_over(collection):
+                if collection.agenda().follows:
+                    yield collection
 
     def jobs(self) -> list[tuple[Collection, Job]]:
         """Return the jobs of all collections, each with its own, the newest first."""
-        found = [(collection, job) for collection in self._all() for job in collection.jobs.list()]
+        found: list[tuple[Collection, Job]] = []
+        for collection in self._all():
+            with self._passing_over(collection):
+                if collection.agenda().remembers_jobs:
+                    found += [(collection, job) for job in collection.jobs.list()]
         return sorted(found, key=lambda pair: pair[1].id, reverse=True)
 
     def open_jobs(self) -> list[tuple[Collection, Job]]:
         """Return the jobs of all collections that are not ended, each with its collection, the oldest first."""
-        found = [(collection, job) for collection in self._all() for job in collection.jobs.open()]
+        found: list[tuple[Collection, Job]] = []
+        for collection in self._all():
+            with self._passing_over(collection):
+                if collection.agenda().open_jobs:
+                    found += [(collection, job) for job in collection.jobs.open()]
         return sorted(found, key=lambda pair: pair[1].id)
 
     def job(self, job_id: str) -> tuple[Collection, Job]:
@@ -199,11 +265,19 @@ class Library:
         Raises:
             JobNotFound: no such job.
         """
-        for collection in self._all():
-            try:
+        remembered = self._jobs.get(job_id)
+        if remembered is not None:
+            with contextlib.suppress(NotFound):
+                collection = self.collection(remembered)
                 return collection, collection.jobs.get(job_id)
-            except NotFound:
-                continue
+        for collection in self._all():
+            with self._passing_over(collection), contextlib.suppress(NotFound):
+                if collection.agenda().remembers_jobs:
+                    job = collection.jobs.get(job_id)
+                    if len(self._jobs) >= _REMEMBERED_JOBS:
+                        self._jobs.clear()
+                    self._jobs[job_id] = collection.name
+                    return collection, job
         raise JobNotFound(f"no job {job_id!r}")
 
     def remove_collection(self, name: str) -> None:
@@ -214,31 +288,83 @@ class Library:
             CollectionNotFound: there is none.
         """
         # What takes long is done before and after: whoever asks for any collection waits for the guard.
-        self.collection(name)
+        collection = self.collection(name)
         self.records.forget(name)
+        collection.discard()
         with self._guard:
-            collection = self.collection(name)
+            if self._collections.get(name) is not collection:
+                raise CollectionNotFound(f"no collection {name!r}")
+            # Closed for good: where its folder stays after all, it is opened anew.
+            del self._collections[name]
             # Renamed first: after a crash in the middle the collection is either whole or gone.
             away = self.folder / f".removed-{uuid.uuid4().hex}"
             try:
                 collection.folder.rename(away)
             except OSError as error:
                 raise StorageError(f"collection {name!r} cannot be removed: {error.strerror}") from error
-            del self._collections[name]
-            collection.discard()
             self.records.forget(name)  # what was kept in between
             if name == DEFAULT_COLLECTION:
-                self.collection(name, create=True)
+                self.collection(name, create=True).store.create()
         shutil.rmtree(away, ignore_errors=True)
+
+    def _made(self, name: str, folder: Path) -> Collection:
+        return Collection(
+            name,
+            folder,
+            self.encoder,
+            self.records,
+            files=self._files,
+            read_only=self.read_only,
+            article_seconds=self._article_seconds,
+            admit=self._admit,
+        )
+
+    def _admit(self, collection: Collection, wanted: bool) -> None:
+        """Enter a collection that begins, or take it out if it did not come to be.
+
+        Raises:
+            TooManyCollections: no further one may be made.
+        """
+        with self._guard:
+            if not wanted:
+                self._collections.pop(collection.name, None)
+                self._unborn[collection.name] = collection
+                return
+            if self._closed:
+                raise LibraryError("the library is closed")
+            self._check_room()
+            self._unborn.pop(collection.name, None)
+            self._collections[collection.name] = collection
+
+    def _check_room(self) -> None:
+        if len(self.names()) >= self.limits.collections:
+            raise TooManyCollections(
+                f"there are {self.limits.collections:,} collections, and no more may be: use or remove one of them, "
+                "or raise CITESPAN_COLLECTIONS_SIZE"
+            )
+
+    def _recover(self) -> None:
+        """Put right what a process left that was killed."""
+        for stray in self.folder.glob(".removed-*"):
+            shutil.rmtree(stray, ignore_errors=True)
+        for path in self.folder.iterdir():
+            # What came in for a collection that nothing was stored in.
+            if path.is_dir() and not (path / DATABASE).exists() and [one.name for one in path.iterdir()] == ["jobs"]:
+                shutil.rmtree(path, ignore_errors=True)
+        default = self.collection(DEFAULT_COLLECTION, create=True)
+        default.store.create()
+        default.info()
+        for collection in self._all():
+            with self._passing_over(collection):
+                if collection.jobs.waiting:
+                    collection.jobs.recover()
 
     def _bring_up_to_date(self, folder: Path) -> None:
         """Let a collection of an older format be written by this process for as long as that takes."""
-        store = Store(folder, read_only=True)
-        store.close()
-        if not store.outdated:
+        if not Store(folder, read_only=True).outdated():
             return
         try:
-            lock = _take_lock(self.folder)
+            lock = FolderLock.take(self.folder)
         except LibraryLocked as error:
             raise LibraryLocked(
                 f"collection {folder.name!r} has an older format and must be written; {error}"
@@ -249,91 +375,25 @@ class Library:
                 f"{error.strerror}"
             ) from error
         try:
-            Store(folder).close()
+            store = Store(folder)
+            store.check()
+            store.close()
         finally:
-            os.close(lock)
+            lock.release()
+
+    @contextlib.contextmanager
+    def _passing_over(self, collection: Collection) -> Iterator[None]:
+        """Go on with the other collections where one has been removed meanwhile or cannot be read."""
+        try:
+            yield
+        except CollectionNotFound:
+            return
+        except LibraryError as error:
+            _log.warning("collection %r is passed over: %s", collection.name, error)
 
     def _all(self) -> Iterator[Collection]:
-        for name in sorted(self._names()):
+        for name in self.names():
             try:
                 yield self.collection(name)
             except CollectionNotFound:  # removed meanwhile
                 continue
-
-    def _names(self) -> Iterator[str]:
-        for path in self.folder.iterdir():
-            if not path.name.startswith(".") and (path / DATABASE).is_file():
-                yield path.name
-
-
-def _take_lock(folder: Path) -> int:
-    descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        owner = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
-        os.close(descriptor)
-        raise LibraryLocked(
-            f"process {owner} has the library {folder} open for writing: stop it, or send it the articles over HTTP"
-        ) from None
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-    return descriptor
-
-
-def _finish_moves(folder: Path, *, read_only: bool) -> None:
-    """Let a restore or repair that was interrupted come to its end."""
-    if not moves_unfinished(folder):
-        return
-    try:
-        lock = _take_lock(folder)
-    except LibraryLocked:
-        if read_only:
-            raise LibraryLocked("the library is being restored or repaired: try again when that is done") from None
-        raise
-    except OSError as error:
-        raise StorageError(f"an interrupted restore of {folder} cannot be finished: {error.strerror}") from error
-    try:
-        finish_moves(folder)
-    except OSError as error:
-        raise StorageError(f"an interrupted restore of {folder} cannot be finished: {error.strerror}") from error
-    finally:
-        os.close(lock)
-
-
-def _make_or_check(folder: Path) -> None:
-    marker = folder / MARKER
-    if marker.is_file():
-        _check_marker(folder)
-        return
-    _refuse_strangers(folder)
-    beside = folder / f"{MARKER}.tmp"
-    with beside.open("w", encoding="utf-8") as file:
-        json.dump({"format": FORMAT}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(marker)
-    descriptor = os.open(folder, os.O_RDONLY)
-    os.fsync(descriptor)
-    os.close(descriptor)
-
-
-def _refuse_strangers(folder: Path) -> None:
-    if (folder / MARKER).is_file():
-        return
-    strangers = sorted(p.name for p in folder.iterdir() if p.name not in _HARMLESS and not p.name.endswith(".tmp"))
-    if strangers:
-        raise LibraryFormatError(
-            f"{folder} is not a library and not empty (it holds {strangers[0]!r}): choose an empty or a new folder"
-        )
-
-
-def _check_marker(folder: Path) -> None:
-    try:
-        version = json.loads((folder / MARKER).read_text(encoding="utf-8"))["format"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise LibraryFormatError(f"{folder / MARKER} is not readable: restore it from a backup") from error
-    if not isinstance(version, int) or version > FORMAT:
-        raise LibraryFormatError(
-            f"the library has format {version}, this version reads up to {FORMAT}: upgrade citespan"
-        )

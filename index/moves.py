@@ -10,8 +10,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
+from index.atomic_file import remove_file, sync_folder, write_file
 from index.errors import LibraryCorrupt
-from index.spool import remove, sync_folder
 
 JOURNAL = ".moves.json"
 Move = tuple[str, str]
@@ -31,13 +31,7 @@ def move_together(folder: Path, moves: Sequence[Move]) -> None:
     Raises:
         OSError: the disk refused; unless the journal was written nothing has happened, else finish_moves() goes on.
     """
-    beside = folder / f"{JOURNAL}.tmp"
-    with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        json.dump({"moves": [list(move) for move in moves]}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(folder / JOURNAL)
-    sync_folder(folder)
+    write_file(folder / JOURNAL, json.dumps({"moves": [list(move) for move in moves]}).encode())
     finish_moves(folder)
 
 
@@ -67,7 +61,7 @@ def finish_moves(folder: Path) -> bool:
     for parent in changed:
         if parent.is_dir():
             sync_folder(parent)
-    remove(journal)
+    remove_file(journal)
     sync_folder(folder)
     return True
 

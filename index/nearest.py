@@ -6,6 +6,7 @@ or rebuilds it.
 
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,9 @@ from index.view import View
 
 # A snapshot is written when this many passages changed since the last one, and when closing.
 SNAPSHOT_EVERY = 20_000
+# After one that could not be written, and twice as long after each further one.
+_RETRY_SECONDS = 60.0
+_RETRY_LONGEST = 3_600.0
 
 _log = logging.getLogger(__name__)
 
@@ -44,17 +48,39 @@ class Nearest:
         self._write_lock = write_lock
         self._vectors: VectorIndex | None = None
         self._unsaved = 0
+        self._retry_at = 0.0
+        self._retry_pause = _RETRY_SECONDS
         self._growing: threading.Thread | None = None
         self._closing = threading.Event()
 
     def load(self) -> VectorIndex:
         """Return the index as it is now, loaded if it is not yet; another one may take its place later."""
-        if self._vectors is None:
+        index = self._vectors
+        if index is None:
             with self._write_lock:
-                if self._vectors is None:
-                    self._vectors = self._load()
+                index = self._vectors
+                if index is None:
+                    index = self._vectors = self._load()
                     self._grow()
-        return self._vectors
+        return index
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the vectors are in memory."""
+        return self._vectors is not None
+
+    def unload(self) -> bool:
+        """Save the vectors and take them out of memory until they are next needed; return whether that was done."""
+        if not self._write_lock.acquire(blocking=False):
+            return False
+        try:
+            if self._growing is not None:
+                return False
+            self.save()
+            self._vectors = None
+            return True
+        finally:
+            self._write_lock.release()
 
     def apply(self, written: Written, vectors: npt.NDArray[np.float32] | None) -> int:
         """Bring the index in step with a write that was committed.
@@ -66,19 +92,28 @@ class Nearest:
         Returns:
             How many vectors went from the index.
         """
-        index = self._vectors
         gone = 0
-        if index is not None:
-            gone = len(index)
-            index.remove(written.removed)
-            gone -= len(index)
-            if vectors is not None:
-                # As stored, so that a rebuilt index gives the very same cosines.
-                index.add(written.ids, vectors.astype(np.float16).astype(np.float32))
-        self._grow()
+        try:
+            gone = self._follow(written, vectors)
+        except Exception as error:  # what is committed is no failure; the index is made anew from the database
+            _log.warning("the vectors of %r are loaded again: %s", self.name, error)
+            self._vectors = None
         self._unsaved += len(written.ids) + len(written.removed)
-        if self._unsaved >= SNAPSHOT_EVERY:
-            self.snapshot()
+        self._grow()
+        if self._unsaved >= SNAPSHOT_EVERY and time.monotonic() >= self._retry_at:
+            self.save()
+        return gone
+
+    def _follow(self, written: Written, vectors: npt.NDArray[np.float32] | None) -> int:
+        index = self._vectors
+        if index is None:
+            return 0
+        gone = len(index)
+        index.remove(written.removed)
+        gone -= len(index)
+        if vectors is not None:
+            # As stored, so that a rebuilt index gives the very same cosines.
+            index.add(written.ids, vectors.astype(np.float16).astype(np.float32))
         return gone
 
     def touch(self) -> None:
@@ -122,7 +157,7 @@ class Nearest:
                 _catch_up(fresh, view)
                 self._vectors = fresh
                 self._unsaved = max(self._unsaved, 1)
-                self.snapshot()
+            self.save()
         except _Closing:
             return
         except (CitespanError, MemoryError, RuntimeError) as error:
@@ -166,13 +201,11 @@ class Nearest:
         with self._store.read() as view:
             made_by = view.meta("encoder")
             count = view.info(self.name).passages
-            if made_by == encoder:
+            if made_by in (None, encoder):
                 return
-            if made_by is not None and count:
+            if count:
                 _log.warning("the encoder changed: embedding %d passages of %r anew", count, self.name)
-                self._store.replace_vectors(_embedded(view, self._encoder), encoder)
-                return
-        self._store.set_meta("encoder", encoder)
+            self._store.replace_vectors(_embedded(view, self._encoder), encoder)
 
     def snapshot(self) -> None:
         """Write the vectors to the disk if anything changed since the last time.
@@ -180,12 +213,30 @@ class Nearest:
         Raises:
             StorageError: the disk refused.
         """
-        if self._vectors is None or not self._unsaved or self._store.read_only:
+        if self._store.read_only:
             return
-        with self._write_lock, self._store.read() as view:
+        with self._write_lock:
+            if self._vectors is not None and self._unsaved and self._store.exists:
+                self._snapshot(self._vectors)
+
+    def _snapshot(self, index: VectorIndex) -> None:
+        with self._store.read(brief=True) as view:
             generation = view.generation()
-            self._vectors.save(self.folder, generation=generation, encoder=self._encoder.fingerprint)
-            self._unsaved = 0
+        index.save(self.folder, generation=generation, encoder=self._encoder.fingerprint)
+        self._unsaved = 0
+        self._retry_pause = _RETRY_SECONDS
+
+    def save(self) -> None:
+        """Write a snapshot if anything changed; where that fails it is tried again later.
+
+        A snapshot saves time at the next opening and holds nothing that the database does not.
+        """
+        try:
+            self.snapshot()
+        except CitespanError as error:
+            self._retry_at = time.monotonic() + self._retry_pause
+            self._retry_pause = min(_RETRY_LONGEST, 2 * self._retry_pause)
+            _log.warning("no snapshot of the vectors of %r, it is tried again later: %s", self.name, error)
 
 
 class _Closing(Exception):

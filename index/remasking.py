@@ -4,12 +4,14 @@ When a site's articles have doubled since the last time, the newest hundred of t
 a bounded number of looks however many there are.  Only passages that changed are embedded.
 """
 
+import logging
 from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from index.cleaning import LEAST_ARTICLES, find_furniture
 from index.encoder import Encoder
+from index.errors import StorageError
 from index.ingest import prepare, vectors_of
 from index.lines import site_of
 from index.nearest import Nearest
@@ -22,6 +24,8 @@ LOOKED_AT = 100
 # And of long ones no more than have this many characters: other writers wait meanwhile.
 LOOKED_AT_CHARACTERS = 5_000_000
 
+_log = logging.getLogger(__name__)
+
 
 def outgrown_sites(store: Store, articles: Iterable[Article]) -> list[str]:
     """Return the sites of some articles that have twice the articles they had when they were looked at."""
@@ -29,6 +33,18 @@ def outgrown_sites(store: Store, articles: Iterable[Article]) -> list[str]:
     with store.read() as view:
         sizes = {site: view.site(site) for site in sites}
     return [site for site, (size, looked) in sizes.items() if size >= max(LEAST_ARTICLES, 2 * looked)]
+
+
+def mask_outgrown(store: Store, nearest: Nearest, encoder: Encoder, articles: Iterable[Article]) -> None:
+    """Mask anew on the sites of articles that were just added; what the disk refuses waits for the next one.
+
+    The caller keeps other writers out.
+    """
+    try:
+        for site in outgrown_sites(store, articles):
+            mask_anew(site, store, nearest, encoder)
+    except StorageError as error:  # the articles are committed
+        _log.warning("articles of %r are not masked anew yet: %s", nearest.name, error)
 
 
 def mask_anew(site: str, store: Store, nearest: Nearest, encoder: Encoder) -> int:

@@ -7,10 +7,10 @@ from typing import BinaryIO, Self
 
 import numpy as np
 
+from index.atomic_file import FOLDER_MODE, PARTIAL, open_private, remove_file, sync_folder
 from index.errors import CollectionNotFound, StorageError
 
 _BEGINNING = b"\xef\xbb\xbf"
-PARTIAL = ".tmp"
 
 
 class Spool:
@@ -37,9 +37,9 @@ class Spool:
         self._partial = path.with_name(path.name + PARTIAL)
         try:
             if not path.parent.is_dir():
-                path.parent.mkdir()
+                path.parent.mkdir(FOLDER_MODE)
                 sync_folder(path.parent.parent)
-            self._file: BinaryIO = self._partial.open("xb")
+            self._file: BinaryIO = open_private(self._partial, "xb")
         except OSError as error:
             raise _refused(error) from error
 
@@ -93,28 +93,11 @@ class Spool:
     def discard(self) -> None:
         """Remove it; nothing is raised."""
         for path in (self._partial, self.path):
-            remove(path)
+            remove_file(path)
         try:
             self._file.close()  # flushes: on a full disk that may fail once more
         except OSError:
             return
-
-
-def remove(path: Path) -> None:
-    """Remove a file if it is there; one that cannot be removed is swept at the next opening."""
-    try:
-        path.unlink(missing_ok=True)
-    except OSError:
-        return
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _refused(error: OSError) -> StorageError | CollectionNotFound:

@@ -11,7 +11,6 @@ each snapshot carries its SHA-256 and is written beside the old one, synced and 
 import contextlib
 import json
 import math
-import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from index.atomic_file import PARTIAL, make_private_file, remove_file, sync_file, write_file
 from index.errors import StorageError
 from index.models import file_sha256
 
@@ -182,13 +182,14 @@ class VectorIndex:
         import faiss
 
         name = f"vectors-{generation}.faiss"
-        beside = folder / f"{name}.tmp"
+        beside = folder / f"{name}{PARTIAL}"
         try:
+            make_private_file(beside)
             with self._lock:
                 count = len(self)
                 faiss.write_index(self._index, str(beside))
             digest = file_sha256(beside)
-            _sync(beside)
+            sync_file(beside)
             beside.replace(folder / name)
             manifest = {
                 "format": _FORMAT,
@@ -199,13 +200,10 @@ class VectorIndex:
                 "dimension": self.dimension,
                 "vectors": count,
             }
-            text = folder / f"{_MANIFEST}.tmp"
-            text.write_text(json.dumps(manifest), encoding="utf-8")
-            _sync(text)
-            text.replace(folder / _MANIFEST)
-            _sync(folder)
-        except (OSError, RuntimeError) as error:
-            beside.unlink(missing_ok=True)
+            write_file(folder / _MANIFEST, json.dumps(manifest).encode())
+        except (OSError, RuntimeError, MemoryError) as error:
+            remove_file(beside)
+            sweep(folder)  # also what no manifest names
             raise StorageError(f"the vector snapshot could not be written ({error}): free disk space") from error
         sweep(folder, keep=name)
 
@@ -264,9 +262,9 @@ def sweep(folder: Path, *, keep: str | None = None) -> None:
     """Remove snapshots that a crash left behind, all but the one in force."""
     if keep is None:
         keep = (read_manifest(folder) or {"file": ""})["file"]
-    for path in [*folder.glob("vectors-*.faiss"), *folder.glob("vectors*.tmp")]:
+    for path in [*folder.glob("vectors-*.faiss"), *folder.glob(f"vectors*{PARTIAL}")]:
         if path.name != keep:
-            path.unlink(missing_ok=True)
+            remove_file(path)
 
 
 @contextlib.contextmanager
@@ -289,11 +287,3 @@ def _flat(dimension: int) -> Any:
     import faiss
 
     return faiss.IndexIDMap(faiss.IndexFlatIP(dimension))
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -16,7 +16,7 @@ from index.fields import instant_range
 from index.ledger import Ledger
 from index.news import News
 from index.subscriptions import Subscriptions
-from index.types import ArticleInfo, CollectionInfo, Filters, MaskedRange, Page, Passage, StoredArticle
+from index.types import Agenda, ArticleInfo, CollectionInfo, Filters, MaskedRange, Page, Passage, StoredArticle
 
 Ids = npt.NDArray[np.int64]
 Vectors = npt.NDArray[np.float32]
@@ -70,6 +70,14 @@ class View:
             "SELECT count(*) - count(DISTINCT family) FROM article WHERE family IS NOT NULL"
         ).fetchone()[0]
         return CollectionInfo(name, articles, passages, characters, copies)
+
+    def agenda(self) -> Agenda:
+        """Return whether anything is to be done in the collection of itself."""
+        row = self._db.execute(
+            "SELECT EXISTS (SELECT 1 FROM subscription), EXISTS (SELECT 1 FROM job),"
+            " EXISTS (SELECT 1 FROM job WHERE state IN ('queued', 'running'))"
+        ).fetchone()
+        return Agenda(*map(bool, row))
 
     def fingerprint(self, article_id: str) -> tuple[str, int] | None:
         """Return an article's fingerprint and number of passages, None where there is none."""

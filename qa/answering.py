@@ -6,7 +6,7 @@ question → candidates (index) → spans (reader, decoding) → answers (mergin
 import functools
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,6 +21,7 @@ from index import (
     Filters,
     InputError,
     Library,
+    Limits,
     Machine,
     ModelCard,
     QueryError,
@@ -59,6 +60,7 @@ class Options:
         thorough: read every candidate, also those that are not likely to hold a better answer.
         article_seconds: processor time that one article may take before it is embedded; one that takes more is
             refused.
+        limits: how many collections there may be, and how many are open at a time.
     """
 
     reader: str | None = None
@@ -70,6 +72,7 @@ class Options:
     threshold: float | None = None
     thorough: bool = False
     article_seconds: float = ARTICLE_SECONDS
+    limits: Limits = field(default_factory=Limits)
 
     @property
     def machine(self) -> Machine:
@@ -130,7 +133,8 @@ class QuestionAnswering:
         """
         chosen = options or Options()
         encoder, reader = chosen.networks()
-        library = Library.open(folder, encoder=encoder, read_only=read_only, article_seconds=chosen.article_seconds)
+        seconds, limits = chosen.article_seconds, chosen.limits
+        library = Library.open(folder, encoder=encoder, read_only=read_only, article_seconds=seconds, limits=limits)
         return cls(library, reader, threshold=chosen.threshold, thorough=chosen.thorough)
 
     def __enter__(self) -> Self:

@@ -136,7 +136,7 @@ def asked_again(
 
 def mark_of(collection: Collection) -> Mark:
     """Return the moment that a collection is at."""
-    with collection.store.read() as view:
+    with collection.store.read(brief=True) as view:
         return view.news.mark()
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -38,10 +39,18 @@ def free_port() -> int:
 
 
 class Server:
-    """`citespan serve` as a process; its output goes to a file that a failing test can show."""
+    """`citespan serve` as a process; its output goes to a file that a failing test can show.
 
-    def __init__(self, library: Path, log: Path, **environment: str) -> None:
+    Args:
+        library: its folder.
+        log: where the output goes.
+        descriptors: that the process may have open; None for as many as this one.
+        environment: its settings.
+    """
+
+    def __init__(self, library: Path, log: Path, *, descriptors: int | None = None, **environment: str) -> None:
         self.library = library
+        self.descriptors = descriptors
         self.log = log
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -62,9 +71,19 @@ class Server:
                 stdout=out,
                 stderr=out,
                 env=clean_environment(**self.environment),
+                preexec_fn=self._limit,
             )
         if ready:
             self.wait("/readyz")
+
+    def _limit(self) -> None:
+        if self.descriptors is not None:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (self.descriptors, self.descriptors))
+
+    def open_descriptors(self) -> int:
+        """Return how many descriptors the process has open now."""
+        assert self.process is not None
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
     def wait(self, path: str, seconds: float = 120) -> None:
         assert self.process is not None

@@ -44,7 +44,7 @@ def unknown(model: str, instead: str = "GET /v1/models lists what there is") -> 
 def chat_models(request: Request, state: State) -> list[ModelOut]:
     """Return the models of the collections that a caller may use, the default one first."""
     caller = caller_of(request)
-    names = [info.name for info in state.qa.library.collections() if caller.sees(info.name)]
+    names = [name for name in state.qa.library.names() if caller.sees(name)]
     ordered = sorted(names, key=lambda name: (name != DEFAULT_COLLECTION, name))
     return [described(state.qa.library.collection(name)) for name in ordered]
 

@@ -86,7 +86,7 @@ async def listed(library: Library, caller: Caller, cursor: str | None) -> tuple[
 
 
 def _listed(library: Library, caller: Caller, cursor: str | None) -> tuple[list[Resource], str | None]:
-    names = [info.name for info in library.collections() if caller.sees(info.name)]
+    names = [name for name in library.names() if caller.sees(name)]
     names.sort(key=lambda name: (name != DEFAULT_COLLECTION, name))
     name, inner = _decoded(cursor) if cursor is not None else (names[0] if names else "", None)
     if name not in names:

@@ -3,7 +3,7 @@
 import json
 import random
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
@@ -15,17 +15,17 @@ from index.audit import Audit, sample
 from index.defects import Defect, Tally
 from index.encoder import Encoder, SentenceEncoder
 from index.errors import CollectionNotFound, LibraryFormatError, ModelError
+from index.folders import DATABASE, collection_names
 from index.ingest import embedded_text
-from index.library import FORMAT, MARKER
 from index.maintenance.files import files_open_to_others, leftovers, lost_job_files
 from index.maintenance.report import CheckedCollection, CheckReport, OnProgress, ignore_progress
+from index.marker import FORMAT, MARKER
 from index.migrations import MIGRATIONS, check_version
 from index.moves import moves_unfinished
 from index.readable import open_to_read
 from index.record_audit import audit_records, stale_quotations
 from index.records import DATABASE as RECORDS
 from index.records import FORMAT as RECORDS_FORMAT
-from index.store import DATABASE
 from index.vectors import VectorIndex, read_manifest
 from index.view import View
 
@@ -90,13 +90,6 @@ def check_library(
         collections.append(checking.run())
         defects.extend(checking.tally)
     return CheckReport(str(path), tuple(collections), records, (*tally, *defects), seed)
-
-
-def collection_names(folder: Path) -> Iterator[str]:
-    """Yield the names of the folders in a library that hold a collection's database."""
-    for path in folder.iterdir():
-        if not path.name.startswith(".") and (path / DATABASE).is_file():
-            yield path.name
 
 
 def _check_folder(folder: Path, tally: Tally) -> None:

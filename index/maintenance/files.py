@@ -5,8 +5,8 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from index.atomic_file import PARTIAL
 from index.ledger import Job
-from index.spool import PARTIAL
 from index.vectors import read_manifest
 
 # What is younger may be under way: a service beside is taking something in, or writing a snapshot.

@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from index import Article, Library
+from index.folders import DATABASE
 from index.function_words import FUNCTION_WORDS
 from index.lexical import indexed, match_terms
 from index.stems import STEMMED
-from index.store import DATABASE
 from qa import load_examples
 from tests.helpers import ROOT
 
