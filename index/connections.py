@@ -328,7 +328,6 @@ class Connections:
         db.execute("BEGIN IMMEDIATE")
         try:
             count = wordindex.rebuild(db)
-            advance(db)
             db.commit()
         except BaseException:
             if db.in_transaction:
