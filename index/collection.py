@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from index.agenda import Agenda
 from index.budget import ARTICLE_SECONDS
 from index.defects import Tally
 from index.encoder import Encoder
@@ -34,7 +35,6 @@ from index.retriever import retrieve
 from index.store import Store
 from index.types import (
     Added,
-    Agenda,
     Article,
     Candidate,
     CollectionInfo,

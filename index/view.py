@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from index.agenda import Agenda
 from index.errors import QueryError
 from index.fields import instant_range
 from index.ledger import Ledger
 from index.news import News
 from index.subscriptions import Subscriptions
-from index.types import Agenda, ArticleInfo, CollectionInfo, Filters, MaskedRange, Page, Passage, StoredArticle
+from index.types import ArticleInfo, CollectionInfo, Filters, MaskedRange, Page, Passage, StoredArticle
 
 Ids = npt.NDArray[np.int64]
 Vectors = npt.NDArray[np.float32]
