@@ -66,7 +66,12 @@ class _Link:
 
 
 def with_limits(
-    header_seconds: float, body_seconds: float, read_seconds: float, outgoing: Outgoing, *, most_connections: int
+    header_seconds: float,
+    body_seconds: float,
+    read_seconds: float,
+    outgoing: Outgoing,
+    *,
+    most_connections: int = 10_000,
 ) -> type[HttpToolsProtocol]:
     """Return a protocol class that closes connections whose request is not sent, or reply not taken, in time.
 
