@@ -13,7 +13,8 @@ from api.addresses import Address, address_of, networks_of
 from api.keyring import Keyring, Look
 from api.keys import Key
 from api.origins import (
-    SAFE_METHODS,
+    is_followed_link,
+    is_from_another_site,
     is_preflight,
     origin_of,
     preflight_headers,
@@ -43,6 +44,8 @@ _OPEN_FOLDER = "/static/"
 # A script that pages of others load, also with a checksum (integrity), for which they must be allowed to read it.
 _FOR_ALL_PAGES = "/widget.js"
 _REALM = 'Bearer realm="citespan"'
+# What answers in other programs link to: an article that has no address of its own.
+_LINKED = re.compile(r"/v1/articles/[^/]+")
 
 
 def question_of(method: str, path: str) -> tuple[str, str] | None:
@@ -111,10 +114,11 @@ class Admission:
                 await send({"type": "http.response.start", "status": 204, "headers": preflight_headers(foreign)})
                 await send({"type": "http.response.body"})
                 return
-            if allowed:
-                added += reply_headers(foreign)
-            elif scope["method"] not in SAFE_METHODS or is_preflight(scope):
-                raise Problem(403, "a page of another origin may not change or ask anything here")
+            if not allowed:
+                raise _foreign()
+            added += reply_headers(foreign)
+        elif is_from_another_site(scope) and not (_LINKED.fullmatch(scope["path"]) and is_followed_link(scope)):
+            raise _foreign()
         if not wanted:
             await self._serve(scope, receive, send, ANYBODY, None, address)
             return
@@ -176,6 +180,11 @@ class Admission:
         scope["state"]["reply_headers"] += standing.headers()
         if not standing.allowed:
             raise _too_many(standing, f"{standing.quota:,} requests in {standing.window:,} s are served: send fewer")
+
+
+def _foreign() -> Problem:
+    named = "CITESPAN_ALLOWED_ORIGINS names those that may"
+    return Problem(403, f"a page of another origin may not ask, read or change anything here: {named}")
 
 
 def _too_many(standing: Standing, detail: str) -> Problem:

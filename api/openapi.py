@@ -1,6 +1,6 @@
 """What the OpenAPI description says of bodies, queries and streams, which are ours to read and write, not FastAPI's."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI, Response
@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from api.admission import is_open
 from api.openai.requests import ChatIn, ChatMessage, ChatOptions, EmbeddingIn, ResponseFormat, StreamOptions
-from api.replies import RetrievedOut
+from api.replies import RetrievedOut, UnderstoodOut
 from api.requests import (
     ArticleIn,
     AskIn,
@@ -28,7 +28,7 @@ _BODIES: tuple[type[BaseModel], ...] = (
     *(ChatIn, ChatMessage, ChatOptions, EmbeddingIn, ResponseFormat, StreamOptions),
     *(TaskIn, TaskInput, TaskParameters),
 )
-_EVENTS: tuple[type[BaseModel], ...] = (RetrievedOut,)
+_EVENTS: tuple[type[BaseModel], ...] = (RetrievedOut, UnderstoodOut)
 _KEYS = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "a key made by citespan keys add"},
     "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "the same, in another header"},
@@ -89,27 +89,30 @@ def body_of_lines(kinds: Sequence[str]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {kind: {"schema": schema} for kind in kinds}}}
 
 
-def event_content(*models: type[BaseModel], failing: bool = False) -> dict[str, Any]:
-    """Describe the content of a reply that is a stream of events.
+def event_content(events: Mapping[str, type[BaseModel]], *, failing: bool = False) -> dict[str, Any]:
+    """Describe the content of a reply that is a stream of events: the schemas of their data, and which event has which.
 
     Args:
-        models: what the data of an event may be; each a model that the description has already, or one of _EVENTS.
-        failing: whether the stream may end with a problem.
+        events: what the data of an event is, by the event's name; each a model that the description has already, or one
+            of _EVENTS.
+        failing: whether the stream may end with the event error, a problem.
     """
-    names = [*(model.__name__ for model in models), *(["Problem"] if failing else [])]
-    shapes = [{"$ref": f"#/components/schemas/{name}"} for name in names]
-    return {"text/event-stream": {"schema": shapes[0] if len(shapes) == 1 else {"anyOf": shapes}}}
+    names = {event: model.__name__ for event, model in events.items()} | ({"error": "Problem"} if failing else {})
+    named = {event: {"$ref": f"#/components/schemas/{name}"} for event, name in names.items()}
+    shapes = [{"$ref": f"#/components/schemas/{name}"} for name in dict.fromkeys(names.values())]
+    schema = shapes[0] if len(shapes) == 1 else {"anyOf": shapes}
+    return {"text/event-stream": {"schema": schema, "x-events": named}}
 
 
-def stream_of(description: str, *models: type[BaseModel], failing: bool = False) -> dict[str, Any]:
+def stream_of(description: str, events: Mapping[str, type[BaseModel]], *, failing: bool = False) -> dict[str, Any]:
     """Return the arguments of a route whose reply is a stream of events and nothing else.
 
     Args:
         description: the names of the events, in order.
-        models: as event_content() has them.
+        events: as event_content() has them.
         failing: likewise.
     """
-    content = event_content(*models, failing=failing)
+    content = event_content(events, failing=failing)
     return {"response_class": Response, "responses": {200: {"description": description, "content": content}}}
 
 

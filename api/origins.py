@@ -53,6 +53,22 @@ def same_origin(origin: str, scope: Scope) -> bool:
         return False
 
 
+def is_from_another_site(scope: Scope) -> bool:
+    """Return whether a browser says that a page of another origin made it send a request (Fetch Metadata).
+
+    An image, a script or a frame sends no Origin header, and every browser since 2023 sends this one to 127.0.0.1 and
+    over TLS.  ``same-site`` is another origin too: any port of this machine.
+    """
+    return any(name == b"sec-fetch-site" and value not in (b"same-origin", b"none") for name, value in scope["headers"])
+
+
+def is_followed_link(scope: Scope) -> bool:
+    """Return whether somebody follows a link: what comes back is shown to them alone, and can be read by no page."""
+    told = {name: value for name, value in scope["headers"] if name.startswith(b"sec-fetch-")}
+    wanted = {b"sec-fetch-mode": b"navigate", b"sec-fetch-dest": b"document", b"sec-fetch-user": b"?1"}
+    return scope["method"] == "GET" and wanted.items() <= told.items()
+
+
 def is_preflight(scope: Scope) -> bool:
     """Return whether a browser asks what a page may send."""
     return scope["method"] == "OPTIONS" and any(

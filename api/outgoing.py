@@ -23,7 +23,7 @@ PIECE_BYTES = 64 * 1024
 # steady must not take up the room of all others.
 _SLOWEST_UNDER_PRESSURE = 16 * 1024
 # glibc keeps what was freed; that much at once is worth giving back to the system.
-_TRIMMED_BYTES = 16 * 1024**2
+_TRIMMED_BYTES = 4 * 1024**2
 _LOOKS = 4
 _UNSENT_BYTES = 128 * 1024
 _log = structlog.get_logger("citespan")

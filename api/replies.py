@@ -218,6 +218,12 @@ class RetrievedOut(BaseModel):
     passages: list[CandidateOut]
 
 
+class UnderstoodOut(BaseModel):
+    """While an answer is streamed in a conversation: the question as it was understood."""
+
+    standalone_question: str
+
+
 class SearchOut(BaseModel):
     """The passages that speak most of a query."""
 
@@ -299,9 +305,11 @@ class PassageRange(BaseModel):
 
 
 class ArticleOut(ArticleRef):
-    """A whole article."""
+    """An article, whole or a stretch of it; every offset counts from the beginning of the article."""
 
     text: str
+    start: int = Field(description="where text begins in the article: 0, unless a stretch was asked for")
+    end: int = Field(description="where text ends in it: characters, unless a stretch was asked for")
     masked: list[MaskedOut]
     passages: list[PassageRange]
     characters: int
@@ -312,13 +320,31 @@ class ArticleOut(ArticleRef):
     found_in: dict[str, str]
 
     @classmethod
-    def from_stored(cls, stored: StoredArticle) -> "ArticleOut":
-        """Make it of the frozen type."""
+    def from_stored(cls, stored: StoredArticle, start: int = 0, end: int | None = None) -> "ArticleOut":
+        """Make it of the frozen type; of a stretch it has the masked ranges and passages that reach into it.
+
+        Args:
+            stored: the whole article.
+            start: of the stretch, in code points.
+            end: of the stretch; None, or what is beyond the article's end, is that end.
+        """
+        end = len(stored.text) if end is None else min(end, len(stored.text))
+        whole = start == 0 and end == len(stored.text)
         return cls(
             **ArticleRef.from_info(stored.info).model_dump(),
-            text=stored.text,
-            masked=[MaskedOut(start=m.start, end=m.end, rule=m.rule) for m in stored.masked],
-            passages=[PassageRange(id=p.id, start=p.start, end=p.end) for p in stored.passages],
+            text=stored.text[start:end],
+            start=start,
+            end=end,
+            masked=[
+                MaskedOut(start=m.start, end=m.end, rule=m.rule)
+                for m in stored.masked
+                if whole or (m.start < end and m.end > start)
+            ],
+            passages=[
+                PassageRange(id=p.id, start=p.start, end=p.end)
+                for p in stored.passages
+                if whole or (p.start < end and p.end > start)
+            ],
             characters=stored.info.characters,
             added=stored.info.added,
             origin=stored.info.origin,

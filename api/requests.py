@@ -1,8 +1,8 @@
 """Request models of the HTTP interface, and how they become the frozen types."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from index import (
     DEFAULT_COLLECTION,
@@ -193,6 +193,19 @@ class ArticleIn(Strict):
         fields = self.model_dump(exclude={"text", "html", "collection"})
         fields["tags"] = tuple(self.tags)
         return {name: value for name, value in fields.items() if value is not None}
+
+
+class ArticleQuery(CollectionQuery):
+    """Which article, and how much of its text."""
+
+    start: int = Field(0, ge=0, description="first character that is wanted, in code points")
+    end: int | None = Field(None, ge=1, description="where the text ends that is wanted; left out, the article's end")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.end is not None and self.end <= self.start:
+            raise ValueError("end must be beyond start")
+        return self
 
 
 class SubscriptionIn(Strict):

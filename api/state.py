@@ -1,5 +1,6 @@
 """What the routes of one application share."""
 
+import asyncio
 import contextlib
 import threading
 from collections.abc import Iterator
@@ -21,6 +22,8 @@ from api.webhooks import Webhooks
 from api.workers import Workers
 from index import Collection, FetchPolicy
 from qa import Conversations, QuestionAnswering
+
+_READ_AT_A_TIME = 4
 
 
 @dataclass
@@ -45,6 +48,7 @@ class State:
         webhooks: what tells of their events.
         keys: of the library, for what goes on after a request was let in.
         audit: who changed what.
+        reading: places for reading whole articles, each of which may take many times its size for a moment.
         outgoing: bytes of replies that clients have not taken yet.
     """
 
@@ -65,6 +69,7 @@ class State:
     webhooks: Webhooks = field(init=False)
     keys: Keys = field(init=False)
     audit: Audit = field(init=False)
+    reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_READ_AT_A_TIME))
     outgoing: Outgoing = field(init=False)
 
     def __post_init__(self) -> None:

@@ -1,6 +1,6 @@
 """How standing questions and their events are shown."""
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel
 
@@ -85,11 +85,15 @@ class ChangeOut(BaseModel):
     new: AnswerOut | None
 
 
+EventType = Literal["answer.new", "answer.different", "answer.gone", "answer.contradicted"]
+EVENT_TYPES: tuple[str, ...] = get_args(EventType)
+
+
 class EventOut(BaseModel):
     """A change of a standing question's answer."""
 
     id: str
-    type: Literal["answer.new", "answer.different", "answer.gone", "answer.contradicted"]
+    type: EventType
     timestamp: str
     data: ChangeOut
 

@@ -148,9 +148,11 @@ class Citespan(Sender):
         """Yield all articles in order of arrival, asking for a page at a time."""
         return self._pages(lambda cursor: requests.articles(collection, PAGE, cursor), lambda page: page.articles)
 
-    def article(self, article_id: str, *, collection: str = DEFAULT_COLLECTION) -> Article:
-        """Return an article with its whole text."""
-        return self._send(requests.article(article_id, collection))
+    def article(
+        self, article_id: str, *, start: int = 0, end: int | None = None, collection: str = DEFAULT_COLLECTION
+    ) -> Article:
+        """Return an article with its whole text, or with the stretch of it from start to end, in code points."""
+        return self._send(requests.article(article_id, start, end, collection))
 
     def cite(
         self,

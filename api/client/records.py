@@ -255,9 +255,11 @@ class PassageRange:
 
 @dataclass(frozen=True, slots=True)
 class Article(ArticleInfo):
-    """A whole article."""
+    """An article, or the stretch of it from ``start`` to ``end``; every offset counts from the article's beginning."""
 
     text: str = ""
+    start: int = 0
+    end: int = 0
     masked: tuple[Masked, ...] = ()
     passages: tuple[PassageRange, ...] = ()
     characters: int = 0

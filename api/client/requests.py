@@ -217,9 +217,10 @@ def articles(collection: str, limit: int, cursor: str | None) -> Call[ArticlePag
     return Call("GET", "/v1/articles", reader(ArticlePage), query=query)
 
 
-def article(article_id: str, collection: str) -> Call[Article]:
-    """Return the request of one article."""
-    return Call("GET", f"/v1/articles/{segment(article_id)}", reader(Article), query={"collection": collection})
+def article(article_id: str, start: int, end: int | None, collection: str) -> Call[Article]:
+    """Return the request of one article, or of a stretch of it."""
+    query: dict[str, str | int | None] = {"start": start or None, "end": end, "collection": collection}
+    return Call("GET", f"/v1/articles/{segment(article_id)}", reader(Article), query=query)
 
 
 def cite(article_id: str, style: str, page: int | None, collection: str) -> Call[Citation]:

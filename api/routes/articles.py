@@ -13,7 +13,7 @@ from api.bodies import content_type, read_body, read_query, until_gone
 from api.openapi import body_of, body_or_files, query_of
 from api.problems import Problem, problem_of
 from api.replies import AddedOut, ArticleOut, ArticleRow, ArticlesOut, FailureOut, UploadOut, VerifyOut
-from api.requests import ArticleIn, CollectionQuery, PageQuery, UploadIn, VerifyIn
+from api.requests import ArticleIn, ArticleQuery, CollectionQuery, PageQuery, UploadIn, VerifyIn
 from api.state import State, collection_of, ready_state, state_of
 from api.uploads import MAX_ARTICLES, problem_of_failure, uploaded
 from api.verifying import verified
@@ -173,14 +173,26 @@ async def list_articles(request: Request) -> Any:
     "/v1/articles/{article_id}",
     response_model=ArticleOut,
     dependencies=[needs(Scope.ASK)],
-    openapi_extra=query_of(CollectionQuery),
+    openapi_extra=query_of(ArticleQuery),
     operation_id="get_article",
 )
-async def get_article(request: Request, article_id: str) -> Any:
-    """Return an article with its whole text, masked ranges and passages."""
-    asked = read_query(request, CollectionQuery)
+async def get_article(request: Request, article_id: str) -> Response:
+    """Return an article with its text, whole or from start to end, and the masked ranges and passages in it."""
+    asked = read_query(request, ArticleQuery, ("start", "end"))
     collection = collection_of(request, asked.collection)
-    return ArticleOut.from_stored(await run_in_threadpool(collection.get, article_id))
+
+    def read() -> bytes:
+        stored = collection.get(article_id)
+        if asked.start > len(stored.text):
+            message = f"start is beyond the end of the article, which has {len(stored.text):,} characters"
+            raise Problem(422, message, errors=[{"loc": ["query", "start"], "msg": message}])
+        out = ArticleOut.from_stored(stored, asked.start, asked.end)
+        # One copy of what may be 20 MiB, where going through dicts and strings would make four.
+        return ArticleOut.__pydantic_serializer__.to_json(out)
+
+    async with state_of(request).reading:
+        body = await run_in_threadpool(read)
+    return Response(body, media_type="application/json")
 
 
 @router.delete(

@@ -11,7 +11,7 @@ from api.asking import answered, events_of, kind_of, steps_of
 from api.bodies import accepts, read_body, read_query
 from api.exports import MEDIA_TYPES, Entry, Format, Style, exported
 from api.openapi import body_of, query_of, stream_of
-from api.replies import AskOut, RetrievedOut
+from api.replies import AskOut, RetrievedOut, UnderstoodOut
 from api.requests import AskIn, Strict
 from api.state import ready_state
 from api.streaming import stream
@@ -68,7 +68,11 @@ async def ask_get(request: Request) -> Any:
     "/v1/ask/stream",
     openapi_extra=body_of(AskIn),
     operation_id="ask_stream",
-    **stream_of("retrieved, answer ..., done or error", RetrievedOut, AskOut, failing=True),
+    **stream_of(
+        "retrieved, answer ..., with history understood, answer, done or error",
+        {"retrieved": RetrievedOut, "answer": AskOut, "understood": UnderstoodOut, "done": AskOut},
+        failing=True,
+    ),
 )
 async def ask_stream(request: Request) -> Response:
     """Answer a question step by step: events retrieved, answer (again when it changes), done or error."""

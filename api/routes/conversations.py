@@ -22,7 +22,7 @@ from api.conversation_replies import (
 from api.exports import MEDIA_TYPES, SUFFIXES, Entry, Format, Style, exported
 from api.openapi import body_of, event_content, query_of
 from api.problems import Problem
-from api.replies import AskOut, RetrievedOut, new_id
+from api.replies import AskOut, RetrievedOut, UnderstoodOut, new_id
 from api.requests import ConversationIn, MessageIn, PageQuery, Strict
 from api.state import State, ready_state, state_of
 from api.streaming import EVENTS, stream
@@ -62,7 +62,10 @@ async def create_conversation(request: Request) -> Any:
     operation_id="send_message",
     responses={
         200: {
-            "content": event_content(RetrievedOut, AskOut, failing=True),
+            "content": event_content(
+                {"retrieved": RetrievedOut, "answer": AskOut, "understood": UnderstoodOut, "done": MessageAskedOut},
+                failing=True,
+            ),
             "description": "the answer; with Accept: text/event-stream the events retrieved, answer ..., understood, "
             "answer, done or error",
         }

@@ -138,7 +138,7 @@ async def resume_job(request: Request, job_id: str) -> Any:
 @router.get(
     "/v1/jobs/{job_id}/events",
     operation_id="follow_job",
-    **stream_of("progress ..., end", JobOut),
+    **stream_of("progress ..., end", {"progress": JobOut, "end": JobOut}),
 )
 async def follow_job(request: Request, job_id: str) -> Response:
     """Follow a job: events progress (how it stands now, and again when that changes), then end."""

@@ -18,7 +18,7 @@ from api.requests import PageQuery, WatchIn
 from api.state import State, ready_state, state_of
 from api.streaming import EVENTS, Pulse, event_text, followed
 from api.watch_records import Delivery, Watch
-from api.watch_replies import EventOut, EventsOut, NewWatchOut, TestedOut, WatchesOut, WatchOut
+from api.watch_replies import EVENT_TYPES, EventOut, EventsOut, NewWatchOut, TestedOut, WatchesOut, WatchOut
 from api.watching import first
 from api.workers import ASK, FETCH, Job
 from index import FetchError, InputError, RecordNotFound, check_receiver, decode_cursor, encode_cursor
@@ -141,7 +141,12 @@ async def test_watch(request: Request, watch_id: str) -> Any:
     response_model=EventsOut,
     openapi_extra=query_of(PageQuery),
     operation_id="list_watch_events",
-    responses={200: {"content": event_content(EventOut), "description": "a page; or, as a stream, each as it comes"}},
+    responses={
+        200: {
+            "content": event_content(dict.fromkeys(EVENT_TYPES, EventOut)),
+            "description": "a page; or, as a stream, each as it comes",
+        }
+    },
 )
 async def list_watch_events(request: Request, watch_id: str) -> Any:
     """Return what has become of its answer, the newest last; with Accept: text/event-stream, also what comes later.
