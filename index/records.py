@@ -330,6 +330,9 @@ def _make(db: sqlite3.Connection) -> None:
 
 def _check(db: sqlite3.Connection) -> None:
     version = db.execute("PRAGMA user_version").fetchone()[0]
+    owner = db.execute("PRAGMA application_id").fetchone()[0]
+    if owner not in (0, _APPLICATION_ID):
+        raise LibraryFormatError(f"{DATABASE} is not a database of Citespan's records: restore it from a backup")
     if version > FORMAT:
         raise LibraryFormatError(f"{DATABASE} has format {version}, this version reads up to {FORMAT}: upgrade")
 

@@ -439,7 +439,7 @@ def test_a_library_of_the_first_format_is_brought_up_to_date(tmp_path: Path, qa:
         path.unlink()
     connection = sqlite3.connect(database)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    MIGRATIONS[0](connection)
+    connection.executescript(f"{MIGRATIONS[0]} PRAGMA user_version = 1;")
     text = "The mill of Tarn was built in 1788."
     row = ("tarn", "Tarn", json.dumps([]), text, len(text), hashlib.sha256(text.encode()).hexdigest(), "old", "[]", "")
     connection.execute(

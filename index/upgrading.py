@@ -1,0 +1,123 @@
+"""A collection's database of an older format: backed up, then brought to the newest, in place.
+
+The backup lies beside it until BACKUP_DAYS have passed.  Each step is one transaction, so what is interrupted has not
+happened and is done when the database is next opened for writing; so is the backup, which gets its name once it is
+whole.  A newer format is refused before anything is written.
+
+Imports sqlite3, as the store does that keeps the database.
+"""
+
+import contextlib
+import json
+import logging
+import os
+import shutil
+import sqlite3
+import time
+from pathlib import Path
+
+from index import families, repeats
+from index.atomic_file import PARTIAL, remove_file, sync_folder
+from index.copies import bands, shingles
+from index.errors import StorageError
+from index.lines import host_or_source, line_hashes
+from index.migrations import MIGRATIONS, check_version, migrate
+from index.readable import open_to_read
+from index.types import MaskedRange
+
+BACKUP_DAYS = 30
+_PAGES_TOGETHER = 1_024
+_log = logging.getLogger(__name__)
+
+
+def upgrade(path: Path) -> None:
+    """Bring a database to the newest format if it has an older one; the caller holds the library's lock.
+
+    Raises:
+        LibraryFormatError: a newer Citespan made it, or it is some other program's database; it stays as it is.
+        StorageError: there is no room for the backup; nothing was changed.
+        sqlite3.Error: the disk refused, or the file is damaged; nothing was changed.
+    """
+    for old in path.parent.glob(f"{path.name}.before-format-*"):
+        if not old.name.endswith(PARTIAL) and _days_old(old) > BACKUP_DAYS:
+            remove_file(old)
+    if not path.is_file() or not path.stat().st_size:
+        return
+    with contextlib.closing(open_to_read(path)) as db:
+        version = check_version(db)
+        if version in (0, len(MIGRATIONS)):
+            return
+        kept = _back_up(db, path)
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA foreign_keys = ON")
+        db.execute("PRAGMA secure_delete = ON")
+        migrate(db, {2: _complete_second_format})
+    _log.info(
+        "%s had format %d and has format %d now; as it was it is kept in %s for %d days",
+        path.parent.name,
+        version,
+        len(MIGRATIONS),
+        kept.name,
+        BACKUP_DAYS,
+    )
+
+
+def _back_up(db: sqlite3.Connection, path: Path) -> Path:
+    """Copy a database beside itself; return the copy, which may be that of an attempt that was interrupted."""
+    name = f"{path.name}.before-format-{len(MIGRATIONS)}"
+    target, number = path.with_name(name), 1
+    while target.exists():
+        if _generation_in(target) == _generation(db):
+            return target
+        number += 1
+        target = path.with_name(f"{name}-{number}")  # of another life of this library: kept too
+    size = path.stat().st_size
+    # The copy, and as much again for the log of what changes.
+    if shutil.disk_usage(path.parent).free < 2 * size:
+        raise StorageError(
+            f"collection {path.parent.name!r} has an older format; to back it up before it is changed, "
+            f"{2 * size // 2**20 + 1} MiB must be free on its disk: free space and try again",
+            disk_full=True,
+        )
+    beside = target.with_name(target.name + PARTIAL)
+    remove_file(beside)
+    os.close(os.open(beside, os.O_WRONLY | os.O_CREAT, 0o600))
+    with contextlib.closing(sqlite3.connect(beside, isolation_level=None)) as copy:
+        db.backup(copy, pages=_PAGES_TOGETHER)
+        copy.execute("PRAGMA journal_mode = DELETE")  # one file, complete in itself
+    with beside.open("rb") as file:
+        os.fsync(file.fileno())
+    beside.rename(target)
+    sync_folder(target.parent)
+    return target
+
+
+def _complete_second_format(db: sqlite3.Connection) -> None:
+    """Compare articles of the first format for near-copies, and count their lines."""
+    for (key,) in db.execute("SELECT key FROM article ORDER BY key").fetchall():
+        text, masked, url, source = db.execute(
+            "SELECT text, masked, url, source FROM article WHERE key = ?", (key,)
+        ).fetchone()
+        found = shingles(text, [MaskedRange(*fields) for fields in json.loads(masked)])
+        families.join(db, key, bands(found), found)
+        repeats.join(db, key, host_or_source(url, source), line_hashes(text))
+
+
+def _generation(db: sqlite3.Connection) -> int:
+    return int(db.execute("SELECT value FROM meta WHERE name = 'generation'").fetchone()[0])
+
+
+def _generation_in(path: Path) -> int | None:
+    try:
+        with contextlib.closing(open_to_read(path)) as db:
+            return _generation(db)
+    except (sqlite3.Error, TypeError, ValueError):
+        return None
+
+
+def _days_old(path: Path) -> float:
+    try:
+        return (time.time() - path.stat().st_mtime) / 86_400
+    except OSError:
+        return 0.0
