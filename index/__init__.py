@@ -45,7 +45,19 @@ from index.lexical import match_terms
 from index.lexical import words as query_words
 from index.library import DEFAULT_COLLECTION, Library
 from index.lines import Repetition
-from index.maintenance import DEFAULT_SAMPLE, CheckedCollection, CheckReport, check_library
+from index.maintenance import (
+    DEFAULT_SAMPLE,
+    Backup,
+    CheckedCollection,
+    CheckReport,
+    Repaired,
+    Restored,
+    SavedCollection,
+    back_up_library,
+    check_library,
+    repair_library,
+    restore_library,
+)
 from index.marker import add_mark, read_marks
 from index.models import LocalModel, Machine, ModelCard
 from index.news import Mark
@@ -99,6 +111,7 @@ __all__ = [
     "ArticleInfo",
     "ArticleNotFound",
     "ArticleTooSlow",
+    "Backup",
     "Batcher",
     "Candidate",
     "Changes",
@@ -147,8 +160,11 @@ __all__ = [
     "RecordNotFound",
     "Records",
     "Removed",
+    "Repaired",
     "Repetition",
+    "Restored",
     "Round",
+    "SavedCollection",
     "SentenceEncoder",
     "StorageError",
     "StoredArticle",
@@ -162,6 +178,7 @@ __all__ = [
     "UnsupportedFormat",
     "add_mark",
     "allowed_descriptors",
+    "back_up_library",
     "check_collection_name",
     "check_library",
     "check_receiver",
@@ -190,6 +207,8 @@ __all__ = [
     "read_marks",
     "read_text",
     "release",
+    "repair_library",
+    "restore_library",
     "seconds_left",
     "seconds_since",
     "sentence_around",

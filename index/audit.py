@@ -20,11 +20,11 @@ from index.lines import host_or_source
 from index.migrations import MIGRATIONS, schema_of, schema_of_format
 from index.readable import rows_by_key
 from index.types import MaskedRange
+from index.vector_blobs import is_unit
 from index.wordindex import outdated, put
 
-# float16 keeps a unit vector's length to about a thousandth.
-_LENGTH_TOLERANCE = 0.01
 _DAMAGES_NAMED = 100
+_COLUMNS = "id, text, sha256, characters, published, published_first, published_last, tags, masked, url, source"
 # FTS5 bounds the depth of an expression.
 _WORDS_AT_ONCE = 200
 
@@ -160,19 +160,23 @@ class Audit:
             thorough: also compute anew what near-copies are looked up by.
             advance: called with the number of articles looked at.
         """
-        columns = "id, text, sha256, characters, published, published_first, published_last, tags, masked, url, source"
         known = schema_of(self._db)
         marks = {table for table in ("band", "article_line") if any(name == table for name, _ in known)}
 
         def unreadable(what: str) -> None:
             self._tally.add("article_unreadable", what)
 
-        for done, row in enumerate(rows_by_key(self._db, "article", columns, "key", unreadable=unreadable), 1):
+        for done, row in enumerate(rows_by_key(self._db, "article", _COLUMNS, "key", unreadable=unreadable), 1):
             try:
                 self._article(row, marks, thorough=thorough)
             except (sqlite3.DatabaseError, ValueError, TypeError) as error:
                 self._tally.add("article_unreadable", f"{row[1]}: {error}")
             advance(done)
+
+    def article(self, key: int) -> None:
+        """Compare one article's text, fields, passages and vectors with each other."""
+        row = self._db.execute(f"SELECT key, {_COLUMNS} FROM article WHERE key = ?", (key,)).fetchone()
+        self._article(row, set(), thorough=False)
 
     def _article(self, row: tuple[Any, ...], marks: set[str], *, thorough: bool) -> None:
         key, article_id, text, sha256, characters, published, first, last, tags, masked, url, source = row
@@ -213,7 +217,7 @@ class Audit:
                 self._tally.add("passage_differs", name)
             if any(start < part.end and part.start < end for part in masked):
                 self._tally.add("passage_masked", name)
-            if vector is not None and not _is_unit(vector, len(rows[0][4] or vector)):
+            if vector is not None and (len(vector) != len(rows[0][4] or vector) or not is_unit(vector)):
                 self._tally.add("vector_invalid", name)
         starts = [row[2] for row in rows]
         if [row[1] for row in rows] != list(range(len(rows))) or starts != sorted(set(starts)):
@@ -251,15 +255,6 @@ def _ranges(masked: str, length: int) -> list[MaskedRange] | None:
     if any(part.start < end for part, end in zip(ranges, ends, strict=False)) or ends[-1] > length:
         return None
     return ranges
-
-
-def _is_unit(data: bytes, size: int) -> bool:
-    """Whether stored bytes are a vector of a size in bytes and of unit length."""
-    if len(data) != size or size % 2:
-        return False
-    vector = np.frombuffer(data, dtype="<f2").astype(np.float32)
-    length = float(np.sqrt(np.dot(vector, vector)))
-    return bool(np.isfinite(length)) and abs(length - 1) < _LENGTH_TOLERANCE
 
 
 def _varints(data: bytes) -> int:

@@ -23,7 +23,7 @@ from index.folders import DATABASE
 from index.migrations import MIGRATIONS, check_version, migrate
 from index.open_files import PER_CONNECTION, PER_DATABASE, Limits, Openable, OpenFiles
 from index.refusals import translated
-from index.upgrading import upgrade
+from index.upgrading import remove_old_backups, upgrade
 from index.view import View
 
 _log = logging.getLogger(__name__)
@@ -305,6 +305,7 @@ class Connections:
             if not self._there:
                 self._make_file()
             with translated():
+                remove_old_backups(self.path)
                 if not self._checked:
                     upgrade(self.path)
                 writer = self._connect(reader=False)

@@ -78,7 +78,7 @@ KINDS = {
     "job_file_missing": Kind("jobs", "error", "add", "{count} open jobs without the rest of their file"),
     "records_unreadable": Kind("records", "error", "repair", "records.db cannot be opened"),
     "records_damaged": Kind("records", "error", "repair", "records.db is damaged in {count} places"),
-    "record_invalid": Kind("records", "error", "restore", "{count} records that cannot be read"),
+    "record_invalid": Kind("records", "error", "repair", "{count} records that cannot be read"),
     "record_orphaned": Kind("records", "error", "repair", "{count} records or quotations whose record is gone"),
     "quotation_kept": Kind("records", "error", "repair", "{count} quotations of articles that are gone"),
     "model_changed": Kind("models", "error", "reinstall", "the weights are not those that were shipped"),

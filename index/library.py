@@ -345,7 +345,7 @@ class Library:
 
     def _recover(self) -> None:
         """Put right what a process left that was killed."""
-        for stray in self.folder.glob(".removed-*"):
+        for stray in (*self.folder.glob(".removed-*"), *self.folder.glob(".restore-*")):
             shutil.rmtree(stray, ignore_errors=True)
         for path in self.folder.iterdir():
             # What came in for a collection that nothing was stored in.

@@ -63,6 +63,15 @@ def add_mark(folder: Path, mark: str) -> None:
         _write(folder, {*marks, mark})
 
 
+def renew(folder: Path) -> None:
+    """Write the file of a library anew; what was noted in it is lost.
+
+    Raises:
+        StorageError: the disk refused; nothing has changed.
+    """
+    _write(folder, ())
+
+
 def refuse_strangers(folder: Path) -> None:
     """Leave a folder alone that is not a library and not empty.
 

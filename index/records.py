@@ -299,7 +299,7 @@ class Records:
                     db.execute("PRAGMA synchronous = FULL")
                     db.execute("PRAGMA foreign_keys = ON")
                     db.execute("PRAGMA secure_delete = ON")
-                    _make(db)
+                    make_tables(db)
                 _check(db)
                 if not self._read_only:
                     # SQLite opens for reading what it cannot open for writing, and says so at the first write only.
@@ -311,7 +311,8 @@ class Records:
         return self._connection
 
 
-def _make(db: sqlite3.Connection) -> None:
+def make_tables(db: sqlite3.Connection) -> None:
+    """Make the tables of an empty database; in one that has them nothing is done."""
     if db.execute("PRAGMA user_version").fetchone()[0]:
         return
     db.execute("BEGIN IMMEDIATE")

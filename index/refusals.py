@@ -27,6 +27,10 @@ def translated() -> Iterator[None]:
             ) from error
         if "locked" in text or "I/O" in text or "disk" in text:
             raise StorageError(f"the storage refused ({text}): try again") from error
-        raise LibraryCorrupt(f"the database cannot be used ({text}): restore it from a backup") from error
+        raise LibraryCorrupt(
+            f"the database cannot be used ({text}): run citespan check, then citespan repair or restore"
+        ) from error
     except sqlite3.DatabaseError as error:
-        raise LibraryCorrupt(f"the database is damaged ({error}): restore it from a backup") from error
+        raise LibraryCorrupt(
+            f"the database is damaged ({error}): run citespan check, then citespan repair or restore"
+        ) from error

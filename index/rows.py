@@ -5,12 +5,10 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
 from index import families, repeats, wordindex
 from index.fields import instant_range, now
 from index.types import Article, MaskedRange, Passage
+from index.vector_blobs import blob
 from index.view import Vectors
 
 
@@ -138,8 +136,3 @@ def delete_passages(db: sqlite3.Connection, key: int) -> Gone:
         vectors += db.execute("DELETE FROM vector WHERE id = ?", (row,)).rowcount
     db.execute("DELETE FROM passage WHERE article = ?", (key,))
     return Gone([row for row, _ in rows], words, vectors)
-
-
-def blob(vector: npt.NDArray[np.float32]) -> bytes:
-    """Return a vector as the database holds it: float16."""
-    return np.asarray(vector, dtype="<f2").tobytes()

@@ -15,6 +15,7 @@ from index.ledger import Ledger, Step
 from index.readable import open_to_read
 from index.rows import Prepared
 from index.subscriptions import Subscriptions
+from index.vector_blobs import blob
 from index.view import Ids, Vectors
 
 
@@ -131,7 +132,7 @@ class Store(Connections):
         """
         with self.transaction() as db:
             for ids, vectors in batches:
-                updates = ((rows.blob(vector), int(key)) for key, vector in zip(ids, vectors, strict=True))
+                updates = ((blob(vector), int(key)) for key, vector in zip(ids, vectors, strict=True))
                 db.executemany("UPDATE vector SET data = ? WHERE id = ?", updates)
             db.execute("INSERT OR REPLACE INTO meta VALUES ('encoder', ?)", (encoder,))
             advance(db)

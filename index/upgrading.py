@@ -10,7 +10,6 @@ Imports sqlite3, as the store does that keeps the database.
 import contextlib
 import json
 import logging
-import os
 import shutil
 import sqlite3
 import time
@@ -19,6 +18,7 @@ from pathlib import Path
 from index import families, repeats
 from index.atomic_file import PARTIAL, remove_file, sync_folder
 from index.copies import bands, shingles
+from index.copying import copy_database
 from index.errors import StorageError
 from index.lines import host_or_source, line_hashes
 from index.migrations import MIGRATIONS, check_version, migrate
@@ -26,7 +26,6 @@ from index.readable import open_to_read
 from index.types import MaskedRange
 
 BACKUP_DAYS = 30
-_PAGES_TOGETHER = 1_024
 _log = logging.getLogger(__name__)
 
 
@@ -38,9 +37,6 @@ def upgrade(path: Path) -> None:
         StorageError: there is no room for the backup; nothing was changed.
         sqlite3.Error: the disk refused, or the file is damaged; nothing was changed.
     """
-    for old in path.parent.glob(f"{path.name}.before-format-*"):
-        if not old.name.endswith(PARTIAL) and _days_old(old) > BACKUP_DAYS:
-            remove_file(old)
     if not path.is_file() or not path.stat().st_size:
         return
     with contextlib.closing(open_to_read(path)) as db:
@@ -63,6 +59,13 @@ def upgrade(path: Path) -> None:
     )
 
 
+def remove_old_backups(path: Path) -> None:
+    """Remove the copies that were made of a database before its format changed, once BACKUP_DAYS have passed."""
+    for old in path.parent.glob(f"{path.name}.before-format-*"):
+        if not old.name.endswith(PARTIAL) and _days_old(old) > BACKUP_DAYS:
+            remove_file(old)
+
+
 def _back_up(db: sqlite3.Connection, path: Path) -> Path:
     """Copy a database beside itself; return the copy, which may be that of an attempt that was interrupted."""
     name = f"{path.name}.before-format-{len(MIGRATIONS)}"
@@ -82,12 +85,7 @@ def _back_up(db: sqlite3.Connection, path: Path) -> Path:
         )
     beside = target.with_name(target.name + PARTIAL)
     remove_file(beside)
-    os.close(os.open(beside, os.O_WRONLY | os.O_CREAT, 0o600))
-    with contextlib.closing(sqlite3.connect(beside, isolation_level=None)) as copy:
-        db.backup(copy, pages=_PAGES_TOGETHER)
-        copy.execute("PRAGMA journal_mode = DELETE")  # one file, complete in itself
-    with beside.open("rb") as file:
-        os.fsync(file.fileno())
+    copy_database(db, beside)
     beside.rename(target)
     sync_folder(target.parent)
     return target

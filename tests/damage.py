@@ -136,5 +136,5 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "records_damaged": overwrite_page("record_kind", RECORDS),
     "record_invalid": execute("UPDATE record SET body = '{'", database=RECORDS),
     "record_orphaned": execute("UPDATE record SET parent = 'lost'", database=RECORDS),
-    "quotation_kept": execute("UPDATE quoted SET article = 'lost'", database=RECORDS),
+    "quotation_kept": execute("UPDATE OR REPLACE quoted SET article = 'lost'", database=RECORDS),
 }

@@ -1,7 +1,8 @@
-"""citespan check: what keeps a library well."""
+"""citespan check, repair, backup, restore: what keeps a library well."""
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -57,7 +58,116 @@ def check(
             )
         _print_defects(report.defects)
     if not report.sound:
-        raise Stop(3, "damage was found: see docs/guide/backup.md, or try citespan repair --dry-run")
+        raise Stop(3, "damage was found: citespan repair --dry-run says what can be mended")
+
+
+@app.command()
+def repair(
+    library: Library = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be made anew, or cannot be.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Search for every passage by its own text, not for a sample.")
+    ] = False,
+    as_json: MaintenanceJson = False,
+) -> None:
+    """Make anew what can be made anew in a library that no service has open, and say what cannot.
+
+    Damaged databases are kept beside those that take their place. Exit code 3 where something is still wrong.
+    """
+    chosen = settings(library)
+    with stages() as progress:
+        from index import repair_library
+
+        encoder, reader = chosen.options().networks()
+        repaired = repair_library(
+            chosen.library,
+            encoder=encoder,
+            sample_size=None if full else _SAMPLE,
+            dry_run=dry_run,
+            models=[lambda: reader.card],
+            progress=progress,
+        )
+    after = repaired.check
+    still = repaired.defects if after is None else after.defects
+    if as_json:
+        out(json.dumps(repaired.as_json(), ensure_ascii=False))
+    else:
+        for defect in repaired.repairable:
+            if after is None or defect.kind not in {one.kind for one in still}:
+                out(f"{'would repair' if dry_run else 'repaired'}\t{defect.layer}\t{plain(str(defect))}")
+        for what in repaired.lost:
+            out(f"lost\t{plain(what)}")
+        for name in repaired.kept:
+            out(f"kept\t{plain(name)}")
+        _print_defects([defect for defect in still if after is not None or defect.remedy != "repair"])
+    if any(defect.severity == "error" and (after is not None or defect.remedy != "repair") for defect in still):
+        raise Stop(3, "something cannot be made anew: the last column says what mends it")
+
+
+@app.command()
+def backup(
+    target: Annotated[
+        Path,
+        typer.Argument(help="What to make: a folder, or a file whose name ends in .tar or .zip.", metavar="TARGET"),
+    ],
+    library: Library = None,
+    as_json: MaintenanceJson = False,
+) -> None:
+    """Copy a library, also while it is served, with checksums."""
+    chosen = settings(library)
+    with stages() as progress:
+        from index import back_up_library
+
+        made = back_up_library(chosen.library, target, progress=progress)
+    if as_json:
+        out(json.dumps(made.as_json(), ensure_ascii=False))
+        return
+    for one in made.collections:
+        out(f"{one.name}\t{one.articles} articles\t{one.passages} passages\tgeneration {one.generation}")
+    say(f"{plain(made.path)}: {made.bytes:,} bytes; keys and conversations are in it: keep it as safe as the library")
+
+
+@app.command()
+def restore(
+    source: Annotated[Path, typer.Argument(help="A folder or file that citespan backup made.", metavar="BACKUP")],
+    library: Library = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace a library that is not empty; it is kept in a folder within.")
+    ] = False,
+    check: Annotated[
+        bool, typer.Option("--check/--no-check", help="Look for what is wrong with it afterwards.")
+    ] = True,
+    as_json: MaintenanceJson = False,
+) -> None:
+    """Put a backup in the place of a library, once all of it was verified.
+
+    Exit code 3 where something is wrong with what was restored.
+    """
+    chosen = settings(library)
+    with stages() as progress:
+        from index import restore_library
+
+        encoder, reader = chosen.options().networks()
+        restored = restore_library(
+            source,
+            chosen.library,
+            replace=replace,
+            check=check,
+            encoder=encoder,
+            models=[lambda: reader.card],
+            progress=progress,
+        )
+    if as_json:
+        out(json.dumps(restored.as_json(), ensure_ascii=False))
+    else:
+        for name in restored.collections:
+            out(f"{name}\trestored")
+        if restored.check is not None:
+            _print_defects(restored.check.defects)
+    if restored.kept:
+        say(f"what was there before is in {plain(str(Path(restored.library) / restored.kept))}")
+    if restored.check is not None and not restored.check.sound:
+        raise Stop(3, "something is wrong with what was restored")
 
 
 def _print_defects(defects: "Sequence[Defect]") -> None:

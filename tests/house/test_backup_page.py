@@ -13,8 +13,9 @@ PAGE = (ROOT / "docs" / "guide" / "backup.md").read_text(encoding="utf-8")
 
 
 def test_what_is_shown_is_what_is_printed(tmp_path: Path, sample_library: Path) -> None:
-    shutil.copytree(sample_library, tmp_path / "library")
-    for path in [tmp_path / "library", *(tmp_path / "library").rglob("*")]:
+    folder = tmp_path / "here"
+    shutil.copytree(sample_library, folder / "library")
+    for path in [folder / "library", *(folder / "library").rglob("*")]:
         path.chmod(0o700 if path.is_dir() else 0o600)
     shown = pages.texts(PAGE, "console")
     assert shown
@@ -22,7 +23,7 @@ def test_what_is_shown_is_what_is_printed(tmp_path: Path, sample_library: Path) 
         command, _, printed = block.partition("\n")
         words = shlex.split(command.removeprefix("$ "))[1:]
         ran = subprocess.run(
-            [*COMMAND, *words], cwd=tmp_path, env=clean_environment(), capture_output=True, text=True, check=False
+            [*COMMAND, *words], cwd=folder, env=clean_environment(), capture_output=True, text=True, check=False
         )
         assert pages.as_shown(ran.stdout, printed), f"{command}\n{ran.stdout}\n{ran.stderr}"
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from index import Library, LibraryFormatError, StorageError, check_library
+from index import Article, Library, LibraryFormatError, StorageError, check_library
 from index.migrations import MIGRATIONS, schema_of, schema_of_format
 from qa import QuestionAnswering
 from tests.damage import execute
@@ -118,7 +118,8 @@ def test_a_backup_is_never_overwritten_and_goes_after_thirty_days(tmp_path: Path
     assert (folder / KEPT).read_bytes() == b"of another life" and version_of(second) == 1
     month_ago = time.time() - 31 * 86_400
     os.utime(folder / KEPT, (month_ago, month_ago))
-    Library.open(folder, encoder=qa.library.encoder).close()
+    with Library.open(folder, encoder=qa.library.encoder) as library:
+        library.collection().add_one(Article("The lamp burns.", id="lamp"))
     assert not (folder / KEPT).exists() and second.exists()
 
 
