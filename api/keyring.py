@@ -10,11 +10,16 @@ from datetime import datetime
 import structlog
 
 from api.keys import Key, Keys
+from api.problems import busy
 from index import CitespanError, Library, Records, now, seconds_since
 
 # How exact Key.last_used is, and how often it is written.
 _SECONDS = 60.0
 _TOGETHER = 500
+KEYS_LOST = (
+    "this library had keys and they are lost, so nobody is let in: restore records.db from a backup, or make a new key "
+    "with citespan keys add"
+)
 _log = structlog.get_logger("citespan")
 
 
@@ -49,6 +54,7 @@ class Keyring:
         self._thread = ThreadPoolExecutor(1, "citespan-keys")
         self._used: dict[str, str] = {}
         self._any = False
+        self._note()
 
     async def look(self, secret: str | None, origin: str | None) -> Look:
         """Look up what a request brings.
@@ -59,6 +65,7 @@ class Keyring:
 
         Raises:
             StorageError: the records cannot be read.
+            Problem: 503, there were keys and they are lost.
         """
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._look, secret, origin)
 
@@ -66,11 +73,22 @@ class Keyring:
         # Once there was one there always was: revoked keys are kept.
         self._any = self._any or self._keys.any()
         if not self._any:
+            if self._keys.are_lost():
+                _log.error("keys lost", detail=KEYS_LOST)
+                raise busy(30, KEYS_LOST)
             return Look(any=False)
         key = None if secret is None else self._keys.find(secret)
         if key is not None and _seconds_since(key.last_used) > _SECONDS:
             self._used[key.id] = now()
         return Look(True, key, origin is not None and self._keys.names_origin(origin))
+
+    def _note(self) -> None:
+        """Note that there are keys in a library of a version that did not."""
+        try:
+            if self._keys.any():
+                self._written.note()
+        except CitespanError as error:  # each request finds out anew
+            _log.error("keys cannot be read", error=str(error))
 
     async def keep_time(self) -> None:
         """Write once a minute when keys were last used, until cancelled."""

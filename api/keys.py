@@ -2,11 +2,13 @@
 
 They lie in the library's records, so that a command can change them beside a running service, which looks at each
 request: what was revoked is refused from the next one on.  A revoked key is kept, marked: that there was a key is what
-keeps a service closed whose last one has gone.
+keeps a service closed whose last one has gone.  That there was one is noted in the library too, so that a service whose
+records are lost stays closed.
 """
 
 import hashlib
 import hmac
+import logging
 import re
 import secrets
 import zlib
@@ -20,14 +22,17 @@ from api.origins import check_origin
 from api.rates import rate_of
 from index import (
     Changes,
+    CitespanError,
     InputError,
     NotFound,
     Record,
     RecordNotFound,
     Records,
+    add_mark,
     check_collection_name,
     instant,
     now,
+    read_marks,
 )
 
 PREFIX = "cs_"
@@ -38,6 +43,9 @@ _FORM = re.compile(r"cs_([A-Za-z0-9_-]{43})([0-9A-Za-z]{6})")
 _NAMES = re.compile(r"(?!key_)[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SHOWN = 16
 _PAGE = 1_000
+# What is noted of a library in which a key was ever made.
+_MARK = "keys"
+_log = logging.getLogger(__name__)
 
 
 class KeyNotFound(NotFound):
@@ -142,6 +150,21 @@ class Keys:
         """Return whether there is a key or ever was one."""
         return bool(self._records.list(_KEY, limit=1))
 
+    def are_lost(self) -> bool:
+        """Return whether there is no key though there was one: the records were removed.
+
+        Raises:
+            LibraryFormatError: what is noted of the library cannot be read.
+        """
+        return not self.any() and _MARK in read_marks(self._records.path.parent)
+
+    def note(self) -> None:
+        """Note in the library that there was a key; what the disk refuses is noted another time."""
+        try:
+            add_mark(self._records.path.parent, _MARK)
+        except CitespanError as error:
+            _log.warning("that there are keys is not noted in the library yet: %s", error)
+
     def any_active(self) -> bool:
         """Return whether there is a key that is neither revoked nor expired."""
         return any(key.state == "active" for key in self.all())
@@ -219,7 +242,10 @@ class Keys:
             current = _current(changes, name)
             if current is not None and current.state == "active":
                 raise InputError(f"there is a key named {name!r}: rotate or revoke it, or take another name")
-            return _put(changes, key), secret
+            kept = _put(changes, key)
+        # After the key: a note without one would lock everyone out.
+        self.note()
+        return kept, secret
 
     def rotate(self, name: str, *, grace: float, expires: str | None = None) -> tuple[Key, Key, str]:
         """Make a new key that may do what one of that name may; return the new one, the old one and the key.
