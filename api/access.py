@@ -156,7 +156,7 @@ class Place:
         """
         if not self._held and self._sender is not None and self._taken[self._sender] >= self._most:
             detail = f"{self._most} questions at a time are answered for one key or address: wait for one of yours"
-            raise Problem(429, detail, headers={"Retry-After": "1"})
+            raise Problem(429, detail, headers={"Retry-After": "1"}, reason="asks")
 
     def leave(self) -> None:
         """Give the place back, if it was taken."""

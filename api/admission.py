@@ -141,7 +141,7 @@ class Admission:
         # guessed of 256 bits in a minute does not matter.
         standing = self._of_bad_keys.hit(self._bad_rate, address.identity)
         if not standing.allowed:
-            raise _too_many(standing, "too many keys from this address were not good ones: check yours")
+            raise _too_many(standing, "too many keys from this address were not good ones: check yours", "bad_key")
         raise Problem(
             401,
             "this is no key that may be used here: check it, or ask whoever runs this service for another",
@@ -179,7 +179,8 @@ class Admission:
     def _count(self, scope: Scope, standing: Standing) -> None:
         scope["state"]["reply_headers"] += standing.headers()
         if not standing.allowed:
-            raise _too_many(standing, f"{standing.quota:,} requests in {standing.window:,} s are served: send fewer")
+            detail = f"{standing.quota:,} requests in {standing.window:,} s are served: send fewer"
+            raise _too_many(standing, detail, "rate" if standing.policy == "key" else "address_rate")
 
 
 def _foreign() -> Problem:
@@ -187,8 +188,8 @@ def _foreign() -> Problem:
     return Problem(403, f"a page of another origin may not ask, read or change anything here: {named}")
 
 
-def _too_many(standing: Standing, detail: str) -> Problem:
-    return Problem(429, detail, headers={"Retry-After": str(standing.seconds)})
+def _too_many(standing: Standing, detail: str, reason: str) -> Problem:
+    return Problem(429, detail, headers={"Retry-After": str(standing.seconds)}, reason=reason)
 
 
 def _check_pages(key: Key, origin: str | None, foreign: str | None, origins: frozenset[str]) -> None:

@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 import structlog
 from fastapi import FastAPI, Request, Response
@@ -13,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from api import problems
 from api.admission import Admission
 from api.following import Follower
+from api.gauges import add_gauges
 from api.jobs import Jobs
 from api.keyring import Keyring
 from api.metrics import Metrics
@@ -40,10 +42,14 @@ from api.shapes import error_response
 from api.slack import Deliveries, Signatures, Slack
 from api.state import State
 from api.tools.exchange import Exchange
+from api.tracing import telemetry, trace_stages
 from api.watching import Watcher
 from api.workers import Cancelled, Workers
-from index import CitespanError, release
+from index import CitespanError, observe_stages, release
 from qa import QuestionAnswering
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
 
 # It looks between two pages whether it must stop; a page that is being fetched then is fetched again the next time.
 _FOLLOWER_SECONDS = 2.0
@@ -52,7 +58,9 @@ _CLIENT_GONE = 499
 _log = structlog.get_logger("citespan")
 
 
-def create_app(qa: QuestionAnswering, settings: Settings | None = None) -> FastAPI:
+def create_app(
+    qa: QuestionAnswering, settings: Settings | None = None, *, tracer_provider: "TracerProvider | None" = None
+) -> FastAPI:
     """Make the application; models are loaded in the background once it starts.
 
     From the outside in: Gate (id, checks, safety headers, log, metrics), Admission (key, origin, rate), FastAPI's own
@@ -61,24 +69,20 @@ def create_app(qa: QuestionAnswering, settings: Settings | None = None) -> FastA
     Args:
         qa: opened; closed when the application stops.
         settings: all settings; None takes the defaults and the environment.
+        tracer_provider: of OpenTelemetry, shut down when the application stops; None makes no traces.
     """
     chosen = settings or Settings.read()
     metrics = Metrics()
-    workers = Workers(chosen)
+    workers = Workers(chosen, metrics.refused)
     state = State(qa, chosen, workers, metrics, Jobs(qa.library, chosen.jobs_size), chosen.policy())
     follower, watcher = Follower(state), Watcher(state)
     state.slack = _slack(state)
     exchange = Exchange(state)
     keyring = Keyring(qa.library)
-    metrics.gauge("citespan_queue_waiting", "Questions waiting", lambda: state.workers.questions.waiting)
-    metrics.gauge("citespan_writes_waiting", "Writes waiting", lambda: state.workers.writes.waiting)
-    metrics.gauge("citespan_jobs_running", "Jobs being worked on", lambda: float(state.jobs.running))
-    metrics.gauge("citespan_jobs_queued", "Jobs waiting", lambda: _or_unknown(lambda: float(state.jobs.queued)))
-    metrics.gauge("citespan_reply_bytes", "Bytes of replies held for clients", lambda: float(state.outgoing.bytes))
-    metrics.gauge("citespan_readers_let_go", "Clients that took nothing", lambda: float(state.outgoing.stalled))
-    metrics.gauge("citespan_ready", "1 once questions are taken", lambda: float(state.unready() is None))
-    metrics.gauge("citespan_watches", "Standing questions", lambda: _or_unknown(lambda: float(state.watches.count())))
-    metrics.gauge("citespan_articles", "Articles in all collections", lambda: _or_unknown(lambda: _articles(state)))
+    add_gauges(state, follower, watcher)
+    ends = [observe_stages(metrics.observe_stage)]
+    if tracer_provider is not None:
+        ends.append(trace_stages(tracer_provider))
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -103,6 +107,10 @@ def create_app(qa: QuestionAnswering, settings: Settings | None = None) -> FastA
             await timekeeper
         await run_in_threadpool(keyring.close)
         await run_in_threadpool(qa.close)
+        for end in ends:
+            end()
+        if tracer_provider is not None:
+            await run_in_threadpool(tracer_provider.shutdown)
 
     app = FastAPI(
         title="Citespan",
@@ -112,6 +120,7 @@ def create_app(qa: QuestionAnswering, settings: Settings | None = None) -> FastA
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
+        telemetry=telemetry(tracer_provider, questions=chosen.log_questions),
     )
     app.state.citespan = state
     app.state.mcp = exchange
@@ -170,14 +179,3 @@ def _warm_up(state: State) -> None:
         state.jobs.start()
         state.wake.set()
         _log.info("ready")
-
-
-def _articles(state: State) -> float:
-    return float(sum(info.articles for info in state.qa.library.collections()))
-
-
-def _or_unknown(number: Callable[[], float]) -> float:
-    try:
-        return number()
-    except CitespanError:
-        return float("nan")

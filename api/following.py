@@ -20,11 +20,15 @@ class Follower(Background):
 
     Args:
         state: of the service; its wake makes the follower look at once, its stopping ends it.
+
+    Attributes:
+        due: feeds and sitemaps whose time had come when it last looked.
     """
 
     def __init__(self, state: State) -> None:
         super().__init__("citespan-following")
         self._state = state
+        self.due = 0
 
     def _run(self) -> None:
         while not self._state.stopping.is_set():
@@ -40,16 +44,20 @@ class Follower(Background):
         except (CitespanError, OSError) as error:
             _log.warning("following", error=str(error))
             return
+        found = 0
         for collection in collections:
             name = collection.name
             try:
                 following = Following(collection, self._state.policy)
-                for url in following.due():
+                due = following.due()
+                found += len(due)
+                for url in due:
                     if self._state.stopping.is_set():
                         return
                     self._round(following, name, url)
             except CitespanError as error:  # removed meanwhile, or the disk refuses
                 self._failed(name, "", error)
+        self.due = found
 
     def _round(self, following: Following, name: str, url: str) -> None:
         try:
@@ -60,6 +68,7 @@ class Follower(Background):
             if not self._state.stopping.is_set():
                 _log.error("followed", collection=name, url=url, kind=type(error).__name__, exc_info=error)
         else:
+            self._state.metrics.feed_rounds.labels("done" if done.finished else "unfinished").inc()
             _log.info(
                 "followed",
                 collection=name,
@@ -75,4 +84,5 @@ class Follower(Background):
     def _failed(self, name: str, url: str, error: CitespanError) -> None:
         # What is closed under a round that is being cut off is no news.
         if not self._state.stopping.is_set():
+            self._state.metrics.feed_rounds.labels("failed").inc()
             _log.warning("followed", collection=name, url=url, error=str(error))

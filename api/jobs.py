@@ -59,6 +59,11 @@ class Jobs:
         """Jobs that wait for their turn."""
         return max(0, len(self._library.open_jobs()) - self.running)
 
+    @property
+    def followers(self) -> int:
+        """Clients that follow jobs."""
+        return self._followers.count
+
     def start(self) -> None:
         """Begin, with what was left when the library was closed."""
         with self._lock:
@@ -83,7 +88,7 @@ class Jobs:
         """
         with self._lock:
             if len(self._library.open_jobs()) + self._incoming >= self._size:
-                raise busy(30, f"{self._size} jobs are waiting already: try again when one of them has ended")
+                raise busy(30, f"{self._size} jobs are waiting already: try again when one of them has ended", "jobs")
             self._incoming += 1
         try:
             yield

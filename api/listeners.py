@@ -25,6 +25,11 @@ class Listeners:
         self._lock = threading.Lock()
         self._waiting: dict[asyncio.Event, tuple[asyncio.AbstractEventLoop, str | None]] = {}
 
+    @property
+    def count(self) -> int:
+        """How many wait."""
+        return len(self._waiting)
+
     def tell(self) -> None:
         """Say that something has changed."""
         with self._lock:
@@ -47,9 +52,9 @@ class Listeners:
         with self._lock:
             if who is not None and sum(one == who for _, one in self._waiting.values()) >= most:
                 detail = f"{most} streams at a time are for one key or address: end one of yours"
-                raise Problem(429, detail, headers={"Retry-After": "5"})
+                raise Problem(429, detail, headers={"Retry-After": "5"}, reason="streams")
             if len(self._waiting) >= self._size:
-                raise busy(5, self._advice)
+                raise busy(5, self._advice, "streams")
             self._waiting[event] = (asyncio.get_running_loop(), who)
         try:
             yield event

@@ -15,6 +15,7 @@ from typing import Any, TextIO
 
 import structlog
 
+from api.metrics import count_error
 from api.settings import Settings
 from index import CitespanError
 
@@ -105,6 +106,13 @@ def _key_of(event: Event) -> tuple[str, ...] | None:
         return None
     kind = event.get("kind") or event.get("outcome") or event.get("of") or ""
     return str(event.get("event")), str(kind), str(status or ""), str(event.get("at") or "")
+
+
+def _count(logger: Any, method: str, event: Event) -> Event:
+    """Count an error, also where it is not written."""
+    if event.get("level") in ("error", "critical"):
+        count_error(str(event.get("event")), str(event.get("kind") or ""))
+    return event
 
 
 class _Exceptions:
@@ -208,6 +216,7 @@ def configure_log(settings: Settings) -> None:
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
+            _count,
             throttle,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _Exceptions(words),

@@ -18,6 +18,7 @@ from api.outgoing import PIECE_BYTES, Outgoing
 from api.problems import Problem, problem_of
 from api.settings import Settings
 from api.shapes import error_response
+from api.tracing import trace_id
 
 API_POLICY = "default-src 'none'; frame-ancestors 'none'"
 PAGE_POLICY = (
@@ -81,6 +82,8 @@ class Gate:
             await self._app(scope, receive, reply.send)
         except Exception as error:
             problem = problem_of(error)
+            if problem.reason is not None:
+                self._metrics.refused(problem.reason)
             if problem.status == 500:
                 _log.error("unexpected", request_id=request_id, kind=type(error).__name__, exc_info=error)
             if reply.status == 0:
@@ -98,6 +101,7 @@ class Gate:
                 status=reply.status or "client gone",
                 ms=round(seconds * 1000, 1),
                 **_who(scope),
+                **_trace(),
             )
             self._write_down(scope, reply.status, request_id)
 
@@ -229,6 +233,12 @@ def _with_safety(headers: Any, request_id: str) -> list[tuple[bytes, bytes]]:
 def _host_name(value: bytes) -> str | None:
     match = re.fullmatch(rb"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(?::(\d{1,5}))?", value)
     return match[1].decode("ascii").lower() if match else None
+
+
+def _trace() -> dict[str, str]:
+    """Return which trace a request is part of, where there are traces."""
+    found = trace_id()
+    return {} if found is None else {"trace": found}
 
 
 def _who(scope: Scope) -> dict[str, str]:

@@ -69,6 +69,7 @@ class Problem(Exception):
         detail: what to change.
         errors: for a rejected body, ``{"loc": [...], "msg": ...}`` each.
         headers: further headers.
+        reason: why it was refused for now, one of REFUSALS of api.metrics; None for what is counted elsewhere or not.
     """
 
     def __init__(
@@ -78,8 +79,10 @@ class Problem(Exception):
         *,
         errors: Sequence[Mapping[str, Any]] = (),
         headers: Mapping[str, str] | None = None,
+        reason: str | None = None,
     ) -> None:
         super().__init__(detail)
+        self.reason = reason
         self.status = status
         self.detail = detail
         self.errors = errors
@@ -105,9 +108,15 @@ class Problem(Exception):
         )
 
 
-def busy(seconds: float, detail: str) -> Problem:
-    """Return a 503 that says when to come again."""
-    return Problem(503, detail, headers={"Retry-After": str(max(1, min(30, math.ceil(seconds))))})
+def busy(seconds: float, detail: str, reason: str | None = None) -> Problem:
+    """Return a 503 that says when to come again.
+
+    Args:
+        seconds: until then; 1 to 30 are said.
+        detail: what to change.
+        reason: see Problem.
+    """
+    return Problem(503, detail, headers={"Retry-After": str(max(1, min(30, math.ceil(seconds))))}, reason=reason)
 
 
 def problem_of(error: Exception, *, place: str = "body") -> Problem:
@@ -171,6 +180,8 @@ def install(app: FastAPI, shape: Callable[[Problem, str], Response]) -> None:
                 return Response(status_code=204, headers=problem.headers)
         if problem.status == 500:
             _log.error("unexpected", kind=type(error).__name__, exc_info=error)
+        if problem.reason is not None:
+            request.app.state.citespan.metrics.refused(problem.reason)
         return shape(problem, request.scope["path"])
 
     for kind in (Problem, CitespanError, RequestValidationError, HTTPException, ValidationError):

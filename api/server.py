@@ -17,6 +17,7 @@ from api.log import configure_log
 from api.protocol import with_limits
 from api.settings import Settings
 from api.state import State
+from api.tracing import open_provider
 from index import InputError, Records, allowed_descriptors, spare_descriptors
 from qa import QuestionAnswering
 
@@ -38,6 +39,7 @@ def run(settings: Settings) -> int:
     settings.policy()  # a network that is none is found before anything is opened
     configure_log(settings)
     raise_descriptors()
+    tracer_provider = open_provider(settings)
     _share_memory()
     qa = QuestionAnswering.open(settings.library, options=settings.options())
     try:
@@ -45,7 +47,7 @@ def run(settings: Settings) -> int:
     except BaseException:
         qa.close()
         raise
-    app = create_app(qa, settings)
+    app = create_app(qa, settings, tracer_provider=tracer_provider)
     state: State = app.state.citespan
     config = uvicorn.Config(
         app,

@@ -208,6 +208,11 @@ class Settings(BaseSettings):
         description="times that one kind of error or refused request is written to the log in a minute; more are "
         "counted",
     )
+    traces: bool = Field(
+        False,
+        description="whether traces are sent, by OpenTelemetry; the standard OTEL_ variables say where to "
+        "(OTEL_EXPORTER_OTLP_ENDPOINT) and how many (OTEL_TRACES_SAMPLER). Needs the extra otel",
+    )
     audit_file: Path | None = Field(
         None,
         description="file to which it is written who changed what, a JSON line each; unset, standard error, to which "

@@ -91,7 +91,7 @@ class State:
             Problem: 503, too many are being taken in already.
         """
         if self.uploads >= self.settings.uploads_size:
-            raise busy(5, "too many uploads are being taken in: try again later")
+            raise busy(5, "too many uploads are being taken in: try again later", "uploads")
         self.uploads += 1
         try:
             yield
@@ -101,11 +101,11 @@ class State:
     def unready(self) -> Problem | None:
         """Return why no question is taken now, None where one would be."""
         if self.stopping.is_set():
-            return busy(5, "the service is stopping")
+            return busy(5, "the service is stopping", "stopping")
         if self.failure is not None:
             return busy(30, self.failure)
         if not self.ready.is_set():
-            return busy(3, "the service is starting: models are being loaded")
+            return busy(3, "the service is starting: models are being loaded", "starting")
         return None
 
 

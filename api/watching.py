@@ -58,6 +58,9 @@ class Watcher(Background):
 
     Args:
         state: of the service; its stopping ends it, its webhooks are told of each event that was kept.
+
+    Attributes:
+        pending: questions of the collection at work that are about to be searched for again.
     """
 
     def __init__(self, state: State) -> None:
@@ -67,6 +70,7 @@ class Watcher(Background):
         self._looked: dict[str, int] = {}
         self._vectors: dict[str, npt.NDArray[np.float32]] = {}
         self._newest = -1
+        self.pending = 0
 
     def _run(self) -> None:
         watches, stopping = self._state.watches, self._state.stopping
@@ -134,7 +138,9 @@ class Watcher(Background):
             pairs = [(self._question(collection, one), one.watched) for one in old if one.watched is not None]
             touched = [old[number] for number in touched_by_news(collection, pairs, before)]
         failed: Exception | None = None
-        for watch in [*touched, *new]:
+        waiting = [*touched, *new]
+        for number, watch in enumerate(waiting):
+            self.pending = len(waiting) - number
             if self._state.stopping.is_set():
                 raise _Stopping
             try:
@@ -144,6 +150,7 @@ class Watcher(Background):
                 raise
             except Exception as error:  # one question must not end the watch over all
                 failed = error
+        self.pending = 0
         if failed is None:
             self._marks[collection.name] = mark
         return failed

@@ -63,6 +63,16 @@ class Webhooks:
         self._thread = threading.Thread(target=self._run, name="citespan-webhooks", daemon=True)
         self._ready: queue.SimpleQueue[str | None] = queue.SimpleQueue()
 
+    @property
+    def pending(self) -> int:
+        """Standing questions with a message to send, now or later."""
+        return len(self._due)
+
+    @property
+    def sending(self) -> int:
+        """Messages that are being sent."""
+        return len(self._sending)
+
     def start(self) -> None:
         """Begin, with what was left when the library was closed."""
         self._thread.start()

@@ -16,6 +16,7 @@ from typing import Any
 from api.backlog import Backlog, Entry, Refusal
 from api.problems import Problem, busy
 from api.settings import Settings
+from index import report_stage
 
 # WATCH: questions that nobody waits for, after all that somebody does.
 ASK, SEARCH, WRITE, FETCH, WATCH = 0, 1, 2, 3, 4
@@ -23,6 +24,10 @@ ASK, SEARCH, WRITE, FETCH, WATCH = 0, 1, 2, 3, 4
 _KINDS = {ASK: "ask", SEARCH: "search", WRITE: "write", FETCH: "fetch", WATCH: "watch"}
 # Pages fetched at a time: they wait for other people's servers, not for this machine.
 _FETCHES = 4
+_REFUSED = {
+    "full": "too many requests are waiting: try again later",
+    "wait": "more is asked at the moment than can be answered soon: try again later",
+}
 # What a job that has run out of time may take to notice.
 _LAST_SECONDS = 2.0
 
@@ -37,6 +42,7 @@ class Job:
     Attributes:
         future: its result.
         deadline: monotonic time after which nobody waits for it, None for no limit.
+        out_of_time: whether it was given up because its time was over.
     """
 
     def __init__(
@@ -52,6 +58,8 @@ class Job:
         self._gone = threading.Event()
         # What is known of the request, such as its trace, goes along into the thread.
         self._context = contextvars.copy_context()
+        self._queued = time.time_ns()
+        self.out_of_time = False
 
     @property
     def expired(self) -> bool:
@@ -73,6 +81,7 @@ class Job:
         if self._gone.is_set():
             raise Cancelled
         if self.expired:
+            self.out_of_time = True
             raise busy(2, "this could not be done in time: try again, or ask for fewer passages")
 
     def run(self) -> None:
@@ -82,6 +91,7 @@ class Job:
             return
         try:
             self.check()
+            self._context.run(report_stage, "queue", self._queued, time.time_ns())
             self.future.set_result(self._context.run(self._work, self))
         except BaseException as error:  # whatever it is belongs to this job alone; the thread goes on
             self.future.set_exception(error)
@@ -97,6 +107,7 @@ class Lane:
         threads: jobs done at a time, long ones included; None for as many as concurrency.
         wait_times: see Backlog; None takes whatever has a place.
         wait_seconds: see Backlog.
+        refused: called with why a job was refused: ``full``, ``wait`` or ``deadline``.
     """
 
     def __init__(
@@ -108,7 +119,9 @@ class Lane:
         threads: int | None = None,
         wait_times: float | None = None,
         wait_seconds: float = 0.0,
+        refused: Callable[[str], None] = lambda reason: None,
     ) -> None:
+        self._refused = refused
         self._backlog = Backlog(
             size, concurrency, threads or concurrency, wait_times, wait_seconds, clock=time.monotonic
         )
@@ -153,7 +166,7 @@ class Lane:
             if refusal is None:
                 return
             self._backlog.turn_away(entry)
-        raise _busy(refusal)
+        raise self._busy(refusal)
 
     def submit(
         self,
@@ -186,7 +199,7 @@ class Lane:
                 self._entries[job] = entry
                 self._changed.notify()
         if refusal is not None:
-            raise _busy(refusal)
+            raise self._busy(refusal)
         return job
 
     def close(self, seconds: float) -> None:
@@ -222,6 +235,8 @@ class Lane:
             job: Job = entry.work
             expired = job.expired
             job.run()
+            if job.out_of_time:
+                self._refused("deadline")
             with self._changed:
                 # What was given up says nothing of how long such work takes.
                 failed = job.future.cancelled() or isinstance(job.future.exception(), Cancelled | Problem)
@@ -243,13 +258,9 @@ class Lane:
                     return None
                 self._changed.wait(self._backlog.delay())
 
-
-def _busy(refusal: Refusal) -> Problem:
-    what = {
-        "full": "too many requests are waiting: try again later",
-        "wait": "more is asked at the moment than can be answered soon: try again later",
-    }
-    return busy(refusal.seconds, what[refusal.reason])
+    def _busy(self, refusal: Refusal) -> Problem:
+        self._refused(refusal.reason)
+        return busy(refusal.seconds, _REFUSED[refusal.reason])
 
 
 class Workers:
@@ -257,9 +268,10 @@ class Workers:
 
     Args:
         settings: how many questions may wait, for how long, and how many are worked at a time.
+        refused: see Lane.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, refused: Callable[[str], None] = lambda reason: None) -> None:
         size, at_a_time = settings.queue_size, settings.concurrency
         self.questions = Lane(
             "citespan-questions",
@@ -268,9 +280,10 @@ class Workers:
             threads=2 * at_a_time if at_a_time > 1 else 1,
             wait_times=settings.wait_times,
             wait_seconds=settings.wait_seconds,
+            refused=refused,
         )
-        self.writes = Lane("citespan-writes", size)
-        self.fetches = Lane("citespan-fetches", size, _FETCHES)
+        self.writes = Lane("citespan-writes", size, refused=refused)
+        self.fetches = Lane("citespan-fetches", size, _FETCHES, refused=refused)
         self._seconds = settings.ask_seconds
 
     def submit(

@@ -73,6 +73,7 @@ from index.sources.fetch import Fetched, fetch, shared_fetcher
 from index.sources.policy import FetchPolicy
 from index.sources.posting import Posted, check_receiver, post
 from index.sources.web import fetch_article
+from index.stages import STAGES, StageObserver, observe_stages, report_stage, stage
 from index.subscriptions import FollowedPage, Subscription
 from index.syncing import Synced, sync_folder
 from index.text import decode_text
@@ -105,6 +106,7 @@ __all__ = [
     "MOVED_MARKS",
     "RANK_CONSTANT",
     "SIMILARITY_WEIGHT",
+    "STAGES",
     "Added",
     "Article",
     "ArticleError",
@@ -166,6 +168,7 @@ __all__ = [
     "Round",
     "SavedCollection",
     "SentenceEncoder",
+    "StageObserver",
     "StorageError",
     "StoredArticle",
     "Subscription",
@@ -197,6 +200,7 @@ __all__ = [
     "match_terms",
     "metadata_from_text",
     "now",
+    "observe_stages",
     "open_source",
     "open_spans",
     "post",
@@ -208,6 +212,7 @@ __all__ = [
     "read_text",
     "release",
     "repair_library",
+    "report_stage",
     "restore_library",
     "seconds_left",
     "seconds_since",
@@ -217,5 +222,6 @@ __all__ = [
     "spaced",
     "spare_descriptors",
     "split_passages",
+    "stage",
     "sync_folder",
 ]

@@ -32,6 +32,7 @@ from index.records import Records
 from index.remasking import mask_outgrown
 from index.repeats import repetitions
 from index.retriever import retrieve
+from index.stages import stage
 from index.store import Store
 from index.types import (
     Added,
@@ -223,7 +224,7 @@ class Collection:
         self._records.forget(self.name, [article_id])
         with self._write_lock:
             self._nearest.load()  # or it would not be told what goes
-            with self._in_step():
+            with stage("write"), self._in_step():
                 written = self._store.remove(article_id)
             if written is None:
                 raise ArticleNotFound(f"no article {article_id!r} in collection {self.name!r}")
@@ -278,7 +279,8 @@ class Collection:
 
     def encode_query(self, query: str) -> npt.NDArray[np.float32]:
         """Return a query's vector, float32 (dimension,), to hand to search()."""
-        vector: npt.NDArray[np.float32] = self._encoder.encode_queries([query.strip()])[0]
+        with stage("embed"):
+            vector: npt.NDArray[np.float32] = self._encoder.encode_queries([query.strip()])[0]
         return vector
 
     def origins(self, folder: str) -> dict[str, Words]:
@@ -377,7 +379,7 @@ class Collection:
         if ready or step is not None:
             self._records.forget(self.name, rewritten)
             with self._write_lock:
-                with self._in_step():
+                with stage("write"), self._in_step():
                     written = self._store.write(ready, self._encoder.fingerprint, step and step())
                 if ready:
                     self._nearest.apply(written, np.concatenate([item.vectors for item in ready]))

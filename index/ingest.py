@@ -14,6 +14,7 @@ from index.languages import detect_language
 from index.lines import Repetition, line_hashes, site_of
 from index.passages import split_passages
 from index.rows import Prepared
+from index.stages import stage
 from index.types import Article, Failure, MaskedRange, Passage
 from index.view import Vectors, View
 
@@ -73,7 +74,9 @@ def prepare(
     ready = []
     texts = [[embedded_text(item.article.title, passage.text) for passage in item.passages] for item in cut]
     fresh = [text for text in dict.fromkeys(text for group in texts for text in group) if text not in known]
-    made = dict(zip(fresh, encoder.encode_passages(fresh), strict=True))
+    with stage("embed"):
+        vectors = encoder.encode_passages(fresh)
+    made = dict(zip(fresh, vectors, strict=True))
     for item, group in zip(cut, texts, strict=True):
         rows = np.stack([made[text] if text in made else known[text] for text in group])
         embedded = sum(text in made for text in group)

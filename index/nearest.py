@@ -16,6 +16,7 @@ import numpy.typing as npt
 from index.encoder import Encoder
 from index.errors import CitespanError, LibraryFormatError
 from index.ingest import embedded_text
+from index.stages import stage
 from index.store import Store, Written
 from index.vectors import VectorIndex, sweep
 from index.view import View
@@ -219,6 +220,7 @@ class Nearest:
             if self._vectors is not None and self._unsaved and self._store.exists:
                 self._snapshot(self._vectors)
 
+    @stage("snapshot")
     def _snapshot(self, index: VectorIndex) -> None:
         with self._store.read(brief=True) as view:
             generation = view.generation()

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.lexical import match_terms
+from index.stages import stage
 from index.store import Store
 from index.types import Candidate, Filters
 from index.vectors import VectorIndex
@@ -30,6 +31,7 @@ RANK_CONSTANT = 3.0
 _LEAST_SPREAD = 0.2
 
 
+@stage("retrieve")
 def retrieve(
     query: str,
     vector: npt.NDArray[np.float32],

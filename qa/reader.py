@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from index import Batcher, LocalModel, Machine, ModelCard, open_spans
+from index import Batcher, LocalModel, Machine, ModelCard, open_spans, stage
 
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
@@ -86,6 +86,7 @@ class Reader:
                 self._batcher = Batcher(open_spans(self._find(), self._machine))
             return self._batcher
 
+    @stage("read")
     def read(
         self, question: str, passages: Sequence[str], check: Callable[[], None] = lambda: None
     ) -> list[list[Window]]:

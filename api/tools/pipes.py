@@ -36,8 +36,9 @@ def serve_pipes(settings: Settings) -> None:
     with contextlib.redirect_stdout(sys.stderr):
         qa = QuestionAnswering.open(settings.library, options=settings.options(), read_only=not settings.mcp_writes)
     with qa:
-        workers = Workers(settings)
-        state = State(qa, settings, workers, Metrics(), Jobs(qa.library, settings.jobs_size), settings.policy())
+        metrics = Metrics()
+        workers = Workers(settings, metrics.refused)
+        state = State(qa, settings, workers, metrics, Jobs(qa.library, settings.jobs_size), settings.policy())
         try:
             asyncio.run(_serve(state))
         except* BrokenPipeError:

@@ -13,6 +13,7 @@ from index.sources.inflating import inflated
 from index.sources.policy import MIB, FetchPolicy
 from index.sources.requesting import request, retry_after
 from index.sources.targets import Target, parse_target, redirected
+from index.stages import stage
 
 if TYPE_CHECKING:
     from httpcore2 import Response
@@ -83,6 +84,7 @@ class Fetcher:
         self.policy = policy
         self._hosts = Hosts(policy.pause_seconds, policy.patience_seconds)
 
+    @stage("fetch")
     def fetch(self, url: str, *, etag: str | None = None, modified: str | None = None) -> Fetched:
         """Fetch a web address with its redirects, if robots.txt allows it and when the host's turn comes.
 

@@ -22,6 +22,7 @@ from time import monotonic
 from typing import IO, Any
 
 from index.errors import ArticleError, InputError, TooLarge, UnsupportedFormat
+from index.stages import stage
 
 SECONDS = 60.0
 MEMORY_BYTES = 2 * 1024**3
@@ -212,6 +213,7 @@ class Workers:
         for _ in range(count):
             self._idle.put(Worker())
 
+    @stage("parse")
     def run(self, job: str, data: bytes, **arguments: Any) -> dict[str, Any]:
         """Run one job on a worker that is idle, waiting for one where none is, and return its result.
 
