@@ -32,6 +32,7 @@ ACTIONS = frozenset(
         "remove_article",
         "remove_collection",
         "remove_watch",
+        "resume_job",
         "test_watch",
         "unfollow",
     }

@@ -129,6 +129,7 @@ async def resume_job(request: Request, job_id: str) -> Any:
         return collection, collection.jobs.resume(job_id)
 
     collection, job = await run_in_threadpool(resume)
+    note(request, collection.name)
     if not job.open:
         raise Problem(409, f"the job is {job.state}: only one that is stopped can be gone on with")
     state.jobs.changed()
