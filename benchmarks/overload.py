@@ -3,24 +3,26 @@
     python -m benchmarks.overload --data DATA/eval --work runs/development
 
 First a client alone shows how long an answer takes, then a few in a loop how many a second there can be: the capacity.
-Then questions arrive as people send them, by chance and whether or not the ones before were answered. Accepted are
-those that were answered; goodput is their rate as a share of the capacity.
+Then questions arrive as people send them, by chance and whether or not the ones before were answered; the first second,
+in which a burst is taken, is left out. Accepted are those that were answered; goodput is their rate as a share of the
+capacity. All that goes round several times, so that whatever else the machine does weighs on all alike.
 """
 
 import asyncio
 import itertools
 import random
+import shutil
 import statistics
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import orjson
 
-from benchmarks.load import serving
+from benchmarks.load import Service, serving
 from benchmarks.shared import arguments, questions, show
 from training.development import library
 
@@ -50,6 +52,14 @@ class Outcome:
     without_retry: int = 0
     elapsed: float = 0.0
 
+    def __iadd__(self, other: "Outcome") -> "Outcome":
+        self.accepted += other.accepted
+        self.refused += other.refused
+        self.statuses += other.statuses
+        self.without_retry += other.without_retry
+        self.elapsed += other.elapsed
+        return self
+
 
 class Client:
     """Asks over connections that are kept, with as little work of its own as there can be: it shares the machine.
@@ -65,7 +75,11 @@ class Client:
         self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
 
     async def ask(self, outcome: Outcome) -> None:
-        """Ask the next question and note what became of it."""
+        """Ask the next question and note what became of it.
+
+        Args:
+            outcome: where.
+        """
         begun = time.perf_counter()
         try:
             status, retry = await asyncio.wait_for(self._exchange(next(self._requests)), PATIENCE_SECONDS)
@@ -118,21 +132,23 @@ async def loop(client: Client, clients: int, seconds: float) -> Outcome:
     return outcome
 
 
-async def arrive(client: Client, rate: float, seconds: float) -> Outcome:
-    """Ask at a rate, whatever becomes of it, at moments by chance (a Poisson process)."""
-    outcome, begun = Outcome(), time.monotonic()
+async def arrive(client: Client, rate: float, seconds: float, chance: random.Random | None) -> Outcome:
+    """Ask at a rate, whatever becomes of it.
+
+    Args:
+        client: asks.
+        rate: questions a second.
+        seconds: for which it asks, after a first second that does not count.
+        chance: makes the moments a Poisson process; None for even ones.
+    """
+    outcome, first, begun = Outcome(), Outcome(), time.monotonic()
     async with asyncio.TaskGroup() as tasks:
-        for moment in _moments(rate, seconds):
+        moment = 0.0
+        while (moment := moment + (chance.expovariate(rate) if chance else 1 / rate)) < seconds + 1:
             await asyncio.sleep(max(0.0, begun + moment - time.monotonic()))
-            tasks.create_task(client.ask(outcome))
-    outcome.elapsed = time.monotonic() - begun
+            tasks.create_task(client.ask(first if moment < 1 else outcome))
+    outcome.elapsed = time.monotonic() - begun - 1
     return outcome
-
-
-def _moments(rate: float, seconds: float) -> Iterator[float]:
-    chance, moment = random.Random(SEED), 0.0
-    while (moment := moment + chance.expovariate(rate)) < seconds:
-        yield moment
 
 
 def _p95(seconds: Sequence[float]) -> float:
@@ -157,21 +173,41 @@ def row(times: float, offered: float, outcome: Outcome, capacity: float, alone: 
     }
 
 
-async def measure(port: int, bodies: Sequence[bytes], seconds: float, memory: Any) -> tuple[list[Any], dict[str, Any]]:
-    """Return the rows and what they are measured against."""
-    client = Client(port, bodies)
-    await loop(client, 1, 2)
-    alone = await loop(client, 1, seconds)
-    full = await loop(client, CLIENTS, seconds)
-    capacity, p95 = len(full.accepted) / full.elapsed, _p95(alone.accepted)
-    rows = []
-    for times in TIMES:
-        outcome = await arrive(client, times * capacity, seconds)
-        rows.append(row(times, times * capacity, outcome, capacity, p95, memory()))
+async def measure(
+    limited: Service, unlimited: Service, bodies: Sequence[bytes], seconds: float, rounds: int, *, even: bool
+) -> tuple[list[Any], dict[str, Any]]:
+    """Return the rows and what they are measured against.
+
+    Args:
+        limited: the service that is measured.
+        unlimited: the same, but that it takes whatever comes: it shows the capacity.
+        bodies: JSON of the questions.
+        seconds: of each run.
+        rounds: how often each run is made.
+        even: whether questions arrive evenly instead of by chance.
+    """
+    chance = None if even else random.Random(SEED)
+    client, other = Client(limited.port, bodies), Client(unlimited.port, bodies)
+    alone, full, runs = Outcome(), Outcome(), {times: Outcome() for times in TIMES}
+    offered: dict[float, list[float]] = {times: [] for times in TIMES}
+    memory: dict[float, int] = {}
+    for _ in range(rounds):
+        await loop(client, 1, 1)
+        alone += await loop(client, 1, seconds)
+        await loop(other, CLIENTS, 1)
+        now = await loop(other, CLIENTS, seconds)
+        full += now
+        for times in TIMES:
+            rate = times * len(now.accepted) / now.elapsed
+            runs[times] += await arrive(client, rate, seconds, chance)
+            offered[times].append(rate)
+            memory[times] = limited.resident()
     await client.close()
+    await other.close()
+    capacity, p95 = len(full.accepted) / full.elapsed, _p95(alone.accepted)
+    rows = [row(t, statistics.fmean(offered[t]), runs[t], capacity, p95, memory[t]) for t in TIMES]
     facts = {
         "capacity_per_second": round(capacity, 1),
-        "refused_of_8_clients": len(full.refused),
         "alone_p50_ms": round(1000 * statistics.median(alone.accepted), 1),
         "alone_p95_ms": round(1000 * p95, 1),
     }
@@ -181,14 +217,22 @@ async def measure(port: int, bodies: Sequence[bytes], seconds: float, memory: An
 def main() -> None:
     """Serve, drive, print."""
     parser = arguments(__doc__)
-    parser.add_argument("--seconds", type=float, default=30, help="of each run")
+    parser.add_argument("--seconds", type=float, default=20, help="of each run")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each run is made")
+    parser.add_argument("--even", action="store_true", help="questions arrive evenly instead of by chance")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     library(options.data, options.work / "library")
     examples = questions(options.data, SEED)[-500:]
     bodies = [orjson.dumps({"question": example.question, "collection": "squad"}) for example in examples]
-    with serving(options.work / "library") as service:
-        rows, facts = asyncio.run(measure(service.port, bodies, options.seconds, service.resident))
+    twin = options.work / "library-twin"
+    shutil.rmtree(twin, ignore_errors=True)
+    shutil.copytree(options.work / "library", twin)
+    everything = {"CITESPAN_WAIT_SECONDS": "60", "CITESPAN_QUEUE_SIZE": "1000"}
+    with serving(options.work / "library") as limited, serving(twin, **everything) as unlimited:
+        work = measure(limited, unlimited, bodies, options.seconds, options.rounds, even=options.even)
+        rows, facts = asyncio.run(work)
+    shutil.rmtree(twin)
     show(rows, facts, options.json)
 
 

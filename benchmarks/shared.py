@@ -20,6 +20,8 @@ from qa import Example, load_examples
 from training.development import CORPUS, SQUAD
 from training.lines import read_lines
 
+# Of tables in a file, which breaks no line.
+_WIDTH = 200
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -55,6 +57,8 @@ def show(rows: Sequence[Mapping[str, Any]], more: Mapping[str, Any], path: Path 
     for row in rows:
         table.add_row(*(str(value) for value in row.values()))
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=_WIDTH)
     console.print(describe())
     console.print(table)
     for what, value in more.items():

@@ -241,11 +241,6 @@ class Library:
                 if collection.agenda().follows:
                     yield collection
 
-    @property
-    def open_collections(self) -> int:
-        """Collections that are open."""
-        return len(self._collections)
-
     def jobs(self) -> list[tuple[Collection, Job]]:
         """Return the jobs of all collections, each with its own, the newest first."""
         found: list[tuple[Collection, Job]] = []
