@@ -70,15 +70,17 @@ async def add_article(request: Request, response: Response) -> Any:
     check_collection_name(given.collection)
     caller_of(request).check_collection(given.collection)
 
-    # Fetched before the write lane is entered: others write while a slow server is waited for.
-    fetched = None
-    if page:
-        fetched = await state.workers.run(
-            FETCH, lambda job: given.fetched(state.policy), gone=lambda: until_gone(request)
+    # Before the write lane is entered: others write while a slow server is waited for, or an odd page is parsed.
+    read = None
+    if given.text is None:
+        read = await state.workers.run(
+            FETCH,
+            lambda job: given.fetched(state.policy) if page else given.to_article(),
+            gone=lambda: until_gone(request),
         )
 
     def work(job: Job) -> Added:
-        article = fetched or given.to_article()
+        article = read or given.to_article()
         return state.qa.library.collection(given.collection, create=True).add_one(article)
 
     note(request, given.collection, article_id=given.id)

@@ -2,15 +2,19 @@
 
 import itertools
 import json
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
 
+import api.requests
 import index.budget
 from api.commands import Stop, app, articles  # noqa: F401  (adds its commands)
-from index import Library
+from index import Article, Library
 from qa import QuestionAnswering
 from tests.api.test_mcp_ways_in import Served
 from tests.helpers import assert_problem
@@ -36,6 +40,29 @@ def test_one_article_is_refused_and_the_next_one_added(client: httpx2.Client) ->
     assert "processor time" in problem["detail"] and "CITESPAN_ARTICLE_SECONDS" in problem["detail"]
     assert client.post("/v1/articles", json={"id": "quick", "text": SHORT}).status_code == 201
     assert stored(client, "default") == {"quick"}
+
+
+def test_a_page_that_is_slow_to_parse_holds_up_no_other_article(
+    client: httpx2.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun_parsing, may_end = threading.Event(), threading.Event()
+    real = api.requests.read_html
+
+    def slow(*arguments: Any, **fields: Any) -> Article:
+        begun_parsing.set()
+        assert may_end.wait(60)
+        return real(*arguments, **fields)
+
+    monkeypatch.setattr(api.requests, "read_html", slow)
+    page = {"id": "page", "html": f"<html><body><p>{SHORT}</p></body></html>"}
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(client.post, "/v1/articles", json=page)
+        try:
+            assert begun_parsing.wait(60)
+            assert client.post("/v1/articles", json={"id": "quick", "text": SHORT}, timeout=20).status_code == 201
+        finally:
+            may_end.set()
+        assert waiting.result().status_code == 201
 
 
 def test_the_other_files_of_an_upload_are_added(client: httpx2.Client) -> None:
