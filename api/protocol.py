@@ -28,6 +28,8 @@ _PARSED_URL_BYTES = 65_535
 _SLOWEST = 256 * 1024
 # How long what a refused client still sends is thrown away, so that it can read why.
 _LINGER_SECONDS = 2.0
+# Requests of one connection that may wait for the one being answered.
+_PIPELINED = 256
 _ABSOLUTE = re.compile(rb"([a-z][a-z0-9+.-]*)://([^/?#]*)", re.IGNORECASE)
 
 
@@ -132,6 +134,11 @@ def with_limits(
                     self._in_head = False
 
         def on_message_begin(self) -> None:
+            if len(self.pipeline) >= _PIPELINED:
+                # They would be kept in memory as fast as they can be sent.
+                self._refusal = Problem(429, f"{_PIPELINED} requests wait on this connection: read replies first")
+                self._disarm()
+                raise OverflowError  # which ends the parsing
             self._arm(header_seconds)
             self._in_head, self._head_bytes = True, 0
             super().on_message_begin()
@@ -173,6 +180,8 @@ def with_limits(
             self.headers[:] = [(name, host if name == b"host" else value) for name, value in self.headers]
 
         def _refuse(self) -> None:
+            if self._refusal is not None:
+                return
             # The parser cannot take an address of 64 KiB: what it calls malformed is only too long.
             if len(getattr(self, "url", b"")) > _PARSED_URL_BYTES:
                 problem = Problem(414, "the address is too long: send the question in a POST body")

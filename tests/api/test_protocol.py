@@ -107,6 +107,27 @@ def test_a_malformed_request_is_answered_after_those_before_it_and_ends_the_conn
         assert third.startswith(b"400 ") and b"connection: close" in third
 
 
+def test_a_connection_on_which_too_many_requests_wait_is_closed_once_they_are_answered() -> None:
+    release = asyncio.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        loops.append(asyncio.get_running_loop())
+        await receive()  # which goes on reading what is pipelined
+        await release.wait()
+        await reply(send, scope["path"].encode())
+
+    loops: list[asyncio.AbstractEventLoop] = []
+    with serving(app, Outgoing(2**20)) as connect:
+        link = connect()
+        for _ in range(20):
+            link.sendall(GET % b"/" * 1_000)
+        until(lambda: loops)
+        loops[0].call_soon_threadsafe(release.set)
+        replies = all_of(link).split(b"HTTP/1.1 ")[1:]
+    assert [one[:3] for one in replies] == [b"200"] * 257 + [b"429"] and b"connection: close" in replies[-1]
+    assert len(loops) == 257
+
+
 def test_a_reply_without_a_length_ends_with_the_connection_for_clients_that_know_no_chunks() -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await stream(send, pieces=3, size=5)
