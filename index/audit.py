@@ -14,6 +14,7 @@ import numpy as np
 
 from index.copies import FEWEST, bands, shingles
 from index.defects import Tally
+from index.errors import CitespanError
 from index.fields import instant_range
 from index.lexical import indexed
 from index.lines import host_or_source
@@ -167,10 +168,7 @@ class Audit:
             self._tally.add("article_unreadable", what)
 
         for done, row in enumerate(rows_by_key(self._db, "article", _COLUMNS, "key", unreadable=unreadable), 1):
-            try:
-                self._article(row, marks, thorough=thorough)
-            except (sqlite3.DatabaseError, ValueError, TypeError) as error:
-                self._tally.add("article_unreadable", f"{row[1]}: {error}")
+            self._article(row, marks, thorough=thorough)
             advance(done)
 
     def article(self, key: int) -> None:
@@ -179,6 +177,13 @@ class Audit:
         self._article(row, set(), thorough=False)
 
     def _article(self, row: tuple[Any, ...], marks: set[str], *, thorough: bool) -> None:
+        try:
+            self._compare(row, marks, thorough=thorough)
+        # A damaged row may hold anything in any column.
+        except (sqlite3.DatabaseError, CitespanError, ValueError, TypeError, AttributeError) as error:
+            self._tally.add("article_unreadable", f"{row[1]}: {error}")
+
+    def _compare(self, row: tuple[Any, ...], marks: set[str], *, thorough: bool) -> None:
         key, article_id, text, sha256, characters, published, first, last, tags, masked, url, source = row
         if hashlib.sha256(text.encode()).hexdigest() != sha256:
             self._tally.add("text_changed", article_id)
@@ -186,7 +191,7 @@ class Audit:
         labels = {tag for (tag,) in self._db.execute("SELECT tag FROM article_tag WHERE article = ?", (key,))}
         if (first, last) != dates or characters != len(text) or labels != set(json.loads(tags)):
             self._tally.add("fields_disagree", article_id)
-        ranges = _ranges(masked, len(text))
+        ranges = masked_ranges(masked, len(text))
         if ranges is None:
             self._tally.add("masked_range_invalid", article_id)
         self._passages(key, article_id, text, ranges or [])
@@ -245,8 +250,8 @@ def sample(db: sqlite3.Connection, ids: list[int]) -> Iterator[tuple[int, str, s
             yield row
 
 
-def _ranges(masked: str, length: int) -> list[MaskedRange] | None:
-    """Masked ranges as the database holds them; None where they are not ascending ranges of the text."""
+def masked_ranges(masked: str, length: int) -> list[MaskedRange] | None:
+    """Return masked ranges as the database holds them; None where they are not ascending ranges of the text."""
     try:
         ranges = [MaskedRange(*fields) for fields in json.loads(masked)]
     except (ValueError, TypeError):

@@ -3,6 +3,7 @@
 Imports sqlite3, as the store does that keeps the database.
 """
 
+import contextlib
 import json
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
@@ -11,14 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from index import families, repeats, rows, wordindex
-from index.audit import Audit
+from index.audit import Audit, masked_ranges
 from index.copies import bands, shingles
 from index.defects import Tally
+from index.errors import CitespanError
 from index.fields import instant_range
 from index.lines import host_or_source, line_hashes
 from index.readable import rows_by_key
 from index.rows import Prepared
-from index.types import Article, MaskedRange
+from index.types import Article
 from index.vector_blobs import blob, is_unit
 
 # What is wrong with an article's passages, and means that they are cut anew.
@@ -73,16 +75,23 @@ def mend(db: sqlite3.Connection, prepare: Prepare, embed: Embed, *, all_vectors:
 def _mend_fields(db: sqlite3.Connection) -> None:
     """Make the columns and tags that say again what others say agree with those."""
     for key, text, published, tags in rows_by_key(db, "article", "text, published, tags", "key"):
-        first, last = instant_range(published) if published else (None, None)
-        db.execute(
-            "UPDATE article SET characters = ?1, published_first = ?2, published_last = ?3 WHERE key = ?4"
-            " AND (characters IS NOT ?1 OR published_first IS NOT ?2 OR published_last IS NOT ?3)",
-            (len(text), first, last, key),
-        )
-        labels = {tag for (tag,) in db.execute("SELECT tag FROM article_tag WHERE article = ?", (key,))}
-        if labels != set(json.loads(tags)):
+        held = "SELECT tag FROM article_tag WHERE article = ? ORDER BY tag"
+        labels = [tag for (tag,) in db.execute(held, (key,))]
+        try:
+            named = list(json.loads(tags))
+        except (ValueError, TypeError):
+            named = labels  # they are written twice
+            db.execute("UPDATE article SET tags = ? WHERE key = ?", (json.dumps(labels), key))
+        if set(labels) != set(named):
             db.execute("DELETE FROM article_tag WHERE article = ?", (key,))
-            db.executemany("INSERT INTO article_tag VALUES (?, ?)", [(tag, key) for tag in json.loads(tags)])
+            db.executemany("INSERT INTO article_tag VALUES (?, ?)", [(tag, key) for tag in named])
+        with contextlib.suppress(CitespanError, TypeError):  # a date that nobody can read is for a person to look at
+            first, last = instant_range(published) if published else (None, None)
+            db.execute(
+                "UPDATE article SET characters = ?1, published_first = ?2, published_last = ?3 WHERE key = ?4"
+                " AND (characters IS NOT ?1 OR published_first IS NOT ?2 OR published_last IS NOT ?3)",
+                (len(text), first, last, key),
+            )
 
 
 def _to_cut(db: sqlite3.Connection) -> Iterator[Article]:
@@ -94,7 +103,8 @@ def _to_cut(db: sqlite3.Connection) -> Iterator[Article]:
             article_id, title, text, url, source, language = db.execute(
                 "SELECT id, title, text, url, source, language FROM article WHERE key = ?", (key,)
             ).fetchone()
-            yield Article(text, id=article_id, title=title, url=url, source=source, language=language)
+            with contextlib.suppress(CitespanError):  # one that could not be added today
+                yield Article(text, id=article_id, title=title, url=url, source=source, language=language)
 
 
 def _replace_passages(db: sqlite3.Connection, item: Prepared) -> None:
@@ -145,7 +155,7 @@ def _renew_families_and_lines(db: sqlite3.Connection) -> None:
         text, masked, url, source = db.execute(
             "SELECT text, masked, url, source FROM article WHERE key = ?", (key,)
         ).fetchone()
-        found = shingles(text, [MaskedRange(*fields) for fields in json.loads(masked)])
+        found = shingles(text, masked_ranges(masked, len(text)) or [])
         families.join(db, key, bands(found), found)
         repeats.join(db, key, host_or_source(url, source), line_hashes(text))
     db.executemany("UPDATE site SET looked = ? WHERE name = ?", [(count, name) for name, count in looked.items()])

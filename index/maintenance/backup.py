@@ -177,8 +177,10 @@ def _save_collection(
             raise
         with translated():
             view = View(db)
-            info = view.info(folder.name)
-            saved = SavedCollection(folder.name, check_version(db), view.generation(), info.articles, info.passages)
+            articles, passages = (
+                int(db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]) for table in ("article", "passage")
+            )
+            saved = SavedCollection(folder.name, check_version(db), view.generation(), articles, passages)
             jobs = [f"{job.id}.ndjson" for job in view.ledger.open_jobs()] if _has_jobs(db) else []
             _save_database(db, f"{folder.name}/{DATABASE}", staging, writer, files, progress)
         for name in jobs:

@@ -133,6 +133,17 @@ def test_a_served_library_is_backed_up_by_the_command(sample_library: Path, tmp_
     assert twice.returncode == 2 and b"is there already" in twice.stderr
 
 
+def test_a_library_of_an_older_format_is_backed_up_and_restored_as_it_is(tmp_path: Path, qa: QuestionAnswering) -> None:
+    older = unpacked("format-1", tmp_path / "library")
+    made = back_up_library(older, tmp_path / "b.tar")
+    assert (made.collections[0].format, made.collections[0].articles) == (1, 4)
+    restored = restore_library(tmp_path / "b.tar", tmp_path / "again", encoder=qa.library.encoder)
+    assert restored.check is not None and [d.kind for d in restored.check.defects] == ["format_older"]
+    assert texts_in(tmp_path / "again" / DATABASE) == texts_in(older / DATABASE)
+    with pytest.raises(InputError, match="4 articles"):
+        restore_library(tmp_path / "b.tar", tmp_path / "again")
+
+
 def test_a_backup_has_a_place_of_its_own(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="lies in the library"):
         back_up_library(folder, folder / "backup")

@@ -156,6 +156,19 @@ def test_a_repair_that_is_killed_loses_nothing_and_can_be_run_again(tmp_path: Pa
         assert list(path.glob("default/articles.db.damaged-*")) and not list(path.rglob("*.tmp"))
 
 
+@pytest.mark.parametrize("column", ["published", "tags", "masked", "text"])
+def test_columns_that_hold_anything_stop_neither_check_nor_repair(
+    column: str, tmp_path: Path, qa: QuestionAnswering
+) -> None:
+    damaged = unpacked("format-2", tmp_path / "library")
+    execute(f"UPDATE article SET {column} = x'ff7b' WHERE id = 'ferry'")(damaged)
+    repaired = repair_library(damaged, encoder=qa.library.encoder)
+    assert {defect.kind for defect in repaired.defects} & {"article_unreadable", "text_changed", "masked_range_invalid"}
+    assert repaired.check is not None and {"bridge", "leuchtturm"} <= set(texts_in(damaged / DATABASE))
+    with Library.open(damaged, encoder=qa.library.encoder) as library:
+        assert library.collection().search("bridge")[0].article.id.startswith("bridge")
+
+
 def test_feeds_and_jobs_come_along(tmp_path: Path, qa: QuestionAnswering) -> None:
     damaged = unpacked("format-2", tmp_path / "library")
     execute(
