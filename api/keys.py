@@ -44,7 +44,7 @@ _NAMES = re.compile(r"(?!key_)[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SHOWN = 16
 _PAGE = 1_000
 # What is noted of a library in which a key was ever made.
-_MARK = "keys"
+MARK = "keys"
 _log = logging.getLogger(__name__)
 
 
@@ -156,12 +156,12 @@ class Keys:
         Raises:
             LibraryFormatError: what is noted of the library cannot be read.
         """
-        return not self.any() and _MARK in read_marks(self._records.path.parent)
+        return not self.any() and MARK in read_marks(self._records.path.parent)
 
     def note(self) -> None:
         """Note in the library that there was a key; what the disk refuses is noted another time."""
         try:
-            add_mark(self._records.path.parent, _MARK)
+            add_mark(self._records.path.parent, MARK)
         except CitespanError as error:
             _log.warning("that there are keys is not noted in the library yet: %s", error)
 

@@ -63,13 +63,13 @@ def add_mark(folder: Path, mark: str) -> None:
         _write(folder, {*marks, mark})
 
 
-def renew(folder: Path) -> None:
-    """Write the file of a library anew; what was noted in it is lost.
+def renew(folder: Path, marks: Iterable[str] = ()) -> None:
+    """Write the file of a library anew, with other notes in the place of those that it had.
 
     Raises:
         StorageError: the disk refused; nothing has changed.
     """
-    _write(folder, ())
+    _write(folder, marks)
 
 
 def refuse_strangers(folder: Path) -> None:

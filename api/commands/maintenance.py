@@ -76,6 +76,7 @@ def repair(
     """
     chosen = settings(library)
     with stages() as progress:
+        from api.keys import MARK
         from index import repair_library
 
         encoder, reader = chosen.options().networks()
@@ -84,6 +85,7 @@ def repair(
             encoder=encoder,
             sample_size=None if full else _SAMPLE,
             dry_run=dry_run,
+            marks=[MARK],  # whether there were keys nobody knows then: closed is the safer
             models=[lambda: reader.card],
             progress=progress,
         )

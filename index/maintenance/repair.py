@@ -91,6 +91,7 @@ def repair_library(
     encoder: Encoder | None = None,
     sample_size: int | None = DEFAULT_SAMPLE,
     dry_run: bool = False,
+    marks: Sequence[str] = (),
     models: Sequence[Callable[[], object]] = (),
     progress: OnProgress = ignore_progress,
 ) -> Repaired:
@@ -101,6 +102,7 @@ def repair_library(
         encoder: texts → vectors; None takes the shipped model.
         sample_size: how many passages of each collection are searched for, before and after; None for all.
         dry_run: only say what is wrong.
+        marks: noted in library.json where it has to be written anew.
         models: as check_library() has them.
         progress: called as it goes.
 
@@ -120,7 +122,7 @@ def repair_library(
         return Repaired(str(path), True, before.defects, (), (), None)
     if any(defect.kind == "format_newer" for defect in before.defects):
         raise LibraryFormatError("a newer version of citespan made the library: upgrade citespan")
-    repairing = _Repair(path, chosen, before)
+    repairing = _Repair(path, chosen, before, marks)
     try:
         finish_moves_of(path, read_only=False)
         lock = FolderLock.take(path)
@@ -150,10 +152,11 @@ def repair_library(
 class _Repair:
     """One repair of a library, with its lock held."""
 
-    def __init__(self, folder: Path, encoder: Encoder, before: CheckReport) -> None:
+    def __init__(self, folder: Path, encoder: Encoder, before: CheckReport, marks: Sequence[str]) -> None:
         self._folder = folder
         self._encoder = encoder
         self._before = before
+        self._marks = marks
         self._stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
         self.lost: list[str] = []
         self.kept: list[str] = []
@@ -166,7 +169,7 @@ class _Repair:
         if "library_file_unreadable" in general:
             if (self._folder / MARKER).exists():
                 self._keep(MARKER)
-            renew(self._folder)
+            renew(self._folder, self._marks)
         names = sorted(collection_names(self._folder))
         for done, name in enumerate(names, 1):
             kinds = {defect.kind for defect in self._before.defects if defect.collection == name}

@@ -64,6 +64,7 @@ def test_what_cannot_be_made_anew_is_named_and_stays(folder: Path, qa: QuestionA
 def test_a_dry_run_changes_nothing_and_the_command_says_what_would_be_done(folder: Path) -> None:  # noqa: F811
     DAMAGES["vector_missing"](folder)
     DAMAGES["files_left_over"](folder)
+    DAMAGES["library_file_unreadable"](folder)
     before = digests(folder)
     planned = citespan("repair", "--library", str(folder), "--dry-run")
     assert planned.returncode == 0 and planned.stdout.count(b"would repair\t") >= 2, planned.stdout
@@ -72,6 +73,7 @@ def test_a_dry_run_changes_nothing_and_the_command_says_what_would_be_done(folde
     report = json.loads(done.stdout)
     assert done.returncode == 0 and report["check"]["sound"] and not report["dry_run"]
     assert set(report) == {"library", "dry_run", "defects", "lost", "kept", "check"}
+    assert json.loads((folder / "library.json").read_text()) == {"format": 1, "marks": ["keys"]}
 
 
 def test_a_library_that_is_written_to_is_left_alone(folder: Path, qa: QuestionAnswering) -> None:  # noqa: F811
