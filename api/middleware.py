@@ -192,8 +192,8 @@ class _Reply:
 
     async def _begin(self, status: int, headers: Any) -> None:
         self.status = status
-        more = self._scope["state"].get("reply_headers", ())
-        finished = _with_safety([*headers, *more], self._request_id)
+        added = self._scope["state"].get("reply_headers", ())
+        finished = _with_safety([*headers, *added], self._request_id)
         await self._send({"type": "http.response.start", "status": status, "headers": finished})
 
 

@@ -64,9 +64,9 @@ def is_from_another_site(scope: Scope) -> bool:
 
 def is_followed_link(scope: Scope) -> bool:
     """Return whether somebody follows a link: what comes back is shown to them alone, and can be read by no page."""
-    told = {name: value for name, value in scope["headers"] if name.startswith(b"sec-fetch-")}
-    wanted = {b"sec-fetch-mode": b"navigate", b"sec-fetch-dest": b"document", b"sec-fetch-user": b"?1"}
-    return scope["method"] == "GET" and wanted.items() <= told.items()
+    metadata = {name: value for name, value in scope["headers"] if name.startswith(b"sec-fetch-")}
+    followed = {b"sec-fetch-mode": b"navigate", b"sec-fetch-dest": b"document", b"sec-fetch-user": b"?1"}
+    return scope["method"] == "GET" and followed.items() <= metadata.items()
 
 
 def is_preflight(scope: Scope) -> bool:

@@ -59,15 +59,15 @@ class Outgoing:
         """Whether so much is held that slow readers must make room."""
         return self.bytes > self._limit // 2
 
-    def refusal(self, more: int = 0) -> Problem | None:
+    def refusal(self, size: int = 0) -> Problem | None:
         """Return why nothing more is sent now, None where there is room.
 
         Args:
-            more: bytes that would be held besides.
+            size: bytes that would be held besides.
         """
         # One reply goes out however large it is, or it never could.
         held = self.bytes
-        if held + more <= self._limit or (more and not held):
+        if held + size <= self._limit or (size and not held):
             return None
         return busy(5, "clients have not taken the replies that they were sent: try again later")
 

@@ -204,11 +204,11 @@ def with_limits(
             if self.transport.is_closing():
                 return
             body = bytes(problem.response().body)
-            more = "".join(f"{name.lower()}: {value}\r\n" for name, value in problem.headers.items())
+            headers = "".join(f"{name.lower()}: {value}\r\n" for name, value in problem.headers.items())
             head = (
                 f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}\r\n"
                 f"content-type: application/problem+json\r\ncontent-length: {len(body)}\r\n"
-                f"{more}connection: close\r\n\r\n"
+                f"{headers}connection: close\r\n\r\n"
             )
             self.transport.write(head.encode("ascii") + body)
             self.transport.close()

@@ -33,7 +33,7 @@ def test_a_stretch_is_the_text_from_start_to_end_with_what_reaches_into_it(
     end = min(start + length, len(TEXT))
     assert (part["text"], part["start"], part["end"]) == (TEXT[start:end], start, end)
     for name in ("masked", "passages"):
-        assert part[name] == [one for one in whole[name] if one["start"] < end and one["end"] > start]
+        assert part[name] == [range_ for range_ in whole[name] if range_["start"] < end and range_["end"] > start]
     same = set(whole) - {"text", "start", "end", "masked", "passages"}
     assert {name: part[name] for name in same} == {name: whole[name] for name in same}
 
@@ -63,5 +63,5 @@ def test_stretches_follow_each_other_to_the_end(server: Server, stored: httpx2.C
     ],
 )
 def test_a_stretch_that_cannot_be_says_which_end_is_wrong(stored: httpx2.Client, query: str, field: str) -> None:
-    facts = assert_problem(stored.get(f"{PATH}?{query}"), 422)
-    assert facts["errors"][0]["loc"][-1] == field and facts["detail"]
+    problem = assert_problem(stored.get(f"{PATH}?{query}"), 422)
+    assert problem["errors"][0]["loc"][-1] == field and problem["detail"]

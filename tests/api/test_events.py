@@ -31,7 +31,7 @@ def streamed(client: httpx2.Client, method: str, path: str, **sent: Any) -> Iter
         yield from events_of(reply.iter_lines())
 
 
-def asked(client: httpx2.Client) -> Iterator[Event]:
+def question_streamed(client: httpx2.Client) -> Iterator[Event]:
     history = [{"question": QUESTION}]
     for body in ({"question": QUESTION}, {"question": "Who won?"}, {"question": "When?", "history": history}):
         yield from streamed(client, "POST", "/v1/ask/stream", json=body)
@@ -68,7 +68,7 @@ def watch_followed(client: httpx2.Client) -> Iterator[Event]:
 
 
 STREAMS: dict[tuple[str, str], Callable[[httpx2.Client], Iterator[Event]]] = {
-    ("post", "/v1/ask/stream"): asked,
+    ("post", "/v1/ask/stream"): question_streamed,
     ("post", "/v1/conversations/{conversation_id}/messages"): conversed,
     ("post", "/v1/chat/completions"): chatted,
     ("get", "/v1/jobs/{job_id}/events"): job_followed,
@@ -79,10 +79,10 @@ STREAMS: dict[tuple[str, str], Callable[[httpx2.Client], Iterator[Event]]] = {
 @pytest.fixture
 def described(client: httpx2.Client) -> dict[tuple[str, str], dict[str, Any]]:
     """What is said of each stream, by method and path; references lead to the description's components."""
-    facts = client.get("/openapi.json").json()
+    description = client.get("/openapi.json").json()
     return {
-        (method, path): {**content, "components": facts["components"]}
-        for path, operations in facts["paths"].items()
+        (method, path): {**content, "components": description["components"]}
+        for path, operations in description["paths"].items()
         for method, operation in operations.items()
         for reply in operation["responses"].values()
         for kind, content in reply.get("content", {}).items()

@@ -80,8 +80,8 @@ def test_a_link_that_somebody_follows_leads_to_the_page_and_to_an_article(client
 def test_pages_of_a_named_origin_ask_and_read(named: httpx2.Client) -> None:
     """As the widget does, whose script is open to every page."""
     page = {"Origin": "https://reader.example", "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "cors"}
-    asked = named.get(ASKED, headers=page)
-    assert asked.status_code == 200 and asked.headers["access-control-allow-origin"] == "https://reader.example"
+    answered = named.get(ASKED, headers=page)
+    assert answered.status_code == 200 and answered.headers["access-control-allow-origin"] == "https://reader.example"
     assert named.post("/v1/ask", json={"question": "Who met Putin?"}, headers=page).status_code == 200
     loads = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "script"}
     assert named.get("/widget.js", headers=loads).status_code == 200

@@ -15,8 +15,8 @@ ADDRESSES = {route.path: route for route in ROUTES}
 
 def taken(path: str) -> set[str]:
     """The methods of all routes that an address belongs to: a name in a route stands for any other."""
-    found = {route.method for route in ROUTES if re.fullmatch(_pattern(route.template), path)}
-    return {*found, *({"HEAD"} if "GET" in found else set()), "OPTIONS"}
+    methods = {route.method for route in ROUTES if re.fullmatch(_pattern(route.template), path)}
+    return {*methods, *({"HEAD"} if "GET" in methods else set()), "OPTIONS"}
 
 
 def _pattern(template: str) -> str:

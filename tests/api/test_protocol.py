@@ -71,13 +71,13 @@ async def stream(send: Send, pieces: int, size: int, pause: float = 0.0) -> None
 
 
 def test_a_client_that_leaves_ends_the_request_being_answered_though_others_are_pipelined_behind_it() -> None:
-    told = threading.Event()
+    left_early = threading.Event()
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         async def left() -> None:
             while (await receive())["type"] != "http.disconnect":
                 pass
-            told.set()
+            left_early.set()
 
         waiting = asyncio.create_task(left())
         await stream(send, pieces=50, size=10, pause=0.05)
@@ -89,7 +89,7 @@ def test_a_client_that_leaves_ends_the_request_being_answered_though_others_are_
         assert link.recv(1)
         link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         link.close()
-        assert told.wait(20)
+        assert left_early.wait(20)
 
 
 def test_a_malformed_request_is_answered_after_those_before_it_and_ends_the_connection() -> None:
@@ -124,7 +124,7 @@ def test_a_connection_on_which_too_many_requests_wait_is_closed_once_they_are_an
         until(lambda: loops)
         loops[0].call_soon_threadsafe(release.set)
         replies = all_of(link).split(b"HTTP/1.1 ")[1:]
-    assert [one[:3] for one in replies] == [b"200"] * 257 + [b"429"] and b"connection: close" in replies[-1]
+    assert [text[:3] for text in replies] == [b"200"] * 257 + [b"429"] and b"connection: close" in replies[-1]
     assert len(loops) == 257
 
 

@@ -99,13 +99,13 @@ def requests_for(route: Route, ids: dict[str, str]) -> list[bytes]:
     for name, value in ids.items():
         path = path.replace(f"{{{name}}}", "none" if route.method == "DELETE" else value)
     path += "?question=Where+did+the+fire+begin&passages=1" if str(route) == "GET /v1/ask" else ""
-    made = []
+    requests = []
     for body in BODIES.get(str(route), [Body(b"" if route.method in ("GET", "DELETE") else b"{}")]):
         head = f"{route.method} {path} HTTP/1.1\r\nHost: localhost\r\nAccept: {body.accept}\r\n"
         if body.content:
             head += f"Content-Type: {body.kind}\r\nContent-Length: {len(body.content)}\r\n"
-        made.append(f"{head}\r\n".encode() + body.content)
-    return made
+        requests.append(f"{head}\r\n".encode() + body.content)
+    return requests
 
 
 def hang_up(port: int, requests: list[list[bytes]], dice: random.Random) -> None:
