@@ -10,6 +10,7 @@ from fastapi import Request
 
 from api.access import caller_of
 from api.audit import Audit
+from api.health import Health
 from api.jobs import Jobs
 from api.keys import Keys
 from api.metrics import Metrics
@@ -46,6 +47,7 @@ class State:
         failure: why it cannot become ready, None while it can.
         watches: standing questions.
         webhooks: what tells of their events.
+        health: whether what is asked of late can be answered.
         keys: of the library, for what goes on after a request was let in.
         audit: who changed what.
         reading: places for reading whole articles, each of which may take many times its size for a moment.
@@ -71,6 +73,7 @@ class State:
     audit: Audit = field(init=False)
     reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_READ_AT_A_TIME))
     outgoing: Outgoing = field(init=False)
+    health: Health = field(init=False)
 
     def __post_init__(self) -> None:
         self.audit = Audit(self.settings.audit_file)
@@ -80,6 +83,7 @@ class State:
         )
         self.watches = Watches(records)
         self.keys = Keys(records)
+        self.health = Health(self.qa.library, None if chosen.keys == "off" else self.keys)
         self.outgoing = Outgoing(chosen.reply_bytes)
         self.webhooks = Webhooks(self.watches, self.policy, chosen, self.metrics, self.keys)
 

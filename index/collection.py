@@ -28,6 +28,7 @@ from index.jobs import Jobs
 from index.ledger import Step
 from index.nearest import Nearest
 from index.open_files import OpenFiles
+from index.probing import probe
 from index.records import Records
 from index.remasking import mask_outgrown
 from index.repeats import repetitions
@@ -139,6 +140,10 @@ class Collection:
     def rest(self, seconds: float) -> None:
         """Give back files that were not used for some seconds; the vectors stay."""
         self._store.rest(seconds)
+
+    def probe(self, turn: int) -> None:
+        """Search for one of the passages, another one each turn, and raise LibraryError where that cannot be done."""
+        probe(self._store, self._nearest, turn)
 
     def warm_up(self) -> None:
         """Load the vectors now instead of at the first search."""
@@ -391,8 +396,7 @@ class Collection:
         return [results[article.id] for article in group if article.id in results]
 
     def _forget_quotations(self, article_ids: Words) -> None:
-        """Drop what was quoted while these articles went, which are gone all the same."""
         try:
             self._records.forget(self.name, article_ids)
-        except CitespanError as error:
+        except CitespanError as error:  # the articles are gone all the same
             _log.warning("a quotation that was kept while its article went is still there: %s", error)

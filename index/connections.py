@@ -18,7 +18,7 @@ from urllib.parse import quote
 from index import wordindex
 from index.atomic_file import make_private_file, make_private_folder, remove_file, sync_folder
 from index.commits import commit_log
-from index.errors import CollectionNotFound, CommitUncertain, LibraryError, StorageError
+from index.errors import CollectionNotFound, CommitUncertain, LibraryCorrupt, LibraryError, StorageError
 from index.folders import DATABASE
 from index.migrations import MIGRATIONS, check_version, migrate
 from index.open_files import PER_CONNECTION, PER_DATABASE, Limits, Openable, OpenFiles
@@ -46,6 +46,7 @@ class Connections:
     Attributes:
         path: the database's file.
         commits: number of transactions that this process has committed.
+        damage_seen: when a reading last came upon damage, on time.monotonic's clock; None for never.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Connections:
         self.path = folder / DATABASE
         self.read_only = read_only
         self.commits = 0
+        self.damage_seen: float | None = None
         self._files = OpenFiles(Limits()) if files is None else files
         self._holder = holder
         self._admit = admit
@@ -173,15 +175,20 @@ class Connections:
             with contextlib.closing(_empty()) as connection:
                 yield View(connection)
             return
-        self._check_open()
-        self.check()
-        with self._files.reading(), translated():
-            connection = self._take(brief=brief)
-            try:
-                connection.execute("BEGIN")
-                yield View(connection)
-            finally:
-                self._give_back(connection, brief=brief)
+        try:
+            self._check_open()
+            self.check()
+            with self._files.reading(), translated():
+                connection, sound = self._take(brief=brief), False
+                try:
+                    connection.execute("BEGIN")
+                    yield View(connection)
+                    sound = True
+                finally:
+                    self._give_back(connection, keep_alone=sound and not brief, keep=sound)
+        except LibraryCorrupt:
+            self.damage_seen = time.monotonic()
+            raise
 
     def _take(self, *, brief: bool) -> sqlite3.Connection:
         if self._holder is not None and not brief:
@@ -218,7 +225,14 @@ class Connections:
         if self._closed:
             raise CollectionNotFound("the collection is closed or has been removed")
 
-    def _give_back(self, connection: sqlite3.Connection, *, brief: bool) -> None:
+    def _give_back(self, connection: sqlite3.Connection, *, keep_alone: bool, keep: bool) -> None:
+        """Take a connection back from a reader.
+
+        Args:
+            connection: which.
+            keep_alone: whether it may stay open as the only one of its database.
+            keep: whether it may stay open beside others; one that came upon damage keeps the damaged page in memory.
+        """
         try:
             if connection.in_transaction:
                 connection.rollback()
@@ -227,7 +241,7 @@ class Connections:
                 self._readers -= 1
                 self._used = time.monotonic()
                 alone = self._writer is None and not self._idle
-                keep = not self._closed and not (brief and alone)
+                keep = not self._closed and (keep_alone if alone else keep)
                 if keep:
                     self._idle.append((connection, self._used))
                 elif alone and not self._readers:

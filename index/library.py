@@ -30,7 +30,7 @@ from index.fields import check_collection_name
 from index.folders import DATABASE, collection_names, latest_collections
 from index.ledger import Job
 from index.lock import FolderLock, finish_moves_of
-from index.marker import add_mark, is_library, make_or_check, read_marks, refuse_strangers
+from index.marker import is_library, make_or_check, read_marks, refuse_strangers
 from index.open_files import Limits, OpenFiles, allowed_descriptors
 from index.records import Records
 from index.store import Store
@@ -145,23 +145,6 @@ class Library:
         self.close()
 
     @property
-    def marks(self) -> frozenset[str]:
-        """What is noted of the library for good, by those who know what it means.
-
-        Raises:
-            LibraryFormatError: the note is not readable.
-        """
-        return read_marks(self.folder)
-
-    def mark(self, mark: str) -> None:
-        """Note something of the library for good.
-
-        Raises:
-            StorageError: the disk refused.
-        """
-        add_mark(self.folder, mark)
-
-    @property
     def open_collections(self) -> int:
         """Number of collections that are open now."""
         return len(self._files)
@@ -240,6 +223,10 @@ class Library:
             with self._passing_over(collection):
                 if collection.agenda().follows:
                     yield collection
+
+    def in_use(self, seconds: float) -> list[Collection]:
+        """Return the collections that were used in the last so many seconds; ``default`` where none was."""
+        return [one for one in self._files.recent(seconds) if isinstance(one, Collection)] or [self.collection()]
 
     def jobs(self) -> list[tuple[Collection, Job]]:
         """Return the jobs of all collections, each with its own, the newest first."""

@@ -80,6 +80,16 @@ class View:
         ).fetchone()
         return Agenda(*map(bool, row))
 
+    def sample(self, turn: int) -> int | None:
+        """Return the id of a passage, another one each turn; None where there is none."""
+        last = self._db.execute("SELECT max(id) FROM passage").fetchone()[0]
+        if last is None:
+            return None
+        # Knuth's multiplicative hash spreads turns over all ids.
+        start = turn * 2_654_435_761 % last
+        row = self._db.execute("SELECT id FROM passage WHERE id > ? ORDER BY id LIMIT 1", (start,)).fetchone()
+        return int(row[0])
+
     def fingerprint(self, article_id: str) -> tuple[str, int] | None:
         """Return an article's fingerprint and number of passages, None where there is none."""
         row = self._db.execute(

@@ -8,6 +8,7 @@ from fastapi.responses import PlainTextResponse
 from starlette.concurrency import run_in_threadpool
 
 from api.access import Scope, caller_of, needs
+from api.health import Look
 from api.state import State, state_of
 from index import DEFAULT_COLLECTION
 
@@ -22,12 +23,18 @@ async def health() -> dict[str, str]:
 
 
 @router.get("/readyz", operation_id="ready")
-async def ready(request: Request) -> dict[str, str]:
-    """Say whether a question would be taken now."""
-    problem = state_of(request).unready()
+async def ready(request: Request) -> dict[str, str | int]:
+    """Say whether a question would be taken now, and answered: of the collections in use some passage is looked for.
+
+    ``degraded`` where some of them cannot be read, with their number; 503 where that is so of all.
+    """
+    state = state_of(request)
+    problem = state.unready()
+    look = Look() if problem is not None else await state.health.look()
+    problem = problem or look.problem()
     if problem is not None:
         raise problem
-    return {"status": "ready"}
+    return {"status": "degraded", "failing": look.failing} if look.failing else {"status": "ready"}
 
 
 @router.get("/metrics", dependencies=[needs(Scope.ADMIN)], operation_id="metrics", response_class=PlainTextResponse)
