@@ -49,7 +49,6 @@ def add_gauges(state: State, follower: "Follower", watcher: "Watcher") -> None:
         ("jobs_running", "Jobs being worked on", lambda: state.jobs.running),
         ("jobs_queued", "Jobs waiting", lambda: state.jobs.queued),
         ("ready", "1 once questions are taken", lambda: state.unready() is None),
-        ("collections_open", "Collections whose files are open", lambda: library.open_collections),
         ("collections_failing", "Collections in use that could not be read", lambda: state.health.last.failing),
         ("reply_bytes", "Bytes of replies held for clients", lambda: state.outgoing.bytes),
         ("readers_let_go", "Clients that took nothing", lambda: state.outgoing.stalled),
