@@ -21,7 +21,7 @@ from index.agenda import Agenda
 from index.budget import ARTICLE_SECONDS
 from index.defects import Tally
 from index.encoder import Encoder
-from index.errors import ArticleNotFound, CitespanError, CommitUncertain, QueryError
+from index.errors import ArticleNotFound, CommitUncertain, QueryError
 from index.forgetting import Forgetting
 from index.ingest import batches, prepare, vectors_of
 from index.jobs import Jobs
@@ -235,7 +235,7 @@ class Collection:
                 raise ArticleNotFound(f"no article {article_id!r} in collection {self.name!r}")
             gone = self._nearest.apply(written, None)
             removed = Removed(1, len(written.removed), written.words, written.vectors, gone)
-        self._forget_quotations([article_id])  # what was kept in between
+        self._records.forget_rest(self.name, [article_id])  # what was kept in between
         if forget:
             self.forget()
         return removed
@@ -389,14 +389,8 @@ class Collection:
                 if ready:
                     self._nearest.apply(written, np.concatenate([item.vectors for item in ready]))
                     mask_outgrown(self._store, self._nearest, self._encoder, fresh)
-            self._forget_quotations(rewritten)  # what was kept in between
+            self._records.forget_rest(self.name, rewritten)  # what was kept in between
             for item, created in zip(ready, written.created, strict=True):
                 article = item.article
                 results[article.id] = Added(article.id, article.title, len(item.passages), created, True, item.embedded)
         return [results[article.id] for article in group if article.id in results]
-
-    def _forget_quotations(self, article_ids: Words) -> None:
-        try:
-            self._records.forget(self.name, article_ids)
-        except CitespanError as error:  # the articles are gone all the same
-            _log.warning("a quotation that was kept while its article went is still there: %s", error)

@@ -10,6 +10,7 @@ of what was removed stays behind.
 
 import contextlib
 import json
+import logging
 import os
 import sqlite3
 import threading
@@ -20,11 +21,12 @@ from typing import Any
 from urllib.parse import quote
 
 from index.commits import commit_journal
-from index.errors import CommitUncertain, LibraryError, LibraryFormatError, RecordNotFound
+from index.errors import CitespanError, CommitUncertain, LibraryError, LibraryFormatError, RecordNotFound
 from index.fields import now
 from index.refusals import translated
 
 DATABASE = "records.db"
+_log = logging.getLogger(__name__)
 _APPLICATION_ID = 0x43495452  # "CITR"
 FORMAT = 1
 _COLUMNS = "id, kind, parent, number, created, body, quotes, forgotten"
@@ -230,6 +232,13 @@ class Records:
         if self.quoted(collection, article_ids):
             with self.change() as changes:
                 changes.forget(collection, article_ids)
+
+    def forget_rest(self, collection: str, article_ids: Sequence[str]) -> None:
+        """Drop what was kept while articles went; they are gone by now, whatever the disk refuses here."""
+        try:
+            self.forget(collection, article_ids)
+        except CitespanError as error:
+            _log.warning("a quotation that was kept while its article went is still there: %s", error)
 
     def quoted(self, collection: str, article_ids: Sequence[str] | None = None) -> bool:
         """Return whether any record quotes one of some articles, or anything of a collection."""
