@@ -94,10 +94,20 @@ class Client:
             outcome.without_retry += not retry
 
     async def _exchange(self, request: bytes) -> tuple[int, bool]:
-        reader, writer = self._idle.pop() if self._idle else await asyncio.open_connection("127.0.0.1", self._port)
+        reused = bool(self._idle)
+        reader, writer = self._idle.pop() if reused else await asyncio.open_connection("127.0.0.1", self._port)
         try:
             writer.write(request)
-            head = (await reader.readuntil(b"\r\n\r\n")).lower()
+            try:
+                head = (await reader.readuntil(b"\r\n\r\n")).lower()
+            except (ConnectionError, asyncio.IncompleteReadError):
+                if not reused:
+                    raise
+                # The service had closed it, as idle: as clients do, once more over a new one.
+                writer.close()
+                reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+                writer.write(request)
+                head = (await reader.readuntil(b"\r\n\r\n")).lower()
             await reader.readexactly(int(head.partition(b"content-length:")[2].split(b"\r\n", 1)[0]))
         except BaseException:
             writer.close()
