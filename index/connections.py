@@ -20,6 +20,7 @@ from index.atomic_file import make_private_file, make_private_folder, remove_fil
 from index.commits import commit_log
 from index.errors import CollectionNotFound, CommitUncertain, LibraryCorrupt, LibraryError, StorageError
 from index.folders import DATABASE
+from index.medium import reading_uri
 from index.migrations import MIGRATIONS, check_version, migrate
 from index.open_files import PER_CONNECTION, PER_DATABASE, Limits, Openable, OpenFiles
 from index.refusals import translated
@@ -377,7 +378,7 @@ class Connections:
         self._admit(False)
 
     def _connect(self, *, reader: bool) -> sqlite3.Connection:
-        uri = f"file:{quote(str(self.path.absolute()))}?mode={'ro' if reader else 'rw'}"
+        uri = reading_uri(self.path) if reader else f"file:{quote(str(self.path.absolute()))}?mode=rw"
         connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=30)
         if reader:
             connection.execute("PRAGMA query_only = ON")
