@@ -13,9 +13,10 @@ class BegunOut(BaseModel):
 
 
 class MessageAskedOut(AskOut):
-    """The reply to a question of a conversation."""
+    """The reply to a question of a conversation; kept is false where the disk refused to keep the message."""
 
     message_id: str
+    kept: bool = True
 
 
 class ConversationRow(BaseModel):

@@ -8,7 +8,7 @@ import structlog
 
 from api.background import Background
 from api.state import State
-from index import CitespanError, Following
+from index import CitespanError, Collection, Following
 
 # How late a round may begin.
 _LOOK_SECONDS = 20.0
@@ -29,6 +29,7 @@ class Follower(Background):
         super().__init__("citespan-following")
         self._state = state
         self.due = 0
+        self._waiting: set[str] = set()
 
     def _run(self) -> None:
         while not self._state.stopping.is_set():
@@ -48,6 +49,8 @@ class Follower(Background):
         for collection in collections:
             name = collection.name
             try:
+                if not self._has_room(collection):
+                    continue
                 following = Following(collection, self._state.policy)
                 due = following.due()
                 found += len(due)
@@ -58,6 +61,16 @@ class Follower(Background):
             except CitespanError as error:  # removed meanwhile, or the disk refuses
                 self._failed(name, "", error)
         self.due = found
+
+    def _has_room(self, collection: Collection) -> bool:
+        """Return whether articles could be added; what is due stays due until then."""
+        has_room = collection.store.has_room()
+        if has_room:
+            self._waiting.discard(collection.name)
+        elif collection.name not in self._waiting:
+            self._waiting.add(collection.name)
+            _log.warning("following waits: the disk is nearly full", collection=collection.name)
+        return has_room
 
     def _round(self, following: Following, name: str, url: str) -> None:
         try:

@@ -153,7 +153,7 @@ def problem_of(error: Exception, *, place: str = "body") -> Problem:
         _log.error("library", error=str(error))
         return Problem(500, str(error))  # no 503: programs send those again without looking
     if isinstance(error, StorageError) and error.disk_full:
-        return Problem(507, "the disk is full: free space and try again")
+        return Problem(507, str(error))
     if isinstance(error, LibraryError):
         _log.error("library", error=str(error))
         return busy(5, "the library cannot be used at the moment: the service's log says why")

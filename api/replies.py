@@ -157,7 +157,7 @@ class AnswerOut(BaseModel):
 class HintOut(BaseModel):
     """What whoever asked should know beside the answer."""
 
-    code: Literal["language"]
+    code: Literal["language", "unkept"]
     message: str
 
 

@@ -124,6 +124,12 @@ class Settings(BaseSettings):
         description="collections whose files and vectors are held at a time, fewer where the process may open few "
         "files; others are opened when they are asked",
     )
+    free_bytes: int | None = Field(
+        None,
+        ge=0,
+        description="free space on the library's disk below which nothing is added, so that answering and removing go "
+        "on; unset takes a hundredth of the disk, 64 MiB to 1 GiB, but never over a tenth; 0 for none",
+    )
     jobs_size: int = Field(16, ge=1, le=10_000, description="jobs that may be open at a time; more get 503")
     upload_file_bytes: int = Field(32 * MIB, ge=1_024, le=32 * MIB, description="largest file of an upload")
     upload_body_bytes: int = Field(64 * MIB, ge=1_024, description="largest body of an upload, all its files together")
@@ -279,7 +285,9 @@ class Settings(BaseSettings):
             threshold=self.threshold,
             thorough=self.thorough,
             article_seconds=self.article_seconds,
-            limits=Limits(collections=self.collections_size, open_collections=self.collections_open),
+            limits=Limits(
+                collections=self.collections_size, open_collections=self.collections_open, free_bytes=self.free_bytes
+            ),
         )
 
     def policy(self) -> FetchPolicy:

@@ -162,7 +162,7 @@ class Watches:
         """
         webhook = None if url is None else Webhook(url)
         watch = Watch(new_id("wch_"), question, collection, filters, key, webhook)
-        with self._records.change() as changes:
+        with self._records.change(grows=True) as changes:
             if changes.count(WATCH) >= most:
                 raise Problem(409, f"{most:,} standing questions are kept already: remove some first")
             kept = _put(changes, watch)

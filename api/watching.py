@@ -80,6 +80,9 @@ class Watcher(Background):
             watches.wake.clear()
             if not self._state.ready.is_set() or stopping.is_set():
                 continue
+            if self._state.qa.library.space.is_spent:
+                stopping.wait(_PAUSE_SECONDS)  # what an answer has become could not be kept
+                continue
             try:
                 if woken or self._changed():
                     self._look()

@@ -100,6 +100,7 @@ class Collection:
         self._article_seconds = article_seconds
         self._files = files
         self._store = Store(folder, read_only=read_only, files=files, holder=self, admit=lambda new: admit(self, new))
+        self._store.space = records.space
         self._sized: tuple[int, CollectionInfo] | None = None
         self._planned: tuple[int, Agenda] | None = None
         self.jobs = Jobs(folder, self._store, self._add_group)
@@ -372,6 +373,7 @@ class Collection:
             if step is not None:
                 self._store.write((), self._encoder.fingerprint, step())
             return [results[article.id] for article in group]
+        self._store.check_room()
         # The vectors that are there are taken over, once they are those of this encoder.
         self._nearest.load()
         with self._store.read() as view:

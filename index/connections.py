@@ -18,6 +18,7 @@ from urllib.parse import quote
 from index import wordindex
 from index.atomic_file import make_private_file, make_private_folder, remove_file, sync_folder
 from index.commits import commit_log
+from index.disk_space import DiskSpace
 from index.errors import CollectionNotFound, CommitUncertain, LibraryCorrupt, LibraryError, StorageError
 from index.folders import DATABASE
 from index.medium import reading_uri
@@ -48,6 +49,7 @@ class Connections:
         path: the database's file.
         commits: number of transactions that this process has committed.
         damage_seen: when a reading last came upon damage, on time.monotonic's clock; None for never.
+        space: on its disk; without a library nothing is kept free.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Connections:
         self.commits = 0
         self.damage_seen: float | None = None
         self._files = OpenFiles(Limits()) if files is None else files
+        self.space = DiskSpace(folder, 0)
         self._holder = holder
         self._admit = admit
         self._write_lock = threading.RLock()
@@ -211,7 +214,8 @@ class Connections:
         connection = None
         try:
             self._check_open()
-            connection = self._connect(reader=True)
+            with self.space.released():  # the first connection makes files of its own
+                connection = self._connect(reader=True)
             self._check_open()  # another collection may have taken the name before the file was opened
         except sqlite3.Error:
             self._check_open()
@@ -278,11 +282,16 @@ class Connections:
                 self._files.use(self._holder, grown=self._writer is None)
             self._writers += 1
             try:
-                with translated():
+                with self.space.released(), translated():
                     yield from self._within_transaction()
                 self._there, self._made = True, False
                 self.commits += 1
                 self._used = time.monotonic()
+            except StorageError as error:
+                if error.disk_full and self._there:
+                    with contextlib.suppress(LibraryError):
+                        self.checkpoint()  # the log has grown by what was not committed
+                raise
             finally:
                 self._writers -= 1
                 if self._made:
@@ -294,7 +303,7 @@ class Connections:
         Raises:
             StorageError: the disk refused.
         """
-        with self._write_lock, translated():
+        with self._write_lock, self.space.released(), translated():
             self._opened_writer().execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _within_transaction(self) -> Iterator[sqlite3.Connection]:

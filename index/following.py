@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from index.clock import seconds_since
 from index.collection import Collection
-from index.errors import CitespanError, FetchError, InputError, QueryError, SubscriptionNotFound
+from index.errors import CitespanError, FetchError, InputError, QueryError, StorageError, SubscriptionNotFound
 from index.fields import instant
 from index.sources.fetch import shared_fetcher
 from index.sources.listings import Entry, Listing, fetch_listing, listing_kind, not_a_listing, unpacked
@@ -32,6 +32,8 @@ _REVISIT_DOUBTED = 7 * _REVISIT
 _MAX_DOUBTED = 20
 # A page that failed so often in a row is tried once a day.
 _PATIENCE = 3
+# After the disk was found full.
+_FULL_SECONDS = 600
 # Pages of which nothing tells whether they have changed are asked for in at most this share of the time.
 _SHARE = 10
 
@@ -119,6 +121,7 @@ class Following:
         """
         if not MIN_EVERY <= every <= MAX_EVERY:
             raise QueryError(f"every must be {MIN_EVERY} seconds to 30 days, not {every} seconds", field="every")
+        self._collection.store.check_room()
         address = parse_target(url, self._fetcher.policy).url
         fetched = self._fetcher.fetch(address)
         data = unpacked(fetched, self._fetcher)
@@ -156,10 +159,12 @@ class Following:
 
         Raises:
             SubscriptionNotFound: it is not followed.
+            StorageError: the disk is nearly full; it stays due.
             FetchError: the feed or sitemap cannot be fetched; it is put off.
             CitespanError: the library or a model refused; it is put off.
         """
         subscription = self._known(url)
+        self._collection.store.check_room()
         try:
             listing = fetch_listing(
                 subscription.url, self._fetcher, etag=subscription.etag, modified=subscription.modified
@@ -344,13 +349,17 @@ class Following:
             subscriptions.succeeded(subscription.url, kind, title, etag, modified, instant(now), due)
 
     def _put_off(self, subscription: Subscription, error: Exception) -> None:
+        full = isinstance(error, StorageError) and error.disk_full  # no fault of the feed's
         reason = str(error) if isinstance(error, CitespanError) else "something went wrong here: the log says what"
         now = datetime.now(UTC)
         wait = min(subscription.every * 2 ** min(subscription.failures + 1, 20), max(LONGEST_WAIT, subscription.every))
         if isinstance(error, FetchError) and error.retry_after:
             wait = max(wait, min(int(error.retry_after), LONGEST_WAIT))
+        if full:
+            wait = min(subscription.every, _FULL_SECONDS)
         with self._collection.store.subscriptions() as subscriptions:
-            subscriptions.failed(subscription.url, reason, instant(now), instant(now + timedelta(seconds=wait)))
+            due = instant(now + timedelta(seconds=wait))
+            subscriptions.failed(subscription.url, reason, instant(now), due, counts=not full)
 
     def _known(self, url: str) -> Subscription:
         addresses = [url.strip()]

@@ -79,11 +79,12 @@ class Jobs:
             StorageError: the disk refused.
             CollectionNotFound: the collection has been removed meanwhile.
         """
+        self._store.check_room()
         job_id = f"job_{time.time_ns():016x}{secrets.token_hex(6)}"
         with self._lock:
             if not self._store.exists:
                 self._make_folder()
-            return Incoming(self._path(job_id), job_id, self._begin, self._leave)
+            return Incoming(self._path(job_id), job_id, self._begin, self._leave, self._store.check_room)
 
     def get(self, job_id: str) -> Job:
         """Return a job.
@@ -187,6 +188,7 @@ class Jobs:
         job = self.get(job_id)
         if not job.open:
             return job
+        self._store.check_room()
         with self._store.ledger() as ledger:
             ledger.start(job_id)
         progress(self.get(job_id))
@@ -337,15 +339,31 @@ class Incoming(Spool):
         job_id: of the job that will work through it.
         begin: writes down a job of so many lines.
         leave: called when there will be no job.
+        check_room: raises StorageError where nothing may be added.
     """
 
     def __init__(
-        self, path: Path, job_id: str, begin: Callable[[str, int], Job], leave: Callable[[], None] = lambda: None
+        self,
+        path: Path,
+        job_id: str,
+        begin: Callable[[str, int], Job],
+        leave: Callable[[], None] = lambda: None,
+        check_room: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(path)
         self._job_id = job_id
         self._begin = begin
         self._leave = leave
+        self._check_room = check_room
+
+    def write(self, data: bytes) -> None:
+        """Add a piece.
+
+        Raises:
+            StorageError: the disk refused, or is nearly full.
+        """
+        self._check_room()
+        super().write(data)
 
     def discard(self) -> None:
         """Remove it, and the folder of a collection that would have begun with it; nothing is raised."""

@@ -7,13 +7,13 @@ import threading
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 from weakref import WeakValueDictionary
 
 from index.atomic_file import make_private_folder, tighten
 from index.budget import ARTICLE_SECONDS
 from index.collection import Collection
+from index.disk_space import DiskSpace
 from index.encoder import Encoder, SentenceEncoder
 from index.errors import (
     CitespanError,
@@ -58,6 +58,7 @@ class Library:
 
     Attributes:
         records: what is kept beside the articles.
+        space: on the library's disk.
     """
 
     def __init__(
@@ -74,7 +75,8 @@ class Library:
         self.encoder = encoder
         self.read_only = read_only
         self.limits = limits.within(allowed_descriptors())
-        self.records = Records(folder, read_only=read_only)
+        self.space = DiskSpace(folder, limits.free_bytes)
+        self.records = Records(folder, read_only=read_only, space=self.space)
         self._lock = lock
         self._article_seconds = article_seconds
         self._files = OpenFiles(self.limits)
@@ -103,8 +105,7 @@ class Library:
             read_only: open without the lock, beside a process that writes; it must exist.
             article_seconds: processor time that one article may take before it is embedded; one that takes more is
                 refused.
-            limits: how many collections there may be, and how many are open at a time; fewer are where the process
-                may open few files.
+            limits: how many collections there may be, how many are open at a time, and what is kept free of the disk.
 
         Raises:
             LibraryLocked: another process has it open for writing; the message says which.
@@ -122,15 +123,18 @@ class Library:
         try:
             make_private_folder(path)
             refuse_strangers(path)  # before the lock file: a folder that is not ours stays as it is
-            lock = FolderLock.take(path)
+            with (space := DiskSpace(path, chosen.free_bytes)).released():
+                lock = FolderLock.take(path)
         except OSError as error:
             raise StorageError(f"the library folder {path} cannot be written: {error.strerror or error}") from error
         try:
-            make_or_check(path)
-            if changed := tighten(path):
-                _log.info("%d files and folders of the library are now their owner's alone", changed)
-            library = cls(path, used, read_only=False, lock=lock, limits=chosen, article_seconds=article_seconds)
-            library._recover()
+            with space.released():
+                make_or_check(path)
+                if changed := tighten(path):
+                    _log.info("%d files and folders of the library are now their owner's alone", changed)
+                library = cls(path, used, read_only=False, lock=lock, limits=chosen, article_seconds=article_seconds)
+                library._recover()
+            library.space.hold()
             return library
         except BaseException:
             lock.release()
@@ -139,9 +143,7 @@ class Library:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     @property
@@ -173,6 +175,7 @@ class Library:
             collection.close()
         self.records.close()
         if self._lock is not None:
+            self.space.close()
             self._lock.release()
             self._lock = None
 
@@ -204,8 +207,7 @@ class Library:
             if (folder / DATABASE).is_file():
                 if self.read_only:
                     self._bring_up_to_date(folder)
-                found = self._collections[name] = self._made(name, folder)
-                return found
+                return self._collections.setdefault(name, self._made(name, folder))
             if not create or self.read_only:
                 raise CollectionNotFound(f"no collection {name!r}")
             self._check_room()
@@ -252,8 +254,7 @@ class Library:
         Raises:
             JobNotFound: no such job.
         """
-        remembered = self._jobs.get(job_id)
-        if remembered is not None:
+        if (remembered := self._jobs.get(job_id)) is not None:
             with contextlib.suppress(NotFound):
                 collection = self.collection(remembered)
                 return collection, collection.jobs.get(job_id)

@@ -34,6 +34,7 @@ class Limits:
         readers: that read databases at the same time; others wait.
         descriptors: that all databases together may take, about.
         idle_seconds: after which a connection that nobody uses is closed.
+        free_bytes: that are kept free on the disk; 0 for none, None for a share of the disk.
     """
 
     collections: int = 1_000
@@ -41,6 +42,7 @@ class Limits:
     readers: int = 64
     descriptors: int = 1_024
     idle_seconds: float = 60.0
+    free_bytes: int | None = None
 
     def within(self, descriptors: int) -> Self:
         """Return limits that leave half of what a process may open for connections of its clients.

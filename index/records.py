@@ -21,6 +21,7 @@ from typing import Any
 from urllib.parse import quote
 
 from index.commits import commit_journal
+from index.disk_space import DiskSpace
 from index.errors import CitespanError, CommitUncertain, LibraryError, LibraryFormatError, RecordNotFound
 from index.fields import now
 from index.refusals import translated
@@ -163,10 +164,15 @@ class Records:
     Args:
         folder: the library's folder, which exists; the file is made when something is first put.
         read_only: whether writing is refused.
+        space: on the library's disk; None takes the usual.
+
+    Attributes:
+        space: the same.
     """
 
-    def __init__(self, folder: Path, *, read_only: bool = False) -> None:
+    def __init__(self, folder: Path, *, read_only: bool = False, space: DiskSpace | None = None) -> None:
         self.path = folder / DATABASE
+        self.space = DiskSpace(folder) if space is None else space
         self._read_only = read_only
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
@@ -179,8 +185,11 @@ class Records:
                 self._connection = None
 
     @contextlib.contextmanager
-    def change(self) -> Iterator[Changes]:
+    def change(self, *, grows: bool = False) -> Iterator[Changes]:
         """Give the records, to be changed in one transaction.
+
+        Args:
+            grows: whether that only adds, and is refused while there is hardly any room on the disk.
 
         Raises:
             StorageError: the disk refused; nothing was changed, unless it is CommitUncertain.
@@ -188,7 +197,9 @@ class Records:
         """
         if self._read_only:
             raise LibraryError("the library was opened for reading only")
-        with self._lock, translated():
+        if grows:
+            self.space.check_little()
+        with self._lock, self.space.released(), translated():
             connection = self._opened(write=True)
             connection.execute("BEGIN IMMEDIATE")
             try:

@@ -43,6 +43,23 @@ class Written:
 class Store(Connections):
     """The database of one collection, and what is written to it.  Safe for use from several threads."""
 
+    def has_room(self) -> bool:
+        """Return whether something may be added: on a disk that is nearly full, once as much was removed."""
+        return not self.space.refuses() or not self.space.refuses(self._reusable())
+
+    def check_room(self) -> None:
+        """Refuse what would be added while the disk is nearly full.
+
+        Raises:
+            StorageError: it is.
+        """
+        if not self.has_room():
+            self.space.check(self._reusable())
+
+    def _reusable(self) -> int:
+        with self.read(brief=True) as view:
+            return view.reusable_bytes()
+
     def write(self, prepared: Sequence[Prepared], encoder: str, step: Step | None = None) -> Written:
         """Add articles or replace those with the same ids, all in one transaction.
 
@@ -119,10 +136,12 @@ class Store(Connections):
         """
         if not self.exists:
             return
-        with self.transaction() as db:
-            # Deleted words stay in older parts of the index until all are made one.
-            db.execute("INSERT INTO words (words) VALUES ('optimize')")
-        self.checkpoint()
+        try:
+            with self.transaction() as db:
+                # Deleted words stay in older parts of the index until all are made one.
+                db.execute("INSERT INTO words (words) VALUES ('optimize')")
+        finally:
+            self.checkpoint()
 
     def replace_vectors(self, batches: Iterator[tuple[Ids, Vectors]], encoder: str) -> None:
         """Replace every vector, and note the encoder that made them, in one transaction.

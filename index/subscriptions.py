@@ -138,11 +138,11 @@ class Subscriptions:
             (kind, title, etag, modified, now, due, url),
         )
 
-    def failed(self, url: str, error: str, now: str, due: str) -> None:
-        """Note that a feed or sitemap could not be fetched."""
+    def failed(self, url: str, error: str, now: str, due: str, *, counts: bool = True) -> None:
+        """Note that a feed or sitemap could not be brought up to date, and whether that counts against it."""
         self._db.execute(
-            "UPDATE subscription SET checked = ?, due = ?, failures = failures + 1, error = ? WHERE url = ?",
-            (now, due, error[:MAX_ERROR_CHARACTERS], url),
+            "UPDATE subscription SET checked = ?, due = ?, failures = failures + ?, error = ? WHERE url = ?",
+            (now, due, counts, error[:MAX_ERROR_CHARACTERS], url),
         )
 
     def pages(self, url: str) -> dict[str, FollowedPage]:

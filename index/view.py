@@ -59,6 +59,13 @@ class View:
         row = self._db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
         return None if row is None else str(row[0])
 
+    def reusable_bytes(self) -> int:
+        """Return how many bytes the file has that hold nothing: what is added takes them first."""
+        row = self._db.execute(
+            "SELECT freelist_count * page_size FROM pragma_freelist_count, pragma_page_size"
+        ).fetchone()
+        return int(row[0])
+
     def generation(self) -> int:
         """Return the number of commits so far."""
         return int(self.meta("generation") or 0)

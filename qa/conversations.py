@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from index import Changes, CollectionNotFound, Record, RecordNotFound
+from index import Changes, CollectionNotFound, Record, RecordNotFound, StorageError
 from qa.answering import Improved, QuestionAnswering, Retrieved
 from qa.followup import TURNS
-from qa.types import Answer, Turn
+from qa.types import Answer, Hint, Turn
 from qa.wording import beginnings
 
 CONVERSATION, MESSAGE, OWNER = "conversation", "message", "conversations"
@@ -22,6 +22,7 @@ MAX_TITLE = 200
 # Conversations that may be asked at a time without ever waiting for each other, most often.
 _LOCKS = 64
 _WAIT_SECONDS = 0.05
+_UNKEPT = Hint("unkept", "The disk refused to keep this question and its answer: what is asked next knows neither.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class Conversations:
             StorageError: the disk refused; nothing was kept.
         """
         made = Record(CONVERSATION, f"conv_{secrets.token_hex(12)}", {"owner": owner, "title": title}, _owner_id(owner))
-        with self._records.change() as changes:
+        with self._records.change(grows=True) as changes:
             if made.parent is not None:
                 changes.put(Record(OWNER, made.parent, {"owner": owner}))
             kept = changes.put(made)
@@ -164,6 +165,7 @@ class Conversations:
         standalone_question: str | None = None,
         replaces: str | None = None,
         reply: Callable[[Answer], dict[str, Any]] | None = None,
+        unkept: Callable[[StorageError], None] | None = None,
         check: Callable[[], None] = lambda: None,
         **options: Any,
     ) -> Iterator[Retrieved | Improved | Answer]:
@@ -179,6 +181,8 @@ class Conversations:
             standalone_question: how the question is to be understood; None leaves that to what was said before.
             replaces: id of the message that this one takes the place of; its answer goes, those after it stay.
             reply: what is kept of the answer to be shown again, as JSON has it; None keeps its texts.
+            unkept: called where the disk refuses to keep the message, before the Answer comes with a hint that says
+                so; None has the error raised.
             check: called between the steps; what it raises ends the work, and nothing is kept.
             **options: as for QuestionAnswering.steps().
 
@@ -206,7 +210,13 @@ class Conversations:
                     (reply or _texts)(answer),
                     before,
                 )
-                self._keep(record, replaces)
+                try:
+                    self._keep(record, replaces)
+                except StorageError as error:
+                    if unkept is None:
+                        raise
+                    unkept(error)
+                    answer = replace(answer, hints=(*answer.hints, _UNKEPT))
                 yield answer
 
     @contextlib.contextmanager
@@ -232,7 +242,7 @@ class Conversations:
         return self._records.list(MESSAGE, parent=conversation_id, after=after, limit=TURNS, newest_first=True)[::-1]
 
     def _keep(self, record: Record, replaces: str | None) -> None:
-        with self._records.change() as changes:
+        with self._records.change(grows=True) as changes:
             if replaces is not None:
                 changes.get(MESSAGE, replaces)  # or it would come back at another place
             if not self._stands(record):

@@ -23,7 +23,7 @@ class Hint:
         message: one or two sentences for people: what is so, and what to do.
     """
 
-    code: Literal["language"]
+    code: Literal["language", "unkept"]
     message: str
 
 

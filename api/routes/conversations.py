@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+import structlog
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
@@ -27,9 +28,10 @@ from api.requests import ConversationIn, MessageIn, PageQuery, Strict
 from api.state import State, ready_state, state_of
 from api.streaming import EVENTS, stream
 from api.workers import WRITE
-from index import RecordNotFound, decode_cursor, encode_cursor
+from index import RecordNotFound, StorageError, decode_cursor, encode_cursor
 from qa import Answer, Conversation, new_message_id
 
+_log = structlog.get_logger("citespan")
 router = APIRouter(tags=["conversations"], dependencies=[needs(Scope.ASK)])
 
 
@@ -82,6 +84,12 @@ async def send_message(request: Request, conversation_id: str) -> Any:
     def kept(answer: Answer) -> dict[str, Any]:
         return AskOut.from_answer(answer, answer_id=answer_id).model_copy(update={"passages": []}).model_dump()
 
+    more = {"message_id": message_id, "kept": True}
+
+    def unkept(error: StorageError) -> None:
+        more["kept"] = False
+        _log.error("a message is not kept", error=str(error))
+
     ask = partial(
         state.conversations.steps,
         conversation_id,
@@ -89,16 +97,16 @@ async def send_message(request: Request, conversation_id: str) -> Any:
         standalone_question=asked.standalone_question,
         replaces=asked.replaces,
         reply=kept,
+        unkept=unkept,
         improving=streamed,
     )
     steps = counted(request, state, asked, ask)
     passages = "passages" in asked.include
     if streamed:
-        more = {"message_id": message_id}
         events = events_of(steps, passages=passages, answer_id=answer_id, more=more)
         return stream(request, events, kind="follow-up")
     out = AskOut.from_answer(await finished(request, steps, kind="follow-up"), passages=passages, answer_id=answer_id)
-    return MessageAskedOut(**out.model_dump(), message_id=message_id)
+    return MessageAskedOut(**out.model_dump(), **more)
 
 
 @router.get(

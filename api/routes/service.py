@@ -27,6 +27,7 @@ async def ready(request: Request) -> dict[str, str | int]:
     """Say whether a question would be taken now, and answered: of the collections in use some passage is looked for.
 
     ``degraded`` where some of them cannot be read, with their number; 503 where that is so of all.
+    ``adds`` where the disk is nearly full, so that nothing can be added.
     """
     state = state_of(request)
     problem = state.unready()
@@ -34,7 +35,12 @@ async def ready(request: Request) -> dict[str, str | int]:
     problem = problem or look.problem()
     if problem is not None:
         raise problem
-    return {"status": "degraded", "failing": look.failing} if look.failing else {"status": "ready"}
+    status: dict[str, str | int] = (
+        {"status": "degraded", "failing": look.failing} if look.failing else {"status": "ready"}
+    )
+    if state.qa.library.space.refuses():
+        status["adds"] = "refused where nothing was removed: the disk is nearly full"
+    return status
 
 
 @router.get("/metrics", dependencies=[needs(Scope.ADMIN)], operation_id="metrics", response_class=PlainTextResponse)

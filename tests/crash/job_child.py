@@ -18,10 +18,10 @@ from tests.crash.plain_encoder import PlainEncoder
 def live(folder: str, killed: bool, where: str, killers: set[str]) -> None:
     prepare, parse = index.collection.prepare, index.sources.formats.ndjson.article_from_json
 
-    def deadly_prepare(articles, *rest):  # type: ignore[no-untyped-def]
+    def deadly_prepare(articles, *rest, **more):  # type: ignore[no-untyped-def]
         if killed or (where == "preparing" and killers & {article.id for article in articles}):
             os._exit(9)
-        return prepare(articles, *rest)
+        return prepare(articles, *rest, **more)
 
     def deadly_parse(fields, known):  # type: ignore[no-untyped-def]
         if where == "parsing" and fields.get("id") in killers:

@@ -45,7 +45,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_full_disk_refuses_a_batch_and_stops_no_job(tmp_path: Path, small_disk: Path) -> None:
     with (
-        Server(small_disk / "library", tmp_path / "log") as server,
+        Server(small_disk / "library", tmp_path / "log", CITESPAN_FREE_BYTES="0") as server,
         httpx2.Client(base_url=server.url, timeout=60) as client,
     ):
         job = begun(client, "default", *map(line, range(SOME)))
