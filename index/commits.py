@@ -58,6 +58,12 @@ def commit_journal(db: sqlite3.Connection) -> None:
         raise
 
 
+def advance(db: sqlite3.Connection) -> int:
+    """Count a commit, within its transaction; return its number."""
+    db.execute("UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE name = 'generation'")
+    return int(db.execute("SELECT value FROM meta WHERE name = 'generation'").fetchone()[0])
+
+
 def _refused_early(error: sqlite3.Error) -> bool:
     # The low byte is the primary code of an extended one.
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in _CERTAIN

@@ -399,9 +399,3 @@ def _empty() -> sqlite3.Connection:
     connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
     migrate(connection)
     return connection
-
-
-def advance(db: sqlite3.Connection) -> int:
-    """Count a commit, within its transaction; return its number."""
-    db.execute("UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE name = 'generation'")
-    return int(db.execute("SELECT value FROM meta WHERE name = 'generation'").fetchone()[0])

@@ -9,7 +9,8 @@ import numpy as np
 
 from index import families, rows
 from index.audit import Audit
-from index.connections import Connections, advance
+from index.commits import advance
+from index.connections import Connections
 from index.defects import Tally
 from index.ledger import Ledger, Step
 from index.readable import open_to_read
