@@ -1,8 +1,7 @@
 """The connections to a collection's database: opened when they are needed, and closed for others.
 
 One connection does every commit and checkpoint, since SQLite before 3.51.3 can lose commits when two connections do
-(sqlite.org/wal.html#walresetbug).  Readers are opened read-only and never checkpoint.  ``synchronous=FULL``: a commit
-that returned is on the disk.
+(sqlite.org/wal.html#walresetbug).  Readers never checkpoint.  ``synchronous=FULL``: what was committed is on the disk.
 """
 
 import contextlib
