@@ -150,12 +150,13 @@ def test_compose_file_takes_from_the_container_what_it_does_not_need() -> None:
 
 def test_every_setting_that_the_files_name_exists() -> None:
     settings = (ROOT / "docs" / "settings.md").read_text()
+    guides = (*DEPLOY.glob("*.md"), *(ROOT / "docs" / "guide").glob("*.md"), ROOT / "SECURITY.md")
     for path in (
         ROOT / "Dockerfile",
         ROOT / "compose.yaml",
         *DEPLOY.glob("*.service"),
         *DEPLOY.glob("*.conf"),
-        *DEPLOY.glob("*.md"),
+        *guides,
     ):
         for name in set(re.findall(r"CITESPAN_[A-Z_]+", path.read_text())):
             assert f"`{name}`" in settings, f"{path.name}: {name}"
@@ -209,3 +210,11 @@ def test_proxy_configuration_is_one_that_nginx_understands(tmp_path: Path) -> No
     assert checked.returncode == 0 and "[warn]" not in checked.stderr, checked.stderr
     for directive in ("proxy_buffering off;", "proxy_request_buffering off;", "proxy_next_upstream off;"):
         assert directive in text
+
+
+def test_each_alert_has_a_section_that_says_what_to_do() -> None:
+    rules = yaml.safe_load((DEPLOY / "prometheus" / "alerts.yml").read_text())
+    alerts = {rule["alert"] for group in rules["groups"] for rule in group["rules"] if "alert" in rule}
+    headings = re.findall(r"^### (.+)$", (ROOT / "docs" / "guide" / "operations.md").read_text(), re.MULTILINE)
+    described = {name for heading in headings for name in heading.split(", ")}
+    assert alerts and alerts == described

@@ -36,7 +36,7 @@ def test_each_dependency_has_its_reason_beside_it() -> None:
 
 
 def test_links_in_the_pages_lead_somewhere() -> None:
-    pages = [ROOT / "README.md", *DOCS.glob("*.md")]
+    pages = [*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *(ROOT / "deploy").glob("*.md")]
     assert len(pages) > 4
     for page in pages:
         for target in re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8")):
