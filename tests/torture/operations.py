@@ -18,7 +18,7 @@ from api.access import Scope
 from api.keys import Keys
 from api.requests import FiltersIn
 from api.watch_records import Watches, event_of
-from index import Article, Encoder, Library, Record, now
+from index import Article, Encoder, Library, Record, StorageError, now
 from index.migrations import APPLICATION_ID, MIGRATIONS
 from qa.conversations import CONVERSATION, MESSAGE, Conversations
 
@@ -199,8 +199,9 @@ def _add(*articles: Article) -> Step:
 
 def _add_unmasked(scene: Scene) -> None:
     """Add an article of a site without looking at the others of the site again."""
-    with mock.patch("index.collection.outgrown_sites", return_value=[]):
-        scene.opened.collection().add_one(site_article("s3"))
+    collection = scene.opened.collection()
+    with mock.patch.object(collection.store, "remask", side_effect=StorageError("put off")):
+        collection.add_one(site_article("s3"))
 
 
 def _add_together(scene: Scene) -> None:
@@ -300,8 +301,9 @@ def _create_collection(scene: Scene) -> None:
 
 def _make_outdated(scene: Scene) -> None:
     """Say that another version indexed the words, so that opening makes them anew."""
-    with Library.open(scene.folder, encoder=scene.encoder) as library:
-        library.collection().store.set_meta("words", "0")
+    with contextlib.closing(sqlite3.connect(scene.folder / "default" / "articles.db")) as database:
+        database.execute("UPDATE meta SET value = '0' WHERE name = 'words'")
+        database.commit()
 
 
 def _converse(scene: Scene) -> None:
