@@ -106,7 +106,14 @@ class Connections:
         """
         if self._checked or not self._there:
             return
-        if self.outdated() and not self.read_only:
+        try:
+            outdated = self.outdated()
+        except StorageError:
+            if self.read_only:
+                raise
+            # A kill has left a journal, which only a writer can take back.
+            outdated = True
+        if outdated and not self.read_only:
             with self._write_lock:
                 self._opened_writer()
         self._checked = True
@@ -307,8 +314,8 @@ class Connections:
 
     def _within_transaction(self) -> Iterator[sqlite3.Connection]:
         db = self._opened_writer()
-        db.execute("BEGIN IMMEDIATE")
         try:
+            db.execute("BEGIN IMMEDIATE")
             yield db
             commit_log(db)
         except CommitUncertain:
@@ -317,10 +324,20 @@ class Connections:
             self._there, self._made = True, False  # what is there may be whole
             self.commits += 1
             raise
-        except BaseException:
+        except BaseException as error:
             if db.in_transaction:
                 db.rollback()
+            if "readonly" in str(error):
+                self._reopen()
             raise
+
+    def _reopen(self) -> None:
+        """Have the files opened anew: SQLite opens for reading what it cannot open for writing at that moment.
+
+        It does so without a word, as where all file descriptors are in use, and would refuse to write ever after.
+        """
+        with self._lock:
+            self._close_connections()
 
     def _opened_writer(self) -> sqlite3.Connection:
         """Return the one connection that commits; with the write lock held."""

@@ -142,9 +142,7 @@ class Jobs:
             JobNotFound: no such job.
             StorageError: the disk refused.
         """
-        with self._store.ledger() as ledger:
-            ledger.stop(job_id, reason)
-        return self.get(job_id)
+        return self._change(job_id, lambda ledger: ledger.stop(job_id, reason))
 
     def resume(self, job_id: str) -> Job:
         """Queue a stopped job again, and return it; any other stays as it is.
@@ -153,9 +151,7 @@ class Jobs:
             JobNotFound: no such job.
             StorageError: the disk refused.
         """
-        with self._store.ledger() as ledger:
-            ledger.resume(job_id)
-        return self.get(job_id)
+        return self._change(job_id, lambda ledger: ledger.resume(job_id))
 
     def fail(self, job_id: str, reason: str) -> Job:
         """End a job that cannot go on, and return it; what it has added stays.
@@ -281,15 +277,20 @@ class Jobs:
         return job
 
     def _pause(self, job_id: str) -> Job:
-        with self._store.ledger() as ledger:
-            ledger.pause(job_id)
-        return self.get(job_id)
+        return self._change(job_id, lambda ledger: ledger.pause(job_id))
 
     def _end(self, job_id: str, change: Callable[[Ledger], None]) -> Job:
+        job = self._change(job_id, change)
+        remove_file(self._path(job_id))
+        return job
+
+    def _change(self, job_id: str, change: Callable[[Ledger], None]) -> Job:
+        """Change a job, and return it; both in one transaction, since reading it afterwards could fail by itself."""
         with self._store.ledger() as ledger:
             change(ledger)
-        job = self.get(job_id)
-        remove_file(self._path(job_id))
+            job = ledger.job(job_id)
+            if job is None:
+                raise JobNotFound(f"no job {job_id!r}")
         return job
 
     def recover(self) -> None:

@@ -208,16 +208,18 @@ class Library:
                 if self.read_only:
                     self._bring_up_to_date(folder)
                 return self._collections.setdefault(name, self._made(name, folder))
-            if not create or self.read_only:
+            # `default` is always there, if only empty.
+            if self.read_only or not (create or name == DEFAULT_COLLECTION):
                 raise CollectionNotFound(f"no collection {name!r}")
-            self._check_room()
+            self._check_room(name)
             found = self._unborn.get(name) or self._made(name, folder)
             self._unborn[name] = found
             return found
 
     def names(self) -> list[str]:
         """Return the names of all collections, sorted."""
-        return sorted(collection_names(self.folder))
+        always = set() if self.read_only else {DEFAULT_COLLECTION}
+        return sorted(always.union(collection_names(self.folder)))
 
     def following(self) -> Iterator[Collection]:
         """Yield the collections that follow a feed or sitemap, by name."""
@@ -290,9 +292,13 @@ class Library:
                 collection.folder.rename(away)
             except OSError as error:
                 raise StorageError(f"collection {name!r} cannot be removed: {error.strerror}") from error
-            self.records.forget(name)  # what was kept in between
-            if name == DEFAULT_COLLECTION:
-                self.collection(name, create=True).store.create()
+            # It has gone: what cannot be done here is no failure of that, and is done at the next use.
+            try:
+                self.records.forget(name)  # what was kept in between
+                if name == DEFAULT_COLLECTION:
+                    self.collection().store.create()
+            except StorageError as error:
+                _log.warning("collection %r was removed, but what comes after could not be done: %s", name, error)
         shutil.rmtree(away, ignore_errors=True)
 
     def _made(self, name: str, folder: Path) -> Collection:
@@ -320,12 +326,12 @@ class Library:
                 return
             if self._closed:
                 raise LibraryError("the library is closed")
-            self._check_room()
+            self._check_room(collection.name)
             self._unborn.pop(collection.name, None)
             self._collections[collection.name] = collection
 
-    def _check_room(self) -> None:
-        if len(self.names()) >= self.limits.collections:
+    def _check_room(self, name: str) -> None:
+        if len({*self.names(), name}) > self.limits.collections:
             raise TooManyCollections(
                 f"there are {self.limits.collections:,} collections, and no more may be: use or remove one of them, "
                 "or raise CITESPAN_COLLECTIONS_SIZE"

@@ -68,6 +68,8 @@ def problems_of(library: Library) -> list[str]:
     problems = []
     for info in library.collections():
         collection = library.collection(info.name)
+        if not collection.store.exists:
+            continue
         problems += [f"{info.name}: {problem}" for problem in collection.check()]
         for listed in collection.list(limit=100).articles:
             stored = collection.get(listed.id)

@@ -1,13 +1,18 @@
 """A seeded sample of faults at file operations; `make torture` injects thousands."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from qa import QuestionAnswering
-from tests.torture.control import COMPILER
+from tests.torture.control import COMPILER, MODES
 from tests.torture.harness import Fault, Harness, Tally
+from tests.torture.operations import OPERATIONS
+
+COUNT = int(os.environ.get("FAULTS", "400"))
+SEED = int(os.environ.get("FAULTS_SEED", "20260101"))
 
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="no C compiler here")
 
@@ -48,3 +53,15 @@ def test_records_take_writes_again_after_they_could_not_be_opened(harness: Harne
     for number in range(1, harness.counts[operation][1] + 1):
         harness.inject(Fault(operation, mode, number), tally)
     assert tally.violations == [] and tally.injected.total() >= 2
+
+
+@pytest.mark.timeout(900)
+def test_a_fault_at_any_file_operation_leaves_the_library_whole(harness: Harness) -> None:
+    tally = Tally()
+    for fault in harness.sample(COUNT, SEED):
+        harness.inject(fault, tally)
+    report = "\n".join(f"{fault}: {problem}" for fault, problem in tally.violations)
+    assert not tally.violations, f"seed {SEED}:\n{report}"
+    assert tally.injected.total() >= 0.95 * COUNT
+    assert {operation for operation, _ in tally.injected} == set(OPERATIONS)
+    assert {mode for _, mode in tally.injected} == set(MODES)
