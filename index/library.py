@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self
 from weakref import WeakValueDictionary
 
-from index.atomic_file import make_private_folder, tighten
+from index.atomic_file import PARTIAL, make_private_folder, remove_file, tighten
 from index.budget import ARTICLE_SECONDS
 from index.collection import Collection
 from index.disk_space import DiskSpace
@@ -341,6 +341,8 @@ class Library:
         """Put right what a process left that was killed."""
         for stray in (*self.folder.glob(".removed-*"), *self.folder.glob(".restore-*")):
             shutil.rmtree(stray, ignore_errors=True)
+        for stray in self.folder.glob(f"*{PARTIAL}"):
+            remove_file(stray)
         for path in self.folder.iterdir():
             # What came in for a collection that nothing was stored in.
             if path.is_dir() and not (path / DATABASE).exists() and [one.name for one in path.iterdir()] == ["jobs"]:

@@ -17,7 +17,7 @@ from typing import Any
 
 from index.atomic_file import FOLDER_MODE, make_private_folder, sync_folder
 from index.encoder import Encoder
-from index.errors import InputError, LibraryCorrupt, LibraryError, LibraryFormatError, StorageError
+from index.errors import CommitUncertain, InputError, LibraryCorrupt, LibraryError, LibraryFormatError, StorageError
 from index.folders import DATABASE, collection_names
 from index.lock import FolderLock, finish_moves_of
 from index.maintenance.archives import Source, open_backup
@@ -90,7 +90,7 @@ def restore_library(
         InputError: no backup, a damaged one, or the library is not empty and replace is False; nothing was changed.
         LibraryFormatError: a newer citespan made the backup, or the folder is something else; nothing was changed.
         LibraryLocked: another process has the library open for writing; nothing was changed.
-        StorageError: the disk refused; nothing was changed.
+        StorageError: the disk refused; nothing was changed, unless it is CommitUncertain.
     """
     source, target = Path(backup).expanduser(), Path(folder).expanduser()
     try:
@@ -134,7 +134,13 @@ def _restore(source: Source, manifest: dict[str, Any], target: Path, progress: O
         kept = f".before-restore-{stamp}-{secrets.token_hex(4)}" if old else None
         moves: list[Move] = [(name, f"{kept}/{name}") for name in old]
         moves += [(f"{staging.name}/{path.name}", path.name) for path in sorted(staging.iterdir())]
-        move_together(target, moves)
+        try:
+            move_together(target, moves)
+        except OSError as error:
+            raise CommitUncertain(
+                f"the disk refused while the libraries changed places ({error.strerror or error}): the restore may "
+                "have been done, or is finished when the library is next opened; look with citespan check"
+            ) from error
     finally:
         if not moves_unfinished(target):  # else it is needed to finish them
             shutil.rmtree(staging, ignore_errors=True)

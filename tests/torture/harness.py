@@ -221,16 +221,19 @@ class Harness:
 
         scene = Scene(self._copy(OPERATIONS[name].base), encoder, look)  # type: ignore[arg-type]
         OPERATIONS[name].arrange(scene)
-        was_open = scene.library is not None
-        if was_open:
+        has_before = scene.library is not None or OPERATIONS[name].replaces
+        if has_before:
             look()
+        if OPERATIONS[name].replaces:
+            library, scene.library = scene.opened, None
+            library.close()
         act(scene)
         problems_of(scene.opened)
         if act is not OPERATIONS[name].act:
             look()
         scene.opened.collection().add_one(LATER)
         scene.opened.close()
-        return states if was_open else [states[-1], *states]
+        return states if has_before else [states[-1], *states]
 
     def _copy(self, base: str) -> Path:
         folder = self._work / "library"

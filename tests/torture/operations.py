@@ -6,6 +6,7 @@ done, and put it in OPERATIONS.
 
 import contextlib
 import json
+import shutil
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from api.access import Scope
 from api.keys import Keys
 from api.requests import FiltersIn
 from api.watch_records import Watches, event_of
-from index import Article, Encoder, Library, Record, StorageError, now
+from index import Article, Encoder, Library, Record, StorageError, back_up_library, now, restore_library
 from index.migrations import APPLICATION_ID, MIGRATIONS
 from qa.conversations import CONVERSATION, MESSAGE, Conversations
 
@@ -116,6 +117,7 @@ class Operation:
         act: does it, with the layer armed.
         arrange: what comes before in the same process, with the layer at rest.
         base: which library it begins with, a name in BASES.
+        replaces: whether it puts another library in the place of the one that is there, which is closed.
         between: does the first part of it only, where what follows is put off after a fault; None where nothing is.
     """
 
@@ -123,6 +125,7 @@ class Operation:
     arrange: Step = _open
     base: str = "filled"
     between: Step | None = None
+    replaces: bool = False
 
 
 def fill(folder: Path, encoder: Encoder) -> None:
@@ -158,7 +161,7 @@ def fill_first_format(folder: Path, encoder: Encoder) -> None:
     old = Article(id="old", title="Tarn", text="The mill of Tarn was built in 1788.")
     with contextlib.closing(sqlite3.connect(folder / "default" / "articles.db")) as database:
         database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        MIGRATIONS[0](database)
+        database.executescript(f"{MIGRATIONS[0]} PRAGMA user_version = 1;")
         database.execute(
             "INSERT INTO article (id, title, tags, text, characters, sha256, fingerprint, masked, added) "
             "VALUES (?, ?, '[]', ?, ?, ?, 'old', '[]', '')",
@@ -349,6 +352,38 @@ def _follow(scene: Scene) -> None:
     scene.acknowledge()
 
 
+def _backup_of(scene: Scene) -> Path:
+    return scene.folder.with_name("backup")
+
+
+def _open_without_backup(scene: Scene) -> None:
+    shutil.rmtree(_backup_of(scene), ignore_errors=True)
+    _open(scene)
+
+
+def _back_up(scene: Scene) -> None:
+    try:
+        back_up_library(scene.folder, _backup_of(scene))
+    except StorageError:
+        assert not _backup_of(scene).exists(), "a backup that was refused is there"
+        raise
+    scene.acknowledge()
+
+
+def _back_up_and_change(scene: Scene) -> None:
+    _open_without_backup(scene)
+    back_up_library(scene.folder, _backup_of(scene))
+    scene.opened.collection().add_one(article("n1"))
+    scene.opened.collection(OTHER).remove("o1")
+    library, scene.library = scene.opened, None
+    library.close()
+
+
+def _restore(scene: Scene) -> None:
+    restore_library(_backup_of(scene), scene.folder, replace=True, check=False)
+    scene.acknowledge()
+
+
 OPERATIONS: dict[str, Operation] = {
     "add": Operation(_add(article("n1"), article("n2"))),
     "add several": Operation(_add_together),
@@ -375,4 +410,6 @@ OPERATIONS: dict[str, Operation] = {
     "watch": Operation(_watch),
     "keys": Operation(_key),
     "follow": Operation(_follow),
+    "back up": Operation(_back_up, _open_without_backup),
+    "restore": Operation(_restore, _back_up_and_change, replaces=True),
 }

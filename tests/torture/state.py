@@ -15,8 +15,9 @@ from tests.torture.operations import LATER
 State = dict[str, str]
 # What a record quotes goes before the article does, in another file: after a fault in between a quotation is missing.
 FORGOTTEN_FIRST = "quotations"
+_REPLACED = ".before-restore-"
 _FILES = re.compile(
-    r"library\.json|\.lock|records\.db(-journal)?|[a-z]+/articles\.db(-wal|-shm)?|[a-z]+/vectors(-\d+\.faiss|\.json)"
+    r"library\.json|\.lock|records\.db(-journal)?|[a-z]+/articles\.db(-wal|-shm|\.before-format-\d)?|[a-z]+/vectors(-\d+\.faiss|\.json)"
     r"|[a-z]+/jobs/job_\w+\.ndjson"
 )
 
@@ -86,11 +87,17 @@ def problems_of(library: Library) -> list[str]:
     return problems
 
 
+def _is_stray_folder(path: Path) -> bool:
+    return path.is_dir() and path.name.startswith(".") and not path.name.startswith(_REPLACED)
+
+
 def strays_of(folder: Path) -> list[str]:
     """Return the files of a closed library that should not be there."""
     names = [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
+    # What a restore has replaced is kept on purpose.
+    names = [name for name in names if not name.startswith(_REPLACED)]
     strays = [name for name in names if not _FILES.fullmatch(name)]
     for collection in folder.iterdir():
         snapshots = list(collection.glob("vectors-*.faiss")) if collection.is_dir() else []
         strays += [str(path.relative_to(folder)) for path in snapshots[1:]]
-    return [*strays, *(path.name for path in folder.iterdir() if path.is_dir() and path.name.startswith("."))]
+    return [*strays, *(path.name for path in folder.iterdir() if _is_stray_folder(path))]
