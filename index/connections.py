@@ -21,7 +21,7 @@ from index.disk_space import DiskSpace
 from index.errors import CollectionNotFound, CommitUncertain, LibraryCorrupt, LibraryError, StorageError
 from index.folders import DATABASE
 from index.medium import reading_uri
-from index.migrations import MIGRATIONS, check_version, migrate
+from index.migrations import MIGRATIONS, check_version, empty_database, migrate
 from index.open_files import PER_CONNECTION, PER_DATABASE, Limits, Openable, OpenFiles
 from index.refusals import translated
 from index.upgrading import remove_old_backups, upgrade
@@ -109,10 +109,9 @@ class Connections:
         try:
             outdated = self.outdated()
         except StorageError:
-            if self.read_only:
+            outdated = not self.read_only  # a kill has left a journal, which only a writer can take back
+            if not outdated:
                 raise
-            # A kill has left a journal, which only a writer can take back.
-            outdated = True
         if outdated and not self.read_only:
             with self._write_lock:
                 self._opened_writer()
@@ -182,7 +181,7 @@ class Connections:
             CollectionNotFound: the collection has been removed meanwhile.
         """
         if not self._there:
-            with contextlib.closing(_empty()) as connection:
+            with contextlib.closing(empty_database()) as connection:
                 yield View(connection)
             return
         try:
@@ -327,17 +326,11 @@ class Connections:
         except BaseException as error:
             if db.in_transaction:
                 db.rollback()
+            # SQLite opens for reading what it cannot open for writing, as without free descriptors: to be opened anew.
             if "readonly" in str(error):
-                self._reopen()
+                with self._lock:
+                    self._close_connections()
             raise
-
-    def _reopen(self) -> None:
-        """Have the files opened anew: SQLite opens for reading what it cannot open for writing at that moment.
-
-        It does so without a word, as where all file descriptors are in use, and would refuse to write ever after.
-        """
-        with self._lock:
-            self._close_connections()
 
     def _opened_writer(self) -> sqlite3.Connection:
         """Return the one connection that commits; with the write lock held."""
@@ -370,13 +363,8 @@ class Connections:
         if not wordindex.outdated(db):
             return
         db.execute("BEGIN IMMEDIATE")
-        try:
+        with db:  # commits or rolls back
             count = wordindex.rebuild(db)
-            db.commit()
-        except BaseException:
-            if db.in_transaction:
-                db.rollback()
-            raise
         if count:
             _log.info("the words of %d passages in %s were indexed anew", count, self.path.parent.name)
 
@@ -408,10 +396,3 @@ class Connections:
         if reader:
             connection.execute("PRAGMA query_only = ON")
         return connection
-
-
-def _empty() -> sqlite3.Connection:
-    """Return a database of this version's format that holds nothing."""
-    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-    migrate(connection)
-    return connection

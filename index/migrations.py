@@ -216,3 +216,10 @@ def schema_of_format(version: int) -> frozenset[tuple[str, str]]:
         for script in MIGRATIONS[:version]:
             database.executescript(script)
         return schema_of(database)
+
+
+def empty_database() -> sqlite3.Connection:
+    """Return a database of this version's format that holds nothing."""
+    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    migrate(connection)
+    return connection
