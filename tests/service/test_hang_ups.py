@@ -157,7 +157,8 @@ def test_clients_that_hang_up_leave_the_service_as_it_was(own: Server, ids: dict
     run(seeds[:third])  # by then whatever is loaded or started once has been
     first = settled()
     run(seeds[third:])
-    until(lambda: settled()[0] <= first[0], 60)
+    # Pools of readers may have grown to their size only now; one descriptor in 100 hang-ups would be more.
+    until(lambda: settled()[0] <= first[0] + 16, 60)
 
     assert own.process.poll() is None, own.log.read_text()[-3_000:]
     assert settled()[1] <= first[1] + 8, "threads are left behind"
