@@ -57,7 +57,7 @@ class Audit:
         Args:
             action: what was done, the operation id of a route or the words of a command.
             outcome: ``done``, ``refused`` or ``failed``.
-            caller: who did it; None for whoever may use this machine.
+            caller: who did it; None for a user of this machine.
             **known: what else is known of it; None is left out.
         """
         line = {
@@ -92,14 +92,14 @@ class Audit:
         Yields:
             What the line will say of it, to add to.
         """
-        told = {"collection": collection, "request_id": request.state.request_id, **known}
+        fields = {"collection": collection, "request_id": request.state.request_id, **known}
         try:
-            yield told
+            yield fields
         except BaseException as error:
             status = problem_of(error).status if isinstance(error, Exception) else 499
-            self.write(action, outcome_of(status), caller_of(request), **told, status=status)
+            self.write(action, outcome_of(status), caller_of(request), **fields, status=status)
             raise
-        self.write(action, "done", caller_of(request), **told)
+        self.write(action, "done", caller_of(request), **fields)
 
 
 def outcome_of(status: int) -> str:

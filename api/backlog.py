@@ -13,7 +13,7 @@ from typing import Any
 
 # Seconds that a piece of work, of whatever size, is taken to need before any of its kind has ended.
 FIRST_ESTIMATE = 0.3
-# Of which an estimate is the mean, as far as there are so many; newer ones count more.
+# An estimate is the mean of at most this many; newer ones count more.
 _SAMPLES = 20
 # A sample counts as at most this many times the estimate: one pause of the machine says nothing of what comes next.
 _OUTLIER = 4.0
@@ -23,7 +23,7 @@ _BURST_SECONDS = 0.25
 # Work that has run for this many times the usual, alone or beside others, is long: others no longer wait for it.
 _LONG = 8.0
 _LONG_SECONDS = 0.25
-# The longest that anybody is told to wait, in seconds.
+# The longest Retry-After, in seconds.
 LONGEST_RETRY = 30.0
 
 
@@ -35,7 +35,7 @@ class Entry:
         work: whatever the owner of the queue keeps.
         kind: of work; those of one kind take about the same time for each unit of size.
         size: units of work, such as texts.
-        sender: who sent it; None for anyone who is not told apart.
+        sender: who sent it; None where senders are not distinguished.
         patient: whether nobody waits for it: it comes after all others, and is never refused for its wait.
         tag: virtual time of its turn, in seconds.
         order: number of its arrival.
@@ -164,7 +164,7 @@ class Backlog:
         return None
 
     def turn_away(self, entry: Entry) -> None:
-        """Note that somebody was refused, and so will come again: those refused after them are told to come later."""
+        """Note that a request was refused and will come again: those refused after it get a later Retry-After."""
         self._turned_away = min(LONGEST_RETRY, self._turned_away + entry.seconds)
 
     def next(self) -> Entry | None:

@@ -12,11 +12,11 @@ from api.keys import Keys
 from api.problems import Problem, busy
 from index import CitespanError, CollectionNotFound, Library
 
-# A look is good for so long.
+# Seconds for which a look is good.
 _FRESH_SECONDS = 1.0
-# And may take so long before the library counts as one that does not answer.
+# Seconds that a look may take before the library counts as one that does not answer.
 _MOST_SECONDS = 2.0
-# What was used within so many seconds is looked at.
+# Collections used within this many seconds are looked at.
 _RECENT_SECONDS = 300.0
 _RETRY_SECONDS = 5.0
 _log = structlog.get_logger("citespan")
@@ -46,7 +46,7 @@ class Look:
 
 
 class Health:
-    """Looks at the library for whoever asks whether the service is ready.
+    """Looks at the library to find out whether the service is ready.
 
     Args:
         library: which.

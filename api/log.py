@@ -20,7 +20,7 @@ from api.settings import Settings
 from index import CitespanError
 
 _WINDOW_SECONDS = 60.0
-# Events that are told apart; beyond, those not heard of for the longest time are forgotten.
+# Events that are distinguished; beyond, those that have not occurred for the longest time are forgotten.
 _MOST_EVENTS = 500
 # Loggers whose messages are written by us, or say nothing of what came in.
 _OWN = ("api", "index", "qa", "citespan")

@@ -84,7 +84,7 @@ def with_limits(
         body_seconds: from the end of the headers to the end of the body, and more for what the headers declare.
         read_seconds: in which a client must take some of what is sent to it.
         outgoing: counts what is held for clients that do not.
-        most_connections: at a time; further ones are told to come again, so that files are left for the library.
+        most_connections: at a time; further ones get 503, so that descriptors are left for the library.
     """
 
     class LimitedProtocol(HttpToolsProtocol):

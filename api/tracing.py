@@ -46,7 +46,7 @@ def open_provider(settings: Settings) -> "TracerProvider | None":
 
 
 def telemetry(provider: "TracerProvider | None", *, questions: bool) -> TelemetryConfig:
-    """Return what FastAPI is told about traces: nothing is measured where none are wanted.
+    """Return FastAPI's options for traces: nothing is measured where traces are off.
 
     Args:
         provider: makes and exports spans.

@@ -155,7 +155,7 @@ class Lane:
 
         Args:
             kind: of work.
-            sender: who sent it, None for anyone who is not told apart.
+            sender: who sent it, None where senders are not distinguished.
 
         Raises:
             Problem: 503, it would have to wait too long.
@@ -185,7 +185,7 @@ class Lane:
             work: called with its Job.
             seconds: within which it must be done; None for no limit.
             kind: of work, those of one kind taking about as long for each unit of size; None takes the priority's.
-            sender: who sent it: senders take turns; None for anyone who is not told apart.
+            sender: who sent it: senders take turns; None where senders are not distinguished.
             size: units of work.
 
         Raises:

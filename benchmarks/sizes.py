@@ -68,7 +68,7 @@ def resident() -> float:
 
 
 def fill(folder: Path, passages: int) -> dict[str, float]:
-    """Make a library of at least so many passages; return its figures."""
+    """Make a library of at least this many passages; return its figures."""
     begun, count, size = time.perf_counter(), 0, 0
     source = articles(random.Random(passages))
     with Library.open(folder, encoder=RandomEncoder()) as library:

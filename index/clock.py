@@ -1,6 +1,6 @@
 """Stored times against a clock that may have been wrong when they were stored, or may be wrong now.
 
-Nothing that waits for a stored time may wait longer than it was ever told to: what lies further ahead was written while
+Nothing that waits for a stored time may wait longer than it was put off by: what lies further ahead was written while
 the clock was ahead.  Waits inside one process use time.monotonic() instead.
 """
 

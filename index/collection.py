@@ -229,7 +229,7 @@ class Collection:
         # First, since it is in another file: after a crash between the two a quotation is missing, not left behind.
         self._records.forget(self.name, [article_id])
         with self._write_lock:
-            self._nearest.load()  # or it would not be told what goes
+            self._nearest.load()  # or it would not learn what goes
             with stage("write"), self._in_step():
                 written = self._store.remove(article_id)
             if written is None:

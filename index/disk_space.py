@@ -20,7 +20,7 @@ MIB = 1024**2
 _SHARE, _FEWEST, _MOST, _LARGEST_PART = 100, 64 * MIB, 1024 * MIB, 10
 # The reserve, and how much of it is left to small files that come with opening a database.
 _QUARTER, _SLIVER = 4, 8
-# With so many times the least free space a library that is closed leaves no reserve behind.
+# With this many times the least free space, a library that is closed leaves no reserve behind.
 _PLENTY = 4
 
 

@@ -20,7 +20,7 @@ class Forgetting:
         name: of the collection.
         store: its database.
         nearest: its vectors.
-        write_lock: held by whoever writes to the collection.
+        write_lock: held while the collection is written to.
     """
 
     def __init__(self, name: str, store: Store, nearest: Nearest, write_lock: "threading.RLock") -> None:

@@ -26,8 +26,8 @@ from index.store import Store
 from index.types import Added, Article, Failure
 from index.view import decode_cursor, encode_cursor
 
-# A line that ends the process so often by itself is reported as failed; where so many in a row do, it is not the lines,
-# and the job stops until somebody resumes it.
+# A line that ends the process this often by itself is reported as failed; where this many lines in a row do, the lines
+# are not the cause, and the job stops until it is resumed.
 ENDS_OF_A_LINE = 3
 LINES_IN_A_ROW = 3
 _GIVEN_UP = "the service ended each time that it worked on this line"

@@ -229,7 +229,7 @@ class Library:
                     yield collection
 
     def in_use(self, seconds: float) -> list[Collection]:
-        """Return the collections that were used in the last so many seconds; ``default`` where none was."""
+        """Return the collections that were used within a number of seconds; ``default`` where none was."""
         return [one for one in self._files.recent(seconds) if isinstance(one, Collection)] or [self.collection()]
 
     def jobs(self) -> list[tuple[Collection, Job]]:

@@ -1,8 +1,8 @@
 """Files of a library that change places together: all of them or, after a crash, as soon as it is opened again.
 
-A journal beside them says what goes where.  Once it is there the moves are decided, and whoever opens the library for
-writing finishes them first; before, nothing has happened.  They stay inside the library's folder, which may be the
-root of a volume and cannot be renamed itself.
+A journal beside them says what goes where.  Once it is there the moves are decided, and the next process that opens the
+library for writing finishes them first; before, nothing has happened.  They stay inside the library's folder, which may
+be the root of a volume and cannot be renamed itself.
 """
 
 import json

@@ -108,7 +108,7 @@ class OpenFiles:
             return sum(one.descriptors for one in self._open)
 
     def recent(self, seconds: float) -> list[Openable]:
-        """Return what was used in the last so many seconds, the latest first."""
+        """Return what was used within a number of seconds, the latest first."""
         since = time.monotonic() - seconds
         with self._lock:
             return [one for one, used in reversed(self._open.items()) if used >= since]
@@ -169,7 +169,7 @@ class OpenFiles:
             with self._lock:
                 if not self._too_many():
                     return
-                # Before it is closed, so that whoever uses it meanwhile enters it anew.
+                # Before it is closed, so that a thread that uses it meanwhile enters it anew.
                 used = self._open.pop(one, None)
             if used is not None and not one.release():
                 with self._lock:

@@ -10,7 +10,7 @@ from index.types import Filters
 
 _CHARACTERS = 200
 _LIMIT = 10
-# So long after a question came upon damage a collection counts as damaged: a probe may look at other pages.
+# Seconds after a question met damage during which its collection counts as damaged: a probe may look at other pages.
 _DAMAGED_SECONDS = 10.0
 
 

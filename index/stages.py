@@ -1,4 +1,4 @@
-"""The stages of work, reported to whoever measures or traces them: each once it has ended.
+"""The stages of work, reported to metrics and traces: each once it has ended.
 
 Costs nothing while nobody observes.
 """

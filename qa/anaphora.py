@@ -43,7 +43,7 @@ _AFTER_NO_NOUN = frozenset(
     )
 )
 
-# Of a question with more words that stand for something, so many are looked at: each is looked at in the light of all
+# At most this many words of a question that stand for something are looked at: each is looked at in the light of all
 # that is before it.
 _MAX_ANAPHORS = 12
 # "The king who", "a man of letters that": possessive, so that a row of words is gone through once.

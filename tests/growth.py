@@ -4,7 +4,7 @@ import gc
 import time
 from collections.abc import Callable
 
-# The large text is so many times as long as the small one; linear work grows as much, quadratic 64 times.
+# The large text is this many times as long as the small one; linear work grows as much, quadratic 64 times.
 TIMES = 8
 # Far above what linear work comes to, far below what quadratic work does.
 _MOST_GROWTH = 2.5 * TIMES

@@ -270,7 +270,7 @@ class Trainer:
         """Learn from one batch; say whether it is time to measure and to record().
 
         Raises:
-            SystemExit: the loss is not a number any more, or the run was told to stop (SIGTERM): it has written its
+            SystemExit: the loss is not a number any more, or the run was stopped (SIGTERM): it has written its
                 checkpoint then.
         """
         share = rate(self.seen, self.total, self.config)

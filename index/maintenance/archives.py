@@ -39,7 +39,7 @@ class Writer(ABC):
 
     @abstractmethod
     def _write(self, name: str, size: int, file: BinaryIO) -> None:
-        """Write a file of so many bytes."""
+        """Write a file of a known size."""
 
     def add(self, name: str, file: BinaryIO) -> dict[str, Any]:
         """Add a file as it is now; return its name, size and checksum as the manifest has them."""
@@ -54,7 +54,7 @@ class Writer(ABC):
 
 
 class _Hashing:
-    """So many bytes of a file, and their digest once they were read."""
+    """A number of bytes of a file, and their digest once they were read."""
 
     def __init__(self, file: BinaryIO, size: int) -> None:
         self._file, self._left = file, size

@@ -64,8 +64,8 @@ def test_audit_says_who_changed_what(tmp_path: Path, sample_library: Path) -> No
         assert client.delete("/v1/collections/mills", headers=boss).status_code == 204
         assert client.post("/v1/ask", json={"question": "Who?"}, headers=guest).status_code == 200
     written = audited(log)
-    told = [(one["action"], one["outcome"], one["key"], one.get("collection")) for one in written]
-    assert told == [
+    recorded = [(one["action"], one["outcome"], one["key"], one.get("collection")) for one in written]
+    assert recorded == [
         ("add_article", "done", "boss", "mills"),
         ("add_article", "refused", "guest", None),
         ("add_article", "done", "boss", "default"),

@@ -74,17 +74,17 @@ class Machine:
 def arrive(
     machine: Machine, times: float, seconds: float, seed: int, *, first: int = 0, **known: object
 ) -> list[float]:
-    """Send questions at a multiple of the machine's capacity, by chance; return what those refused were told."""
+    """Send questions at a multiple of the machine's capacity, by chance; return each Retry-After."""
     chance = random.Random(seed)
-    end, name, told = machine.now + seconds, first, []
+    end, name, retry_afters = machine.now + seconds, first, []
     while (moment := machine.now + chance.expovariate(times / MEAN)) < end:
         machine.run(moment)
         refused = machine.come(name, chance.lognormvariate(math.log(MEDIAN), SPREAD), **known)
         if refused is not None:
-            told.append(refused)
+            retry_afters.append(refused)
         name += 1
     machine.run(end)
-    return told
+    return retry_afters
 
 
 def learned() -> Machine:
@@ -103,10 +103,10 @@ def p95(values: list[float]) -> float:
 @pytest.mark.parametrize("times", [2, 4, 10])
 def test_backlog_keeps_the_wait_short_and_the_machine_busy_when_overloaded(times: float) -> None:
     machine = Machine()
-    told = arrive(machine, times, 60, seed=int(times))
+    retry_afters = arrive(machine, times, 60, seed=int(times))
     assert len(machine.took) * MEAN / 60 >= 0.9
     assert p95(list(machine.took.values())) <= 3 * P95
-    assert told and all(0 < seconds <= 1.25 * LONGEST_RETRY for seconds in told)
+    assert retry_afters and all(0 < seconds <= 1.25 * LONGEST_RETRY for seconds in retry_afters)
 
 
 def test_backlog_takes_most_of_what_the_machine_can_do_at_its_capacity() -> None:
@@ -118,8 +118,8 @@ def test_backlog_takes_most_of_what_the_machine_can_do_at_its_capacity() -> None
 
 def test_backlog_refuses_nothing_at_half_of_the_capacity() -> None:
     machine = Machine()
-    told = arrive(machine, 0.5, 120, seed=2)
-    assert len(told) <= 0.01 * len(machine.took)
+    retry_afters = arrive(machine, 0.5, 120, seed=2)
+    assert len(retry_afters) <= 0.01 * len(machine.took)
 
 
 @given(
@@ -194,11 +194,11 @@ def test_backlog_lets_long_work_not_stand_in_the_way() -> None:
 
 def test_backlog_tells_those_it_refuses_to_come_one_after_the_other() -> None:
     machine = learned()
-    told = [seconds for name in range(300) if (seconds := machine.come(1_000 + name, MEAN)) is not None]
-    # No second of the time that they are told is fuller than the machine can take, chance aside.
-    counts = [sum(at <= seconds < at + 1 for seconds in told) for at in range(int(max(told)) + 1)]
+    retry_afters = [seconds for name in range(300) if (seconds := machine.come(1_000 + name, MEAN)) is not None]
+    # No second to which they are sent is fuller than the machine can take, chance aside.
+    counts = [sum(at <= seconds < at + 1 for seconds in retry_afters) for at in range(int(max(retry_afters)) + 1)]
     assert max(counts) <= 2 / MEAN
-    assert max(told) >= 0.5 * len(told) * MEAN
+    assert max(retry_afters) >= 0.5 * len(retry_afters) * MEAN
 
 
 def test_backlog_learns_each_kind_for_itself() -> None:

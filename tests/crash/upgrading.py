@@ -1,4 +1,4 @@
-"""Upgrades libraries, each in a process of its own that is killed after so many steps of SQLite's machine.
+"""Upgrades libraries, each in a process of its own that is killed after a number of steps of SQLite's machine.
 
     python -m tests.crash.upgrading LIBRARY=STEPS...
 

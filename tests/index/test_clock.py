@@ -1,4 +1,4 @@
-"""Stored times and clocks that were, or are, wrong: what waits for one waits no longer than it was told to."""
+"""Stored times and clocks that were, or are, wrong: what waits for one waits no longer than it was put off by."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ def test_seconds_left_is_never_longer_than_the_wait_whatever_the_clock_was(
 
 
 def shift_clock(library: Library, days: float) -> None:
-    """Have the library know what it would, had the clock been ahead by so many days until now."""
+    """Have the library know what it would, had the clock been ahead by a number of days until now."""
     shift = f"{days * DAY:+} seconds"
     with sqlite3.connect(library.folder / "default" / "articles.db") as database:
         for table, column in (("followed", "checked"), ("subscription", "checked"), ("subscription", "due")):

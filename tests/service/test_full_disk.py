@@ -88,9 +88,9 @@ def test_a_full_disk_answers_is_emptied_and_takes_articles_again(tmp_path: Path,
 
         fill(disk)
         asked(client, 20)
-        told = client.post(f"/v1/conversations/{talk}/messages", json=QUESTION)
-        assert told.status_code == 200 and told.json()["answer"] == "Olga Tamm"
-        assert told.json()["kept"] is False and [hint["code"] for hint in told.json()["hints"]] == ["unkept"]
+        answered = client.post(f"/v1/conversations/{talk}/messages", json=QUESTION)
+        assert answered.status_code == 200 and answered.json()["answer"] == "Olga Tamm"
+        assert answered.json()["kept"] is False and [hint["code"] for hint in answered.json()["hints"]] == ["unkept"]
         streamed = client.post(
             f"/v1/conversations/{talk}/messages", json=QUESTION, headers={"Accept": "text/event-stream"}
         )

@@ -82,10 +82,10 @@ def test_service_takes_what_it_can_answer_soon_when_many_ask_at_once(tmp_path: P
         assert 6 <= len(answered) <= 32
         for reply in refused:
             assert_problem(reply, 503)
-        told = [int(reply.headers["retry-after"]) for reply in refused]
-        assert all(1 <= seconds <= 30 for seconds in told)
+        retry_afters = [int(reply.headers["retry-after"]) for reply in refused]
+        assert all(1 <= seconds <= 30 for seconds in retry_afters)
         # Not all at the same moment again, where their number calls for more than a second.
-        assert len(set(told)) > 1 or max(told) == 1
-        # Whoever comes when told to is answered.
-        time.sleep(max(told))
+        assert len(set(retry_afters)) > 1 or max(retry_afters) == 1
+        # A client that comes back when Retry-After says is answered.
+        time.sleep(max(retry_afters))
         _answer(own.url, QUESTIONS[0])

@@ -13,7 +13,7 @@ from tests.helpers import Server, assert_problem, citespan
 
 
 def filled(folder: Path, count: int, qa: QuestionAnswering) -> Path:
-    """A library of so many collections beside ``default``, all of them with the same article."""
+    """A library of a number of collections beside ``default``, all of them with the same article."""
     with Library.open(folder, encoder=qa.library.encoder) as library:
         library.collection("c0", create=True).add_one(Article("The harbour of Tarn was built in 1788.", id="a"))
     for number in range(1, count):
@@ -54,7 +54,7 @@ def test_it_starts_adds_and_answers_within_64_descriptors(tmp_path: Path, qa: Qu
             assert answer(client, f"c{number}") == "1788"
         page = {"id": "page", "html": "<p>The bridge of Norda was built in 1850 by the guild.</p>"}
         assert client.post("/v1/articles", json=page).status_code == 201
-        # More connections than it has files for: some are told to come again, and it goes on.
+        # More connections than it has files for: some get 503, and it goes on.
         with contextlib.ExitStack() as links:
             for _ in range(60):
                 links.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=60))

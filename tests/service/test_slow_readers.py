@@ -46,7 +46,7 @@ def memory(server: Server) -> int:
 
 @contextlib.contextmanager
 def stalled(server: Server, count: int) -> Iterator[list[socket.socket]]:
-    """So many clients that have asked for the large article and read none of it."""
+    """Clients that have asked for the large article and read none of it."""
     links = []
     with contextlib.ExitStack() as stack:
         for _ in range(count):

@@ -1,4 +1,4 @@
-"""The layer under a process that fails, tears or kills at its n-th file operation: built, told what to do, read."""
+"""The layer under a process that fails, tears or kills at its n-th file operation: built, set, read."""
 
 import ctypes
 import errno

@@ -142,7 +142,7 @@ class Harness:
                     yield Fault(operation, name, number)
 
     def sample(self, count: int, seed: int, among: Iterable[Fault] | None = None) -> list[Fault]:
-        """Return at most so many of some faults (None: of all), of each operation and mode about as many."""
+        """Return at most a number of faults (None: all of them), of each operation and mode about as many."""
         chance = random.Random(seed)
         groups: dict[tuple[str, str], list[Fault]] = {}
         for fault in self.all_faults() if among is None else among:

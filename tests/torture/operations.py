@@ -1,6 +1,6 @@
 """Every operation that writes to a library, each small enough to be run thousands of times.
 
-To add an operation: write what it does, calling ``scene.acknowledge()`` after each step that a caller would be told is
+To add an operation: write what it does, calling ``scene.acknowledge()`` after each step that a caller would learn is
 done, and put it in OPERATIONS.
 """
 

@@ -4,7 +4,7 @@
  *     FAULT_ROOT=/folder FAULT_CONTROL=/file LD_PRELOAD=./shim.so program
  *
  * Only what touches files under FAULT_ROOT is looked at.  FAULT_CONTROL is a file of at least sizeof(struct control)
- * bytes, shared with whoever started the program: it says what to do, and holds the counts also after a SIGKILL.
+ * bytes, shared with the program's parent: it says what to do, and holds the counts also after a SIGKILL.
  * Descriptors are followed from their opening, so that files opened before the control was armed count too.
  */
 #define _GNU_SOURCE

@@ -169,7 +169,7 @@ def soak(
         minutes: for how long.
         seed: of what the clients do.
         clients: how many at a time.
-        say: told from time to time how it stands.
+        say: called from time to time with the progress.
     """
     result = Soak()
     begun = time.monotonic()
