@@ -339,10 +339,11 @@ class Connections:
                 self._make_file()
             with translated():
                 remove_old_backups(self.path)
-                if not self._checked:
-                    upgrade(self.path)
                 writer = self._connect(reader=False)
                 try:
+                    check_version(writer)  # takes back a journal that a kill has left: who copies only reads
+                    if not self._checked:
+                        upgrade(self.path)
                     writer.execute("PRAGMA journal_mode = WAL")
                     writer.execute("PRAGMA synchronous = FULL")
                     writer.execute("PRAGMA foreign_keys = ON")

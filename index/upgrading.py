@@ -86,8 +86,11 @@ def _back_up(db: sqlite3.Connection, path: Path) -> Path:
     beside = target.with_name(target.name + PARTIAL)
     remove_file(beside)
     copy_database(db, beside)
-    beside.rename(target)
-    sync_folder(target.parent)
+    try:
+        beside.rename(target)
+        sync_folder(target.parent)
+    except OSError as error:
+        raise StorageError(f"the database cannot be backed up before it is changed: {error.strerror}") from error
     return target
 
 

@@ -17,7 +17,7 @@ State = dict[str, str]
 FORGOTTEN_FIRST = "quotations"
 _REPLACED = ".before-restore-"
 _FILES = re.compile(
-    r"library\.json|\.lock|records\.db(-journal)?|[a-z]+/articles\.db(-wal|-shm|\.before-format-\d)?|[a-z]+/vectors(-\d+\.faiss|\.json)"
+    r"library\.json|\.lock|records\.db(-journal)?|[a-z]+/articles\.db(-wal|-shm|-journal|\.before-format-\d)?|[a-z]+/vectors(-\d+\.faiss|\.json)"
     r"|[a-z]+/jobs/job_\w+\.ndjson"
 )
 
