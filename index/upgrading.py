@@ -85,8 +85,8 @@ def _back_up(db: sqlite3.Connection, path: Path) -> Path:
         )
     beside = target.with_name(target.name + PARTIAL)
     remove_file(beside)
-    copy_database(db, beside)
     try:
+        copy_database(db, beside)
         beside.rename(target)
         sync_folder(target.parent)
     except OSError as error:
