@@ -39,6 +39,8 @@ ACTIONS = frozenset(
 )
 # As `citespan keys list` shows them.
 _ID_LENGTH = 16
+# Characters of a value in a line, as in the log.
+_MAX_VALUE = 200
 
 
 class Audit:
@@ -68,7 +70,7 @@ class Audit:
             "outcome": outcome,
             "key": None if caller is None else caller.name,
             "key_id": None if caller is None or caller.key is None else caller.key[:_ID_LENGTH],
-            **{name: value for name, value in known.items() if value is not None},
+            **{name: _cut(value) for name, value in known.items() if value is not None},
         }
         text = json.dumps(line, ensure_ascii=True)
         if self._file is None:
@@ -123,6 +125,11 @@ def note(request: Request, collection: str | None = None, **known: Any) -> None:
     """
     about: dict[str, Any] = request.scope["state"].setdefault("audit", {})
     about |= {"collection": collection, **known} if collection is not None else known
+
+
+def _cut(value: Any) -> Any:
+    """Return what a line says of a value: of a text that a client made long, the beginning."""
+    return f"{value[:_MAX_VALUE]}…" if isinstance(value, str) and len(value) > _MAX_VALUE else value
 
 
 def _append(file: Path, line: bytes) -> None:

@@ -23,8 +23,10 @@ _BURST_SECONDS = 0.25
 # Work that has run for this many times the usual, alone or beside others, is long: others no longer wait for it.
 _LONG = 8.0
 _LONG_SECONDS = 0.25
-# The longest Retry-After, in seconds.
-LONGEST_RETRY = 30.0
+# The longest Retry-After, in seconds: short, since the senders on this machine are not distinguished.
+LONGEST_RETRY = 10.0
+# Senders of whom it is known that they were refused.
+_MAX_TURNED_AWAY = 1_000
 
 
 @dataclass(eq=False, slots=True)
@@ -118,7 +120,7 @@ class Backlog:
     _ends: dict[str | None, float] = field(default_factory=dict)
     _virtual: float = 0.0
     _credit: float = float("inf")
-    _turned_away: float = 0.0
+    _turned_away: dict[str | None, float] = field(default_factory=dict)
     _moment: float | None = None
     _order: "itertools.count[int]" = field(default_factory=itertools.count)
 
@@ -147,7 +149,7 @@ class Backlog:
             reason = "wait"
         else:
             return None
-        return Refusal(reason, self._retry(wait - limit))
+        return Refusal(reason, self._retry(entry, wait - limit))
 
     def add(self, entry: Entry) -> Refusal | None:
         """Take a piece of work, or return why it is not taken; who is refused is expected to come again."""
@@ -165,7 +167,9 @@ class Backlog:
 
     def turn_away(self, entry: Entry) -> None:
         """Note that a request was refused and will come again: those refused after it get a later Retry-After."""
-        self._turned_away = min(LONGEST_RETRY, self._turned_away + entry.seconds)
+        before = self._turned_away.get(entry.sender)
+        if before is not None or len(self._turned_away) < _MAX_TURNED_AWAY:
+            self._turned_away[entry.sender] = min(LONGEST_RETRY, (before or 0.0) + entry.seconds)
 
     def next(self) -> Entry | None:
         """Take the piece of work whose turn it is and begin it; None where none may begin now."""
@@ -241,13 +245,16 @@ class Backlog:
             return float("inf")
         return max(self.wait_seconds, self.wait_times * max(entry.seconds, self._usual.seconds))
 
-    def _retry(self, excess: float) -> float:
+    def _retry(self, entry: Entry, excess: float) -> float:
         """Return after how long it is worth coming again: once those who were refused before have had their turn.
 
+        Of another sender one request counts: senders take turns, so one that comes again and again delays itself alone.
         A little more or less for each, so that they do not all come at once.
         """
+        others = sum(min(time, entry.seconds) for name, time in self._turned_away.items() if name != entry.sender)
+        own = self._turned_away.get(entry.sender, 0.0)
         chance = random.uniform(0.75, 1.25)  # noqa: S311
-        return min(LONGEST_RETRY, max(0.0, excess) + self._turned_away) * chance
+        return min(LONGEST_RETRY, max(0.0, excess) + own + others) * chance
 
     def _is_long(self, entry: Entry) -> bool:
         return entry.begun is not None and self.clock() - entry.begun >= self._long()
@@ -274,7 +281,10 @@ class Backlog:
         now = self.clock()
         passed = 0.0 if self._moment is None else max(0.0, now - self._moment)
         self._moment = now
-        self._turned_away = max(0.0, self._turned_away - passed)
+        refused = sum(self._turned_away.values())
+        if refused:
+            share = max(0.0, 1.0 - passed / refused)
+            self._turned_away = {name: time * share for name, time in self._turned_away.items() if share > 0.0}
         burst = max(_BURST_SECONDS, BURST * self._usual.seconds)
         if not self._running:
             self._credit = min(burst, self._credit + passed)

@@ -73,6 +73,7 @@ def with_limits(
     read_seconds: float,
     outgoing: Outgoing,
     *,
+    body_bytes: int = 256 * 1024 * 1024,
     most_connections: int = 10_000,
 ) -> type[HttpToolsProtocol]:
     """Return a protocol class that closes connections whose request is not sent, or reply not taken, in time.
@@ -84,6 +85,7 @@ def with_limits(
         body_seconds: from the end of the headers to the end of the body, and more for what the headers declare.
         read_seconds: in which a client must take some of what is sent to it.
         outgoing: counts what is held for clients that do not.
+        body_bytes: the longest body that any address takes.
         most_connections: at a time; further ones get 503, so that descriptors are left for the library.
     """
 
@@ -147,13 +149,16 @@ def with_limits(
             self._in_head = False
             self._take_target()
             super().on_headers_complete()
-            self._arm(body_seconds + _declared(self.headers) / _SLOWEST)
+            # What is declared beyond every limit is refused, and must not buy time.
+            self._arm(body_seconds + min(_declared(self.headers), body_bytes) / _SLOWEST)
 
         def on_message_complete(self) -> None:
             self._disarm()
             super().on_message_complete()
 
         def on_response_complete(self) -> None:
+            if self._running is not None and self._running.more_body:
+                self._arm(body_seconds)  # for the rest of a body that nothing waits for any more
             super().on_response_complete()
             if self._refusal is not None and self._running is not None and self._running.response_complete:
                 self._send_refusal(self._refusal)
@@ -226,8 +231,14 @@ def with_limits(
                 self._timer = None
 
         def _expire(self, *_: Any) -> None:
-            # Closing tells a handler that waits for the body that its client has gone.
-            if self.transport is not None:
+            if self.transport is None:
+                return
+            running = self._running
+            body = running is not None and running.more_body and not running.response_started
+            if (self._in_head and (running is None or running.response_complete)) or body:
+                # Closing tells a handler that waits for the body that its client has gone.
+                self._send_refusal(Problem(408, "the request did not arrive in time: send it faster, or in parts"))
+            else:
                 self.transport.abort()
 
     return LimitedProtocol

@@ -56,6 +56,7 @@ def run(settings: Settings) -> int:
             settings.body_seconds,
             settings.read_seconds,
             state.outgoing,
+            body_bytes=max(settings.batch_body_bytes, settings.upload_body_bytes, settings.article_body_bytes),
             # The library takes the other half.
             most_connections=max(8, spare_descriptors(allowed_descriptors()) // 2),
         ),

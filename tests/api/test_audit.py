@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 
 from api.admission import question_of
-from api.audit import ACTIONS
+from api.audit import ACTIONS, Audit
 from tests.helpers import Server, citespan
 from tests.jobs import NDJSON, line
 from tests.routes import routes
@@ -88,6 +88,12 @@ def test_audit_says_who_changed_what(tmp_path: Path, sample_library: Path) -> No
     assert {one["key_id"] for one in written} == {secrets[name]["id"] for name in secrets}
     assert all(secrets[name]["key"] not in log.read_text() for name in secrets)
     assert "Who built" not in log.read_text()
+
+
+def test_audit_cuts_what_a_client_made_long(tmp_path: Path) -> None:
+    Audit(tmp_path / "audit").write("remove_article", "refused", None, article_id="y" * 7_000)
+    line = json.loads((tmp_path / "audit").read_text())
+    assert line["article_id"] == "y" * 200 + "…"
 
 
 def test_audit_of_key_commands_goes_to_its_file(tmp_path: Path) -> None:

@@ -116,6 +116,16 @@ def test_backlog_takes_most_of_what_the_machine_can_do_at_its_capacity() -> None
     assert p95(list(machine.took.values())) <= 3 * P95
 
 
+def test_a_sender_that_comes_again_and_again_delays_itself_alone() -> None:
+    machine = learned()
+    for name in range(400):
+        machine.come(name, MEAN, sender="flood")
+    own = [machine.backlog.refusal(Entry(None, "ask", sender="flood")) for _ in range(20)]
+    other = [machine.backlog.refusal(Entry(None, "ask", sender="flood2")) for _ in range(20)]
+    assert all(refusal is not None and refusal.seconds >= 0.7 * LONGEST_RETRY for refusal in own)
+    assert all(refusal is None or refusal.seconds <= 0.3 * LONGEST_RETRY for refusal in other)
+
+
 def test_backlog_refuses_nothing_at_half_of_the_capacity() -> None:
     machine = Machine()
     retry_afters = arrive(machine, 0.5, 120, seed=2)

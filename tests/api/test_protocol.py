@@ -22,10 +22,13 @@ Link = socket.socket
 
 
 @contextmanager
-def serving(app: ASGIApp, outgoing: Outgoing, seconds: float = READ_SECONDS) -> Iterator[Callable[[], Link]]:
+def serving(
+    app: ASGIApp, outgoing: Outgoing, seconds: float = READ_SECONDS, *, arrival_seconds: float = 10
+) -> Iterator[Callable[[], Link]]:
     """Serve an application; yields what connects to it, with small buffers, so that little is taken unread."""
     listening = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app, http=with_limits(10, 10, seconds, outgoing), lifespan="off", log_config=None)
+    limited = with_limits(arrival_seconds, arrival_seconds, seconds, outgoing, body_bytes=100)
+    config = uvicorn.Config(app, http=limited, lifespan="off", log_config=None)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listening])))
     thread.start()
@@ -105,6 +108,43 @@ def test_a_malformed_request_is_answered_after_those_before_it_and_ends_the_conn
             first, second, third = all_of(link).split(b"HTTP/1.1 ")[1:]
         assert first.endswith(b"/1") and second.endswith(b"/2")
         assert third.startswith(b"400 ") and b"connection: close" in third
+
+
+@pytest.mark.parametrize(
+    "sent", [b"GET / HTTP/1.1\r\nHost: local", b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nhalf"]
+)
+def test_a_request_that_does_not_arrive_in_time_gets_408(sent: bytes) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        while (await receive()).get("more_body"):
+            pass
+
+    with serving(app, Outgoing(2**20), arrival_seconds=0.5) as connect:
+        link = connect()
+        link.sendall(sent)
+        answer = all_of(link)
+    assert answer.startswith(b"HTTP/1.1 408 ") and b"application/problem+json" in answer
+
+
+def test_a_length_beyond_every_limit_buys_no_time_for_a_body_that_nothing_reads() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await reply(send, b"early")
+
+    with serving(app, Outgoing(2**20), arrival_seconds=1.0) as connect:
+        link = connect()
+        link.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999999\r\n\r\n")
+        pause, ended = threading.Event(), False
+        for _ in range(200):  # as long as a server that takes it at its word would go on
+            try:
+                link.sendall(b"x")
+                ended = link.recv(65_536, socket.MSG_DONTWAIT) == b""
+            except BlockingIOError:
+                pass
+            except (BrokenPipeError, ConnectionResetError):
+                ended = True
+            if ended:
+                break
+            pause.wait(0.1)
+    assert ended
 
 
 def test_a_connection_on_which_too_many_requests_wait_is_closed_once_they_are_answered() -> None:
