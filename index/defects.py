@@ -39,6 +39,8 @@ KINDS = {
     "files_open_to_others": Kind(
         "files", "warning", "repair", "{count} files that other users of the machine can read"
     ),
+    "database_missing": Kind("database", "error", "restore", "the database is missing or empty, and was not before"),
+    "records_missing": Kind("records", "error", "restore", "records.db is missing or empty, and the library had keys"),
     "database_unreadable": Kind("database", "error", "repair", "the database cannot be opened"),
     "database_damaged": Kind("database", "error", "repair", "the database is damaged in {count} places"),
     "schema_differs": Kind("database", "error", "repair", "{count} tables or indexes differ from those of its format"),

@@ -7,6 +7,33 @@ from pathlib import Path
 DATABASE = "articles.db"
 
 
+def has_lost_database(folder: Path) -> bool:
+    """Return whether a collection's folder has lost its database: missing or empty, and something shows it was there.
+
+    A database is made before anything else in its folder, so a folder without a sign of one is merely new.
+
+    Args:
+        folder: of a collection; it need not exist.
+    """
+    database = folder / DATABASE
+    try:
+        if database.is_file() and database.stat().st_size:
+            return False
+        if folder.is_symlink() and not folder.exists():  # of a disk that is not mounted
+            return True
+        log = folder / f"{DATABASE}-wal"
+        strange = database.is_symlink() or (database.exists() and not database.is_file())
+        return strange or (log.is_file() and log.stat().st_size > 0) or any(folder.glob("vectors*"))
+    except OSError:
+        return False
+
+
+def lost_collections(folder: Path) -> list[str]:
+    """Return the names of a library's collections whose database is lost."""
+    paths = (path for path in folder.iterdir() if not path.name.startswith("."))
+    return sorted(path.name for path in paths if (path.is_dir() or path.is_symlink()) and has_lost_database(path))
+
+
 def collection_names(folder: Path) -> Iterator[str]:
     """Yield the names of the folders in a library that hold a collection's database."""
     for path in folder.iterdir():

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self
 from weakref import WeakValueDictionary
 
-from index.atomic_file import PARTIAL, make_private_folder, remove_file, tighten
+from index.atomic_file import PARTIAL, make_private_folder, remove_file, sync_folder, tighten
 from index.budget import ARTICLE_SECONDS
 from index.collection import Collection
 from index.disk_space import DiskSpace
@@ -19,6 +19,7 @@ from index.errors import (
     CitespanError,
     CollectionNotFound,
     JobNotFound,
+    LibraryCorrupt,
     LibraryError,
     LibraryFormatError,
     LibraryLocked,
@@ -27,7 +28,7 @@ from index.errors import (
     TooManyCollections,
 )
 from index.fields import check_collection_name
-from index.folders import DATABASE, collection_names, latest_collections
+from index.folders import DATABASE, collection_names, has_lost_database, latest_collections
 from index.ledger import Job
 from index.lock import FolderLock, finish_moves_of
 from index.marker import is_library, make_or_check, read_marks, refuse_strangers
@@ -204,6 +205,8 @@ class Library:
             if name in self._collections:
                 return self._collections[name]
             folder = self.folder / name
+            if has_lost_database(folder):
+                raise LibraryCorrupt(f"the database of collection {name!r} is gone: bring it back, or restore a backup")
             if (folder / DATABASE).is_file():
                 if self.read_only:
                     self._bring_up_to_date(folder)
@@ -292,12 +295,13 @@ class Library:
                 collection.folder.rename(away)
             except OSError as error:
                 raise StorageError(f"collection {name!r} cannot be removed: {error.strerror}") from error
-            # It has gone: what cannot be done here is no failure of that, and is done at the next use.
+            # It has gone: what cannot be done here is done at the next use.
             try:
+                sync_folder(self.folder)  # or a power cut could bring it back
                 self.records.forget(name)  # what was kept in between
                 if name == DEFAULT_COLLECTION:
                     self.collection().store.create()
-            except StorageError as error:
+            except (OSError, StorageError) as error:
                 _log.warning("collection %r was removed, but what comes after could not be done: %s", name, error)
         shutil.rmtree(away, ignore_errors=True)
 
@@ -393,3 +397,5 @@ class Library:
                 yield self.collection(name)
             except CollectionNotFound:  # removed meanwhile
                 continue
+            except LibraryCorrupt as error:
+                _log.warning("%s", error)

@@ -49,7 +49,7 @@ class FolderLock:
             if not taken or not _lock_folder(itself):
                 process = f"process {owner}" if owner else "another process"
                 raise LibraryLocked(
-                    f"{process} has the library {folder} open for writing: stop it, or send it the articles over HTTP"
+                    f"{process} has the library in {folder} open for writing: stop it first, or use it over HTTP"
                 )
             os.ftruncate(named, 0)
             os.pwrite(named, f"{os.getpid()}\n".encode(), 0)

@@ -41,14 +41,18 @@ def read_marks(folder: Path) -> frozenset[str]:
     """
     try:
         held = json.loads((folder / MARKER).read_text(encoding="utf-8"))
-        version, marks = held["format"], frozenset(map(str, held.get("marks", ())))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise LibraryFormatError(f"{folder / MARKER} is not readable: restore it from a backup") from error
+        version, marks = held["format"], held.get("marks", [])
+        if not isinstance(marks, list) or not all(isinstance(mark, str) for mark in marks):
+            raise ValueError("marks is not a list of texts")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise LibraryFormatError(
+            f"{folder / MARKER} is not readable: citespan repair writes it anew, or restore it from a backup"
+        ) from error
     if not isinstance(version, int) or version > FORMAT:
         raise LibraryFormatError(
             f"the library has format {version}, this version reads up to {FORMAT}: upgrade citespan"
         )
-    return marks
+    return frozenset(marks)
 
 
 def add_mark(folder: Path, mark: str) -> None:

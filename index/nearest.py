@@ -185,7 +185,8 @@ class Nearest:
                     f"collection {self.name!r} was embedded with another encoder: use that one, or add an article "
                     "with this one to have all embedded anew"
                 )
-            snapshot = VectorIndex.load(self.folder, encoder=encoder, dimension=dimension)
+            database = view.meta("id") or ""
+            snapshot = VectorIndex.load(self.folder, encoder=encoder, dimension=dimension, database=database)
             if snapshot is None:
                 index = VectorIndex(dimension)
                 for batch in view.all_vectors():
@@ -223,8 +224,8 @@ class Nearest:
     @stage("snapshot")
     def _snapshot(self, index: VectorIndex) -> None:
         with self._store.read(brief=True) as view:
-            generation = view.generation()
-        index.save(self.folder, generation=generation, encoder=self._encoder.fingerprint)
+            generation, database = view.generation(), view.meta("id") or ""
+        index.save(self.folder, generation=generation, encoder=self._encoder.fingerprint, database=database)
         self._unsaved = 0
         self._retry_pause = _RETRY_SECONDS
 

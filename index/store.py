@@ -86,6 +86,8 @@ class Store(Connections):
                 ids.extend(rows.insert(db, item))
             if prepared:
                 db.execute("INSERT OR IGNORE INTO meta VALUES ('encoder', ?)", (encoder,))
+                # By which a snapshot of vectors is known to be this database's, wherever files are copied to.
+                db.execute("INSERT OR IGNORE INTO meta VALUES ('id', lower(hex(randomblob(16))))")
             generation = advance(db)
         return Written(tuple(created), np.array(ids, np.int64), np.array(removed, np.int64), generation)
 

@@ -61,7 +61,7 @@ def sync_folder(
     if before and not files and not allow_empty:
         raise InputError(
             f"{folder} holds no files, and {sum(map(len, before.values())):,} articles came from it: "
-            "allow an empty folder to remove them"
+            "allow an empty folder (--allow-empty) to remove them"
         )
     done = Synced()
     kept: dict[str, set[str]] = {}

@@ -173,8 +173,14 @@ class VectorIndex:
         order = np.lexsort((ids[0][found], -cosines[0][found]))
         return ids[0][found][order].astype(np.int64), cosines[0][found][order].astype(np.float32)
 
-    def save(self, folder: Path, *, generation: int, encoder: str) -> None:
+    def save(self, folder: Path, *, generation: int, encoder: str, database: str = "") -> None:
         """Write a snapshot that stands for one generation of the database.
+
+        Args:
+            folder: the collection's.
+            generation: of the database.
+            encoder: fingerprint of the encoder that made the vectors.
+            database: the database's own id, so that its snapshot is taken for no other's.
 
         Raises:
             StorageError: the disk refused; the snapshot before stays in force.
@@ -197,6 +203,7 @@ class VectorIndex:
                 "sha256": digest,
                 "generation": generation,
                 "encoder": encoder,
+                "database": database,
                 "dimension": self.dimension,
                 "vectors": count,
             }
@@ -209,7 +216,7 @@ class VectorIndex:
 
     @classmethod
     def load(
-        cls, folder: Path, *, encoder: str, dimension: int, mapped: bool = False
+        cls, folder: Path, *, encoder: str, dimension: int, database: str = "", mapped: bool = False
     ) -> "tuple[VectorIndex, int] | None":
         """Read the snapshot of a folder.
 
@@ -217,11 +224,12 @@ class VectorIndex:
             folder: the collection's.
             encoder: fingerprint of the encoder whose vectors are wanted.
             dimension: length of a vector.
+            database: id of the database whose vectors are wanted.
             mapped: leave the vectors in the file, for an index that is only searched.
 
         Returns:
             The index and the generation it stands for; None where there is no snapshot, it is
-            damaged, or another encoder made it: then it must be rebuilt.
+            damaged, another database's, or another encoder made it: then it must be rebuilt.
         """
         import faiss
 
@@ -233,6 +241,7 @@ class VectorIndex:
             usable = (
                 manifest["format"] == _FORMAT
                 and manifest["encoder"] == encoder
+                and manifest.get("database", "") == database
                 and manifest["dimension"] == dimension
                 and Path(name).name == name
                 and file_sha256(folder / name) == manifest["sha256"]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from index.marker import add_mark
 from index.vectors import VectorIndex, read_manifest
 from index.view import View
 
@@ -63,12 +64,11 @@ def mix_up_snapshot(folder: Path) -> None:
     """Give each passage another one's vector, in the snapshot alone."""
     manifest = read_manifest(folder / "default")
     assert manifest is not None
-    facts = {"encoder": manifest["encoder"], "generation": manifest["generation"]}
     mixed = VectorIndex(manifest["dimension"])
     with closing(sqlite3.connect(folder / DATABASE)) as db:
         for ids, vectors in View(db).all_vectors():
             mixed.add(ids, np.roll(vectors, 1, axis=0))
-    mixed.save(folder / "default", **facts)
+    mixed.save(folder / "default", **{name: manifest[name] for name in ("encoder", "generation", "database")})
 
 
 def queue_job_without_file(folder: Path) -> None:
@@ -83,6 +83,13 @@ PASSAGE = "(SELECT min(id) FROM passage)"
 SECOND_PASSAGE = f"(SELECT min(id) FROM passage WHERE id > {PASSAGE})"
 RECORDS = Path("records.db")
 
+
+def lose_keys(folder: Path) -> None:
+    """Lose the records of a library that had keys."""
+    add_mark(folder, "keys")
+    (folder / RECORDS).unlink()
+
+
 DAMAGES: dict[str, Callable[[Path], None]] = {
     "library_file_unreadable": lambda folder: (folder / "library.json").write_text("{") and None,
     "format_newer": execute("PRAGMA user_version = 99"),
@@ -90,6 +97,7 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "files_left_over": leave_files,
     "files_open_to_others": lambda folder: (folder / "library.json").chmod(0o644),
     "database_unreadable": lambda folder: overwrite(folder / DATABASE, 0, 100),
+    "database_missing": lambda folder: (folder / DATABASE).unlink(),
     "database_damaged": overwrite_page("article_published"),
     "article_unreadable": overwrite_page("article"),
     "schema_differs": execute("DROP INDEX article_origin"),
@@ -132,6 +140,7 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "lines_uncounted": execute("DELETE FROM article_line WHERE article = (SELECT min(article) FROM article_line)"),
     "line_counts_wrong": execute("UPDATE site SET articles = articles + 1"),
     "job_file_missing": queue_job_without_file,
+    "records_missing": lose_keys,
     "records_unreadable": lambda folder: overwrite(folder / RECORDS, 0, 100),
     "records_damaged": overwrite_page("record_kind", RECORDS),
     "record_invalid": execute("UPDATE record SET body = '{'", database=RECORDS),

@@ -4,7 +4,7 @@ import json
 import random
 import sqlite3
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,11 @@ from index.audit import Audit, sample
 from index.defects import Defect, Tally
 from index.encoder import Encoder, SentenceEncoder
 from index.errors import CollectionNotFound, LibraryFormatError, ModelError
-from index.folders import DATABASE, collection_names
+from index.folders import DATABASE, collection_names, has_lost_database, lost_collections
 from index.ingest import embedded_text
 from index.maintenance.files import files_open_to_others, leftovers, lost_job_files
 from index.maintenance.report import CheckedCollection, CheckReport, OnProgress, ignore_progress
-from index.marker import FORMAT, MARKER
+from index.marker import FORMAT, MARKER, read_marks
 from index.migrations import MIGRATIONS, check_version
 from index.moves import moves_unfinished
 from index.readable import open_to_read
@@ -64,7 +64,8 @@ def check_library(
         CollectionNotFound: there is no such collection.
     """
     path = Path(folder).expanduser()
-    names = sorted(collection_names(path)) if path.is_dir() else []
+    lost = lost_collections(path) if path.is_dir() and not moves_unfinished(path) else []
+    names = sorted({*collection_names(path), *lost}) if path.is_dir() else []
     if not names and not (path / MARKER).is_file() and not moves_unfinished(path):
         raise LibraryFormatError(f"there is no library at {path}")
     if collection is not None and collection not in names:
@@ -85,6 +86,11 @@ def check_library(
     defects: list[Defect] = []
     for name in names:
         if collection is not None and name != collection:
+            continue
+        if name in lost:
+            missing = Tally(name)
+            missing.add("database_missing")
+            defects.extend(missing)
             continue
         checking = _Collection(path / name, chosen if usable else None, sample_size, seed, progress)
         collections.append(checking.run())
@@ -111,7 +117,10 @@ def _check_folder(folder: Path, tally: Tally) -> None:
 
 def _check_records(folder: Path, tally: Tally) -> int:
     path = folder / RECORDS
-    if not path.exists():
+    if not path.exists() or not path.stat().st_size:
+        with suppress(LibraryFormatError):
+            if read_marks(folder):
+                tally.add("records_missing")
         return 0
     try:
         with closing(open_to_read(path)) as db:
@@ -144,6 +153,8 @@ def sure_stale_quotations(folder: Path) -> list[tuple[str, str]]:
 
 
 def _holds(folder: Path, article_id: str) -> bool:
+    if has_lost_database(folder):
+        return True  # it may be brought back
     if not (folder / DATABASE).is_file():
         return False
     try:
@@ -210,7 +221,11 @@ class _Collection:
             if manifest is None:
                 break
             loaded = VectorIndex.load(
-                self._folder, encoder=manifest["encoder"], dimension=manifest["dimension"], mapped=True
+                self._folder,
+                encoder=manifest["encoder"],
+                dimension=manifest["dimension"],
+                database=view.meta("id") or "",
+                mapped=True,
             )
             if loaded is None:
                 if read_manifest(self._folder) != manifest:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import index.nearest
-from index import Article, Library, LibraryLocked, Record, StorageError
+from index import Article, Library, LibraryFormatError, LibraryLocked, Record, StorageError
 from index.vectors import VectorIndex
 from tests.index.test_library import RandomEncoder
 
@@ -130,3 +130,11 @@ def test_what_came_in_for_a_collection_that_never_was_is_swept(tmp_path: Path) -
         assert library.names() == ["default"]
     assert not (tmp_path / "l" / "news").exists()
     shutil.rmtree(tmp_path / "l")
+
+
+@pytest.mark.parametrize("marks", ['"keys"', "5", "null", "[1]", "[" * 100_000])
+def test_a_library_whose_marks_cannot_be_read_is_refused(tmp_path: Path, marks: str) -> None:
+    opened(tmp_path / "l").close()
+    (tmp_path / "l" / "library.json").write_text(f'{{"format": 1, "marks": {marks}}}')
+    with pytest.raises(LibraryFormatError, match=r"library\.json"):
+        opened(tmp_path / "l")

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from index import Library, LibraryFormatError, LibraryLocked, repair_library
+from index import Article, Library, LibraryCorrupt, LibraryFormatError, LibraryLocked, check_library, repair_library
 from index.defects import KINDS
 from index.ingest import embedded_text
 from qa import QuestionAnswering
@@ -21,8 +21,39 @@ from tests.index.test_check import SEEN_IN_FULL, folder  # noqa: F401
 from tests.index.test_upgrading import ANSWERS, ARTICLES, digests, texts_in, unpacked
 
 # What a repair can do nothing about.
-BEYOND = {"format_newer", "text_changed"}
+BEYOND = {"format_newer", "text_changed", "database_missing", "records_missing"}
 SALVAGED = {"database_unreadable", "database_damaged", "schema_differs", "article_unreadable"}
+
+
+@pytest.mark.parametrize("empty", [False, True])
+def test_nothing_is_forgotten_because_a_database_is_missing(folder: Path, qa: QuestionAnswering, empty: bool) -> None:  # noqa: F811
+    database, away = folder / DATABASE, folder.parent / "articles.db"
+    database.rename(away)
+    if empty:
+        database.touch(0o600)
+    repaired = repair_library(folder, encoder=qa.library.encoder)
+    assert repaired.check is not None and {defect.kind for defect in repaired.check.defects} == {"database_missing"}
+    with pytest.raises(LibraryCorrupt, match="gone"):
+        Library.open(folder, encoder=qa.library.encoder)
+    away.rename(database)
+    with Library.open(folder, encoder=qa.library.encoder) as library:
+        assert library.records.get("message", "msg_1").quotes == {"text": "b"}
+        assert library.collection().search("Suez Canal")
+
+
+def test_a_snapshot_of_another_database_is_not_used(folder: Path, qa: QuestionAnswering) -> None:  # noqa: F811
+    with Library.open(folder, encoder=qa.library.encoder) as library:
+        other = library.collection("other", create=True)
+        for number in range(3):
+            other.add_one(Article(id=f"a{number}", text=f"The keeper of lighthouse {number} wrote down every ship."))
+    for path in (folder / "default").glob("vectors*"):
+        path.unlink()
+    for path in (folder / "other").glob("vectors*"):
+        shutil.copy(path, folder / "default" / path.name)
+    with Library.open(folder, encoder=qa.library.encoder) as library:
+        assert library.collection().search("Suez Canal")
+        assert library.collection().check() == []
+    assert check_library(folder, encoder=qa.library.encoder, sample_size=None).defects == ()
 
 
 @pytest.mark.parametrize("kind", sorted(set(DAMAGES) - BEYOND))
@@ -67,13 +98,15 @@ def test_a_dry_run_changes_nothing_and_the_command_says_what_would_be_done(folde
     DAMAGES["library_file_unreadable"](folder)
     before = digests(folder)
     planned = citespan("repair", "--library", str(folder), "--dry-run")
-    assert planned.returncode == 0 and planned.stdout.count(b"would repair\t") >= 2, planned.stdout
+    assert planned.returncode == 3 and planned.stdout.count(b"would repair\t") >= 2, planned.stdout
+    assert b"damage was found; nothing was changed" in planned.stderr and b"nothing is wrong" not in planned.stderr
     assert digests(folder) == before
     done = citespan("repair", "--library", str(folder), "--json")
     report = json.loads(done.stdout)
     assert done.returncode == 0 and report["check"]["sound"] and not report["dry_run"]
     assert set(report) == {"library", "dry_run", "defects", "lost", "kept", "check"}
     assert json.loads((folder / "library.json").read_text()) == {"format": 1, "marks": ["keys"]}
+    assert citespan("repair", "--library", str(folder), "--dry-run").returncode == 0
 
 
 def test_a_library_that_is_written_to_is_left_alone(folder: Path, qa: QuestionAnswering) -> None:  # noqa: F811

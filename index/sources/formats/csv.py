@@ -118,8 +118,8 @@ def _read(given: Given) -> Iterator[Article | Failure]:
     if not {"text", "html"} & columns.keys():
         shown = ", ".join(cell.strip()[:30] for cell in head[:12])
         raise UnsupportedFormat(
-            f"no column of the table is named text, body, content or article (found: {shown}): name the one that holds "
-            "the articles' texts so"
+            f"no column of the table is named text, body, content or article (found: {shown}): rename the column with "
+            "the articles' texts to text"
         )
     text = given.text.replace("\x00", "")
     rows = limited.run("csv", text.encode("utf-8", "replace"), delimiter=delimiter)["rows"][1:]
@@ -148,7 +148,7 @@ def _article(cells: list[str], columns: dict[str, int], given: Given) -> Article
         values["id"] = given.entry_id(key)
     text, html = values.pop("text", ""), values.pop("html", "")
     if not (text or html):
-        raise ArticleError("the cell of its text is empty", field="text")
+        raise ArticleError("the text cell is empty", field="text")
     facts = Facts({**given.shared, **({"id": values.pop("id")} if "id" in values else {})})
     for field, value in values.items():
         facts.offer(field, value, "csv-column")
