@@ -217,7 +217,7 @@ class AsyncCitespan(AsyncSender):
             waited, look = waited + pause, look + 1
 
     async def resume_job(self, job_id: str) -> Job:
-        """Have a stopped job gone on with."""
+        """Let a stopped job continue."""
         return await self._send(requests.resume_job(job_id))
 
     async def cancel_job(self, job_id: str) -> Job:

@@ -217,7 +217,7 @@ class Citespan(Sender):
             waited, look = waited + pause, look + 1
 
     def resume_job(self, job_id: str) -> Job:
-        """Have a stopped job gone on with."""
+        """Let a stopped job continue."""
         return self._send(requests.resume_job(job_id))
 
     def cancel_job(self, job_id: str) -> Job:

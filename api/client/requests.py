@@ -255,7 +255,7 @@ def job(job_id: str, limit: int, cursor: str | None) -> Call[Job]:
 
 
 def resume_job(job_id: str) -> Call[Job]:
-    """Return the request that has a stopped job gone on with."""
+    """Return the request that lets a stopped job continue."""
     return Call("POST", f"/v1/jobs/{segment(job_id)}/resume", reader(Job))
 
 

@@ -9,7 +9,7 @@ from api.opening import opened
 from api.terminal import out, plain, say
 
 _jobs = typer.Typer(
-    help="Batches that a service took in; beside one that runs, /v1/jobs has them.",
+    help="Batches that were sent to the service; while it runs, use /v1/jobs.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -37,15 +37,15 @@ def resume(
     ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of stopped jobs, as list prints them.")],
     library: Library = None,
 ) -> None:
-    """Have stopped jobs gone on with when the service next starts."""
+    """Let stopped jobs continue when the service next starts."""
     refused = []
     with opened(library) as qa:
         for job_id in ids:
             collection, _ = qa.library.job(job_id)
             job = collection.jobs.resume(job_id)
             if job.open:
-                say(f"{job.id} is gone on with when the service next starts")
+                say(f"{job.id} continues when the service next starts")
             else:
                 refused.append(f"{job.id} is {job.state}")
     if refused:
-        raise Stop(2, "; ".join(refused) + ": only stopped jobs can be gone on with")
+        raise Stop(2, "; ".join(refused) + ": only stopped jobs can be resumed")

@@ -72,7 +72,8 @@ def repair(
 ) -> None:
     """Make anew what can be made anew in a library that no service has open, and say what cannot.
 
-    Damaged databases are kept beside those that take their place. Exit code 3 where something is still wrong.
+    Damaged databases are kept beside those that take their place. Exit code 3 where something is
+    still wrong, and with --dry-run where damage was found.
     """
     chosen = settings(library)
     with stages() as progress:
@@ -101,8 +102,14 @@ def repair(
             out(f"lost\t{plain(what)}")
         for name in repaired.kept:
             out(f"kept\t{plain(name)}")
-        _print_defects([defect for defect in still if after is not None or defect.remedy != "repair"])
-    if any(defect.severity == "error" and (after is not None or defect.remedy != "repair") for defect in still):
+        remaining = [defect for defect in still if not dry_run or defect.remedy != "repair"]
+        if remaining or not dry_run:
+            _print_defects(remaining)
+    if dry_run and any(defect.severity == "error" for defect in still):
+        raise Stop(3, "damage was found; nothing was changed: citespan repair does what stands above")
+    if dry_run:
+        say("no damage was found; nothing was changed")
+    elif any(defect.severity == "error" for defect in still):
         raise Stop(3, "something cannot be made anew: the last column says what mends it")
 
 

@@ -121,7 +121,7 @@ async def cancel_job(request: Request, job_id: str) -> Any:
 
 @router.post("/v1/jobs/{job_id}/resume", response_model=JobOut, operation_id="resume_job")
 async def resume_job(request: Request, job_id: str) -> Any:
-    """Have a stopped job gone on with.  One that is open stays as it is."""
+    """Let a stopped job continue.  One that is open stays as it is."""
     state = ready_state(request)
 
     def resume() -> tuple[Collection, Job]:
@@ -131,7 +131,7 @@ async def resume_job(request: Request, job_id: str) -> Any:
     collection, job = await run_in_threadpool(resume)
     note(request, collection.name)
     if not job.open:
-        raise Problem(409, f"the job is {job.state}: only one that is stopped can be gone on with")
+        raise Problem(409, f"the job is {job.state}: only a stopped job can be resumed")
     state.jobs.changed()
     return _shown(state, collection.name, job)
 
