@@ -395,7 +395,5 @@ class Library:
         for name in self.names():
             try:
                 yield self.collection(name)
-            except CollectionNotFound:  # removed meanwhile
-                continue
-            except LibraryCorrupt as error:
+            except (CollectionNotFound, LibraryCorrupt) as error:  # removed meanwhile, or lost
                 _log.warning("%s", error)
