@@ -46,8 +46,8 @@ def test_a_follow_up_is_understood_and_kept(client: httpx2.Client) -> None:
     assert shown["title"] == one["question"]
     assert [message["id"] for message in shown["messages"]] == [one["message_id"], two["message_id"]]
     for message, reply in zip(shown["messages"], (one, two), strict=True):
-        kept = {name: value for name, value in reply.items() if name != "message_id"}
-        assert message["reply"] == kept and not message["withdrawn"]
+        stored = {name: value for name, value in reply.items() if name not in ("message_id", "kept")}
+        assert message["reply"] == stored and reply["kept"] and not message["withdrawn"]
         assert message["standalone_question"] == reply["standalone_question"]
 
 

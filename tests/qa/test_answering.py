@@ -227,7 +227,9 @@ def test_filters_and_reasons(qa: QuestionAnswering) -> None:
     assert qa.ask(question, filters=Filters(article_ids=("nope",))).reason == "nothing_relevant"
     assert qa.ask(question, filters=Filters(published_to="1999-01-01")).reason == "nothing_relevant"
     assert not qa.ask(question, min_confidence=1.0).answered
-    qa.library.collection("void", create=True)
+    void = qa.library.collection("void", create=True)
+    void.add_one(Article(id="v1", text="The president of Egypt in 1956 was Gamal Abdel Nasser."))
+    void.remove("v1")
     empty = qa.ask(question, collection="void")
     assert empty.reason == "empty_collection" and empty.answers == () and empty.candidates == ()
 
