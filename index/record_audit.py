@@ -57,5 +57,5 @@ def stale_quotations(db: sqlite3.Connection, holds: Callable[[str, str], bool]) 
 def _is_object(value: str) -> bool:
     try:
         return isinstance(json.loads(value), dict)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False

@@ -158,7 +158,7 @@ class Source:
                 facts = json.loads(file.read(_MAX_MANIFEST_BYTES))
             listed = {str(file["path"]): int(file["size"]) for file in facts["files"]}
             usable = isinstance(facts["format"], int) and all(isinstance(f["sha256"], str) for f in facts["files"])
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise InputError(f"{MANIFEST} cannot be read: the backup is damaged") from error
         held = {name: size for name, size in self._sizes.items() if name != MANIFEST}
         if not usable or listed != held or len(listed) != len(facts["files"]):

@@ -105,7 +105,7 @@ def _check_folder(folder: Path, tally: Tally) -> None:
             raise ValueError(f"format {version!r}")
         if version > FORMAT:
             tally.add("format_newer", f"{MARKER} has format {version}")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         tally.add("library_file_unreadable", str(error))
     if moves_unfinished(folder):
         tally.add("moves_unfinished")

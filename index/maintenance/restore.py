@@ -130,7 +130,7 @@ def _restore(source: Source, manifest: dict[str, Any], target: Path, progress: O
         _unpack(source, manifest, staging, progress)
         _verify(staging)
         old = sorted(path.name for path in target.iterdir() if path.name not in _STAYING and path.name[0] != ".")
-        stamp = "".join(letter for letter in str(manifest["created"]) if letter.isalnum())[:15]
+        stamp = "".join(letter for letter in str(manifest.get("created", "")) if letter.isalnum())[:15]
         kept = f".before-restore-{stamp}-{secrets.token_hex(4)}" if old else None
         moves: list[Move] = [(name, f"{kept}/{name}") for name in old]
         moves += [(f"{staging.name}/{path.name}", path.name) for path in sorted(staging.iterdir())]
