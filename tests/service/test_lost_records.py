@@ -23,7 +23,11 @@ def test_a_service_stays_closed_when_its_records_are(tmp_path: Path, how: str) -
         records.unlink()
     else:
         records.write_bytes(b"\x5a" * len(records.read_bytes()))
-    with Server(library, tmp_path / "log") as server:
+    server = Server(library, tmp_path / "log")
+    try:
+        server.start(ready=False)
+        server.wait("/healthz")
+        assert httpx2.get(server.url + "/readyz", timeout=60).status_code == 503
         for path, body in (("/v1/ask", QUESTION), ("/v1/articles", {"text": TEXT})):
             assert_problem(httpx2.post(server.url + path, json=body, timeout=60), 503)
         refused = assert_problem(httpx2.get(server.url + "/v1/articles", timeout=60), 503)
@@ -32,9 +36,12 @@ def test_a_service_stays_closed_when_its_records_are(tmp_path: Path, how: str) -
             made = citespan("keys", "add", "desk", "--library", str(library))
             assert made.returncode == 0
             assert_problem(httpx2.post(server.url + "/v1/ask", json=QUESTION, timeout=60), 401)
+            server.wait("/readyz")
             headers = {"authorization": f"Bearer {made.stdout.decode().strip()}"}
             asked = httpx2.post(server.url + "/v1/ask", json=QUESTION, headers=headers, timeout=60)
             assert asked.status_code == 200 and asked.json()["answer"] == "1788"
+    finally:
+        server.stop()
 
 
 def test_a_library_of_before_gains_the_note_when_it_is_served(tmp_path: Path) -> None:
