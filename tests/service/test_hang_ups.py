@@ -22,7 +22,7 @@ from tests.site import until
 
 HANG_UPS = 3_000
 SEED = 20_261_201
-AT_A_TIME = 4
+AT_A_TIME = 12
 QUESTION = "Where did the Great Fire of London begin?"
 ASK = {"question": QUESTION, "passages": 1}
 CHAT = {"model": "citespan", "messages": [{"role": "user", "content": QUESTION}]}
