@@ -267,7 +267,7 @@ def test_bad_rows_are_told_by_line_and_do_not_stop_the_rest() -> None:
 
 
 def test_a_table_without_a_column_of_texts_says_how_to_name_it() -> None:
-    assert "name the one" in str(failure(b"a,b,c\n1,2,3\n", "a.csv"))
+    assert "rename the column" in str(failure(b"a,b,c\n1,2,3\n", "a.csv"))
 
 
 def test_teasers_are_no_articles() -> None:
