@@ -34,11 +34,11 @@ def unguard(cell: str) -> str:
 
 
 def _may_be_formula(text: str) -> bool:
-    for place, character in enumerate(text):
+    for offset, character in enumerate(text):
         if character in _SEPARATORS:
             return True
         if character in _QUOTES or character in _BLANK or unicodedata.category(character) in _INVISIBLE:
             continue
         formula = unicodedata.normalize("NFKC", character)[0] in _FORMULA
-        return formula and _NUMBER.fullmatch(text, place) is None
+        return formula and _NUMBER.fullmatch(text, offset) is None
     return False

@@ -1,4 +1,4 @@
-"""What is wrong with the records that are kept beside the articles: their file, what they hold, whom they belong to.
+"""Check the library's records: the file, what each record holds, and whether its parent exists.
 
 Imports sqlite3, as index.records does that keeps them.
 """

@@ -51,10 +51,10 @@ def check(
     if as_json:
         out(json.dumps(report.as_json(), ensure_ascii=False))
     else:
-        for one in report.collections:
+        for checked in report.collections:
             out(
-                f"{one.name}\t{one.articles} articles\t{one.passages} passages\tgeneration {one.generation}"
-                f"\t{one.searched} searched for"
+                f"{checked.name}\t{checked.articles} articles\t{checked.passages} passages"
+                f"\tgeneration {checked.generation}\t{checked.searched} searched for"
             )
         _print_defects(report.defects)
     if not report.sound:
@@ -127,13 +127,13 @@ def backup(
     with stages() as progress:
         from index import back_up_library
 
-        made = back_up_library(chosen.library, target, progress=progress)
+        saved = back_up_library(chosen.library, target, progress=progress)
     if as_json:
-        out(json.dumps(made.as_json(), ensure_ascii=False))
+        out(json.dumps(saved.as_json(), ensure_ascii=False))
         return
-    for one in made.collections:
-        out(f"{one.name}\t{one.articles} articles\t{one.passages} passages\tgeneration {one.generation}")
-    say(f"{plain(made.path)}: {made.bytes:,} bytes; keys and conversations are in it: keep it as safe as the library")
+    for copied in saved.collections:
+        out(f"{copied.name}\t{copied.articles} articles\t{copied.passages} passages\tgeneration {copied.generation}")
+    say(f"{plain(saved.path)}: {saved.bytes:,} bytes; keys and conversations are in it: keep it as safe as the library")
 
 
 @app.command()

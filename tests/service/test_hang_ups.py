@@ -154,7 +154,7 @@ def test_clients_that_hang_up_leave_the_service_as_it_was(own: Server, ids: dict
         return now, count_of(own, "task")
 
     third = HANG_UPS // 3
-    run(seeds[:third])  # by then whatever is loaded or started once has been
+    run(seeds[:third])  # after these, everything that is loaded once is loaded
     first = settled()
     run(seeds[third:])
     # Pools of readers may have grown to their size only now; one descriptor in 100 hang-ups would be more.
