@@ -15,6 +15,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 STAMP := $(VENV)/installed
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser)
 
+# make test: processes that run tests side by side.
+WORKERS ?= 2
 # make torture: how many faults and kills, and for how long a service is used.
 TORTURE_FAULTS ?= 5000
 TORTURE_KILLS ?= 500
@@ -24,7 +26,7 @@ SOAK_MINUTES ?= 30
 
 help:
 	@echo "make serve   install, fill the library with samples/ if it is empty, serve on http://127.0.0.1:$(PORT)"
-	@echo "make test    install, run the whole test suite"
+	@echo "make test    install, run the whole test suite in WORKERS=$(WORKERS) processes"
 	@echo "make torture inject TORTURE_FAULTS=$(TORTURE_FAULTS) faults below the storage, kill TORTURE_KILLS=$(TORTURE_KILLS) times,"
 	@echo "             use a service for SOAK_MINUTES=$(SOAK_MINUTES); print the figures"
 	@echo "make check   lint and types;  make audit   known faults of the packages that are installed"
@@ -65,7 +67,7 @@ serve: install
 
 test: install browser node
 	@echo "== running the tests"
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 torture: install
 	nice -n 10 $(BIN)/python -m tests.torture --faults $(TORTURE_FAULTS) --kills $(TORTURE_KILLS) --minutes $(SOAK_MINUTES)

@@ -11,11 +11,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
+from unittest import mock
 
 import numpy as np
 import numpy.typing as npt
 
-from index import Encoder
+from index import Encoder, nearest, vectors
 from tests.helpers import ROOT, clean_environment
 from tests.torture.control import COUNT, MODES, OPENS, Control, Mode, build
 from tests.torture.operations import BASES, LATER, OPERATIONS, Scene, Step
@@ -42,8 +43,12 @@ class RecordingEncoder:
         return self.encode_passages(texts)
 
     def save(self, path: Path) -> None:
-        texts, vectors = np.array(list(self._known)), np.stack(list(self._known.values()))
-        np.savez(path, texts=texts, vectors=vectors, fingerprint=np.array(self.fingerprint))
+        np.savez(
+            path,
+            texts=np.array(list(self._known)),
+            vectors=np.stack(list(self._known.values())),
+            fingerprint=np.array(self.fingerprint),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,20 +224,25 @@ class Harness:
         def look() -> None:
             states.append(state_of(scene.opened))
 
-        scene = Scene(self._copy(OPERATIONS[name].base), encoder, look)  # type: ignore[arg-type]
-        OPERATIONS[name].arrange(scene)
-        has_before = scene.library is not None or OPERATIONS[name].replaces
-        if has_before:
-            look()
-        if OPERATIONS[name].replaces:
-            library, scene.library = scene.opened, None
-            library.close()
-        act(scene)
-        problems_of(scene.opened)
-        if act is not OPERATIONS[name].act:
-            look()
-        scene.opened.collection().add_one(LATER)
-        scene.opened.close()
+        # An operation may change these limits, which is meant for a process of its own.
+        with (
+            mock.patch.object(nearest, "SNAPSHOT_EVERY", nearest.SNAPSHOT_EVERY),
+            mock.patch.object(vectors, "EXACT", vectors.EXACT),
+        ):
+            scene = Scene(self._copy(OPERATIONS[name].base), encoder, look)  # type: ignore[arg-type]
+            OPERATIONS[name].arrange(scene)
+            has_before = scene.library is not None or OPERATIONS[name].replaces
+            if has_before:
+                look()
+            if OPERATIONS[name].replaces:
+                library, scene.library = scene.opened, None
+                library.close()
+            act(scene)
+            problems_of(scene.opened)
+            if act is not OPERATIONS[name].act:
+                look()
+            scene.opened.collection().add_one(LATER)
+            scene.opened.close()
         return states if has_before else [states[-1], *states]
 
     def _copy(self, base: str) -> Path:

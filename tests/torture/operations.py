@@ -19,7 +19,18 @@ from api.access import Scope
 from api.keys import Keys
 from api.requests import FiltersIn
 from api.watch_records import Watches, event_of
-from index import Article, Encoder, Library, Record, StorageError, back_up_library, now, restore_library
+from index import (
+    Article,
+    Encoder,
+    Library,
+    Record,
+    StorageError,
+    back_up_library,
+    nearest,
+    now,
+    restore_library,
+    vectors,
+)
 from index.migrations import APPLICATION_ID, MIGRATIONS
 from qa.conversations import CONVERSATION, MESSAGE, Conversations
 
@@ -214,9 +225,7 @@ def _add_together(scene: Scene) -> None:
 
 
 def _add_with_snapshot(scene: Scene) -> None:
-    import index.nearest
-
-    index.nearest.SNAPSHOT_EVERY = 1
+    nearest.SNAPSHOT_EVERY = 1  # the harness puts it back
     _add(article("n1"), article("n2"))(scene)
 
 
@@ -252,9 +261,7 @@ def _begin(scene: Scene) -> None:
 
 
 def _grow(scene: Scene) -> None:
-    import index.vectors
-
-    index.vectors.EXACT = 4  # from here on vectors are too many
+    vectors.EXACT = 4  # from here on vectors are too many; the harness puts it back
     scene.opened.collection().add_one(article("n1", sentences=20))
     growing = scene.opened.collection()._nearest._growing
     if growing is not None:
