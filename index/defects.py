@@ -42,6 +42,7 @@ KINDS = {
     "database_missing": Kind("database", "error", "restore", "the database is missing or empty, and was not before"),
     "records_missing": Kind("records", "error", "restore", "records.db is missing or empty, and the library had keys"),
     "database_unreadable": Kind("database", "error", "repair", "the database cannot be opened"),
+    "database_foreign": Kind("database", "error", "restore", "articles.db is not the database of a collection"),
     "database_damaged": Kind("database", "error", "repair", "the database is damaged in {count} places"),
     "schema_differs": Kind("database", "error", "repair", "{count} tables or indexes differ from those of its format"),
     "reference_broken": Kind("database", "error", "repair", "{count} rows refer to rows that are gone"),

@@ -188,15 +188,21 @@ def check_version(database: sqlite3.Connection) -> int:
         LibraryFormatError: a newer Citespan made it, or it is some other program's database.
     """
     version = int(database.execute("PRAGMA user_version").fetchone()[0])
-    owner = int(database.execute("PRAGMA application_id").fetchone()[0])
-    tables = database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-    if owner not in (0, APPLICATION_ID) or (version == 0 and tables):
+    if is_foreign(database):
         raise LibraryFormatError("articles.db is not a Citespan database: choose another library folder")
     if version > len(MIGRATIONS):
         raise LibraryFormatError(
             f"the library has format {version}, this version reads up to {len(MIGRATIONS)}: upgrade citespan"
         )
     return version
+
+
+def is_foreign(database: sqlite3.Connection) -> bool:
+    """Return whether a database is not a collection's: some other program's, or another of Citespan's own."""
+    version = int(database.execute("PRAGMA user_version").fetchone()[0])
+    owner = int(database.execute("PRAGMA application_id").fetchone()[0])
+    tables = database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    return owner not in (0, APPLICATION_ID) or bool(version == 0 and tables)
 
 
 def schema_of(database: sqlite3.Connection) -> frozenset[tuple[str, str]]:

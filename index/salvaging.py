@@ -44,35 +44,47 @@ def readable_copy(path: Path, fresh: Path, table: str) -> Iterator[sqlite3.Conne
     Raises:
         sqlite3.Error: nothing of it can be read.
     """
-    try:
-        with contextlib.closing(open_to_read(path)) as db:
-            yield db
-            return
-    except sqlite3.DatabaseError as error:
-        failed = error
     copy = path.with_name(f"{path.name}.readable.tmp")
-    try:
-        for size in (_HEADER, _PAGE):
-            remove_file(copy)
-            with path.open("rb") as source, open_private(copy, "xb") as target:
-                shutil.copyfileobj(source, target)
-            with fresh.open("rb") as source, copy.open("r+b") as target:
-                start = bytearray(source.read(size))
-                # The number of pages: SQLite trusts it where the two counters of changes agree.
-                start[28:32] = (copy.stat().st_size // _PAGE).to_bytes(4, "big")
-                start[92:96] = start[24:28]
-                target.write(start)
+    with contextlib.ExitStack() as stack:
+        try:
+            db = stack.enter_context(contextlib.closing(open_to_read(path)))
+            if not db.execute(f"PRAGMA table_info({table})").fetchall():
+                raise sqlite3.DatabaseError(f"it has no table {table!r}")
+        except sqlite3.DatabaseError as error:
+            stack.callback(_remove_with_logs, copy)
+            db = stack.enter_context(contextlib.closing(_open_with_new_start(path, copy, fresh, table, error)))
+        yield db
+
+
+def _open_with_new_start(
+    path: Path, copy: Path, fresh: Path, table: str, error: sqlite3.DatabaseError
+) -> sqlite3.Connection:
+    """Return a connection to a copy that begins as a new database does: with its header, or its whole first page."""
+    for size in (_HEADER, _PAGE):
+        remove_file(copy)
+        with path.open("rb") as source, open_private(copy, "xb") as target:
+            shutil.copyfileobj(source, target)
+        with fresh.open("rb") as source, copy.open("r+b") as target:
+            start = bytearray(source.read(size))
+            # The number of pages: SQLite trusts it where the two counters of changes agree.
+            start[28:32] = (copy.stat().st_size // _PAGE).to_bytes(4, "big")
+            start[92:96] = start[24:28]
+            target.write(start)
+        with contextlib.ExitStack() as stack:
             try:
-                with contextlib.closing(open_to_read(copy)) as db:
-                    db.execute(f"SELECT * FROM {table} LIMIT 1").fetchone()
-                    yield db
-                    return
-            except sqlite3.DatabaseError as error:
-                failed = error
-        raise failed
-    finally:
-        for beside in (copy, *copy.parent.glob(f"{copy.name}-*")):
-            remove_file(beside)
+                db = stack.enter_context(contextlib.closing(open_to_read(copy)))
+                db.execute(f"SELECT * FROM {table} LIMIT 1").fetchone()
+            except sqlite3.DatabaseError as again:
+                error = again
+            else:
+                stack.pop_all()
+                return db
+    raise error
+
+
+def _remove_with_logs(path: Path) -> None:
+    for file in (path, *path.parent.glob(f"{path.name}-*")):
+        remove_file(file)
 
 
 def salvage_articles(damaged: Path, made: Path, lost: Lost) -> None:

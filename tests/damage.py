@@ -97,6 +97,7 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "files_left_over": leave_files,
     "files_open_to_others": lambda folder: (folder / "library.json").chmod(0o644),
     "database_unreadable": lambda folder: overwrite(folder / DATABASE, 0, 100),
+    "database_foreign": execute("PRAGMA application_id = 7"),
     "database_missing": lambda folder: (folder / DATABASE).unlink(),
     "database_damaged": overwrite_page("article_published"),
     "article_unreadable": overwrite_page("article"),

@@ -18,9 +18,9 @@ from typing import Any, BinaryIO
 
 from index.atomic_file import sync_folder
 from index.copying import copy_database
-from index.errors import InputError, LibraryFormatError, StorageError
+from index.errors import InputError, LibraryCorrupt, LibraryFormatError, StorageError
 from index.fields import now
-from index.folders import DATABASE, collection_names
+from index.folders import DATABASE, collection_names, lost_collections
 from index.maintenance.archives import Writer, open_writer
 from index.maintenance.files import JOBS
 from index.maintenance.report import OnProgress, ignore_progress
@@ -91,7 +91,7 @@ def back_up_library(folder: str | Path, target: str | Path, *, progress: OnProgr
     Raises:
         LibraryFormatError: there is no library.
         InputError: the target is there already, or would lie in the library.
-        LibraryCorrupt: a database is damaged.
+        LibraryCorrupt: a database is damaged or lost.
         StorageError: the disk refused; nothing is left of the backup.
     """
     source, chosen = Path(folder).expanduser(), Path(target).expanduser().absolute()
@@ -118,6 +118,10 @@ def back_up_library(folder: str | Path, target: str | Path, *, progress: OnProgr
 
 
 def _back_up(source: Path, target: Path, staging: Path, progress: OnProgress) -> Backup:
+    if lost := lost_collections(source):
+        raise LibraryCorrupt(
+            f"the database of collection {lost[0]!r} is gone: bring it back, or remove {source / lost[0]}"
+        )
     created = now()
     databases = [source / RECORDS, *(source / name / DATABASE for name in collection_names(source))]
     size = sum(path.stat().st_size for path in databases if path.exists())

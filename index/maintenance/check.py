@@ -20,7 +20,7 @@ from index.ingest import embedded_text
 from index.maintenance.files import files_open_to_others, leftovers, lost_job_files
 from index.maintenance.report import CheckedCollection, CheckReport, OnProgress, ignore_progress
 from index.marker import FORMAT, MARKER, read_marks
-from index.migrations import MIGRATIONS, check_version
+from index.migrations import MIGRATIONS, check_version, is_foreign
 from index.moves import moves_unfinished
 from index.readable import open_to_read
 from index.record_audit import audit_records, stale_quotations
@@ -190,7 +190,12 @@ class _Collection:
 
     def _run(self, db: sqlite3.Connection) -> CheckedCollection:
         name = self._folder.name
+        if is_foreign(db):
+            self.tally.add("database_foreign")
+            return CheckedCollection(name)
         version = check_version(db)
+        if version == 0:  # nothing has been stored in it yet
+            return CheckedCollection(name)
         if version < len(MIGRATIONS):
             self.tally.add("format_older", f"format {version}")
         audit = Audit(db, self.tally)

@@ -42,7 +42,7 @@ from index.types import Article, Failure
 from index.upgrading import upgrade
 from index.view import View
 
-_BEYOND_SQL = {"database_unreadable", "database_damaged", "schema_differs", "article_unreadable"}
+_BEYOND_SQL = {"database_unreadable", "database_foreign", "database_damaged", "schema_differs", "article_unreadable"}
 _RECORDS_BEYOND_SQL = {"records_unreadable", "records_damaged", "record_invalid"}
 _RECORDS = {"record_orphaned", "quotation_kept"}
 _LOG = logging.getLogger(__name__)

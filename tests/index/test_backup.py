@@ -21,6 +21,7 @@ from index import (
     Article,
     InputError,
     Library,
+    LibraryCorrupt,
     LibraryFormatError,
     LibraryLocked,
     Record,
@@ -152,6 +153,13 @@ def test_a_backup_has_a_place_of_its_own(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "backup").mkdir()
     with pytest.raises(InputError, match="is there already"):
         back_up_library(folder, tmp_path / "backup")
+
+
+def test_a_collection_whose_database_is_lost_is_not_left_out(folder: Path, tmp_path: Path) -> None:
+    (folder / DATABASE).unlink()
+    with pytest.raises(LibraryCorrupt, match="'default' is gone"):
+        back_up_library(folder, tmp_path / "backup.tar")
+    assert not list(tmp_path.glob("*backup*"))
 
 
 def test_a_library_that_is_not_empty_is_replaced_only_when_asked_and_kept(

@@ -22,7 +22,7 @@ from tests.index.test_upgrading import ANSWERS, ARTICLES, digests, texts_in, unp
 
 # What a repair can do nothing about.
 BEYOND = {"format_newer", "text_changed", "database_missing", "records_missing"}
-SALVAGED = {"database_unreadable", "database_damaged", "schema_differs", "article_unreadable"}
+SALVAGED = {"database_unreadable", "database_foreign", "database_damaged", "schema_differs", "article_unreadable"}
 
 
 @pytest.mark.parametrize("empty", [False, True])
@@ -39,6 +39,25 @@ def test_nothing_is_forgotten_because_a_database_is_missing(folder: Path, qa: Qu
     with Library.open(folder, encoder=qa.library.encoder) as library:
         assert library.records.get("message", "msg_1").quotes == {"text": "b"}
         assert library.collection().search("Suez Canal")
+
+
+def test_another_database_in_its_place_is_named_and_stays(folder: Path, qa: QuestionAnswering) -> None:  # noqa: F811
+    shutil.copy(folder / RECORDS, folder / DATABASE)
+    before = (folder / DATABASE).read_bytes()
+    repaired = repair_library(folder, encoder=qa.library.encoder)
+    assert repaired.check is not None and {defect.kind for defect in repaired.check.defects} == {"database_foreign"}
+    assert any("nothing of it can be read" in lost for lost in repaired.lost)
+    assert (folder / DATABASE).read_bytes() == before
+
+
+def test_an_empty_database_is_a_collection_that_has_just_begun(folder: Path, qa: QuestionAnswering) -> None:  # noqa: F811
+    (folder / "new").mkdir(0o700)
+    (folder / "new" / "articles.db").touch(0o600)
+    assert check_library(folder, encoder=qa.library.encoder).defects == ()
+    repaired = repair_library(folder, encoder=qa.library.encoder)
+    assert repaired.check is not None and repaired.check.sound and repaired.lost == ()
+    with Library.open(folder, encoder=qa.library.encoder) as library:
+        assert library.collection("new").add_one(Article(id="a", text="The ferry crosses the sound.")).passages == 1
 
 
 def test_a_snapshot_of_another_database_is_not_used(folder: Path, qa: QuestionAnswering) -> None:  # noqa: F811
