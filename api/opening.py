@@ -1,10 +1,13 @@
 """A command's way to the library: settings from options and environment, the library opened and closed again."""
 
+import functools
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from api.terminal import plain, say
 
 if TYPE_CHECKING:
     from api.settings import Settings
@@ -12,14 +15,23 @@ if TYPE_CHECKING:
 
 
 def settings(library: Path | None, **given: Any) -> "Settings":
-    """Return the settings of options and environment.
+    """Return the settings of options and environment; warn of variables that are nearly one and do nothing.
 
     Raises:
         InputError: one of them is not as it should be.
     """
     from api.settings import Settings
 
+    _warn_of_misspelt()
     return Settings.read(library=library, **given)
+
+
+@functools.cache
+def _warn_of_misspelt() -> None:
+    from api.settings import Settings
+
+    for name, meant in Settings.misspelt():
+        say(f"{plain(name)} does nothing, there is no such setting: did you mean {meant}?")
 
 
 @contextmanager

@@ -1,6 +1,8 @@
 """Every CITESPAN_ setting: type, default, bounds, help.  Alone reads the environment."""
 
 import contextlib
+import difflib
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from qa import Options
 
 MIB = 1024**2
+# Variables that clients of a service read.
+_OF_CLIENTS = {"CITESPAN_API_KEY"}
 Origin = Annotated[str, StringConstraints(pattern=r"^https?://[a-z0-9.-]+(:[0-9]{1,5})?$")]
 
 
@@ -270,6 +274,14 @@ class Settings(BaseSettings):
             field = re.search(r'field "(\w+)"', str(error))
             name = f"CITESPAN_{field[1].upper()}" if field else "a CITESPAN_ variable"
             raise InputError(f'{name} cannot be read: a list is written as JSON, ["one", "two"] or [80, 443]') from None
+
+    @classmethod
+    def misspelt(cls) -> list[tuple[str, str]]:
+        """Return variables of the environment that are no setting but nearly one, each with what was probably meant."""
+        names = {f"CITESPAN_{name.upper()}" for name in cls.model_fields} | _OF_CLIENTS
+        strange = sorted(name for name in os.environ if name.startswith("CITESPAN_") and name not in names)
+        near = ((name, difflib.get_close_matches(name, names, n=1, cutoff=0.88)) for name in strange)
+        return [(name, matches[0]) for name, matches in near if matches]
 
     def options(self) -> "Options":
         """Return what these settings say about models."""

@@ -11,7 +11,18 @@ export class Problem extends Error {
   }
 }
 
-export async function call(path, options = {}) {
+// How often a request is sent again by itself while the service is too busy, which it says before doing anything.
+const PATIENCE = 2;
+
+function pause(seconds, signal) {
+  return new Promise((resolve, reject) => {
+    const stop = () => reject(signal.reason);
+    signal?.addEventListener("abort", stop, { once: true });
+    setTimeout(() => { signal?.removeEventListener("abort", stop); resolve(); }, seconds * 1000);
+  });
+}
+
+export async function call(path, options = {}, refused = 0) {
   let response;
   const key = keyInUse();
   try {
@@ -22,12 +33,17 @@ export async function call(path, options = {}) {
   }
   if (response.status === 401) {
     await otherKey(key, options.signal);
-    return call(path, options);
+    return call(path, options, refused);
+  }
+  const retryAfter = Number(response.headers.get("Retry-After")) || null;
+  if (response.status === 503 && retryAfter && refused < PATIENCE) {
+    await pause(retryAfter, options.signal);
+    return call(path, options, refused + 1);
   }
   if (!response.ok) {
     let facts = { detail: `The service answered ${response.status}.`, status: response.status };
     try { facts = await response.json(); } catch { /* not a problem document: the status says enough */ }
-    throw new Problem(facts, Number(response.headers.get("Retry-After")) || null);
+    throw new Problem(facts, retryAfter);
   }
   return response;
 }

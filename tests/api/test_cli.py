@@ -329,3 +329,11 @@ def test_a_question_in_another_language_gets_a_hint_beside_the_result(sample_lib
     assert b"seems to be" not in ran.stdout
     ran = citespan("ask", "Who was the president of Egypt in 1956?", "--library", str(sample_library))
     assert (ran.returncode, ran.stderr) == (0, b"")
+
+
+def test_a_misspelt_setting_is_named_and_what_a_platform_sets_is_not(tmp_path: Path) -> None:
+    library = str(tmp_path / "library")
+    ran = citespan("list", "--library", library, CITESPAN_CONCURENCY="3", CITESPAN_SERVICE_HOST="10.0.0.1")
+    assert ran.stderr.decode().splitlines()[:-1] == [
+        "citespan: CITESPAN_CONCURENCY does nothing, there is no such setting: did you mean CITESPAN_CONCURRENCY?"
+    ]

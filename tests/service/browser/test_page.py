@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.helpers import Server
 
@@ -272,15 +272,28 @@ def test_dark_and_light(page: Page, look: dict[str, Any]) -> None:
     assert painted < 80 if look["color_scheme"] == "dark" else painted > 200
 
 
-def test_a_service_that_is_gone_is_said_in_words(page: Page) -> None:
-    page.route("**/messages", lambda route: route.fulfill(
-        status=503, headers={"Retry-After": "1", "Content-Type": "application/problem+json"},
-        body='{"type":"https://x","title":"t","status":503,"detail":"too many questions wait: try again"}',
-    ))  # fmt: skip
+def test_a_busy_service_is_asked_again_and_named_in_words_if_it_stays_busy(page: Page) -> None:
+    statuses: list[int] = []
+
+    def refuse(route: Route) -> None:
+        statuses.append(503)
+        route.fulfill(
+            status=503,
+            headers={"Retry-After": "1", "Content-Type": "application/problem+json"},
+            body='{"type":"https://x","title":"t","status":503,"detail":"too many questions wait: try again"}',
+        )
+
+    page.route("**/messages", refuse, times=2)
+    page.get_by_label("Ask your articles").fill(QUESTION)
+    page.keyboard.press("Enter")
+    expect(page.locator("article.turn .answer").last).to_have_text(ANSWER)
+    assert len(statuses) == 2 and page.get_by_role("alert").count() == 0
+    page.route("**/messages", refuse)
     turn = page.locator("article.turn").last
     page.get_by_label("Ask your articles").fill(QUESTION)
     page.keyboard.press("Enter")
     expect(turn.get_by_role("alert")).to_have_text("too many questions wait: try again")
+    assert len(statuses) == 5
     page.unroute("**/messages")
     turn.get_by_role("button", name="Try again").click()
     expect(page.locator("article.turn .answer").last).to_have_text(ANSWER)
