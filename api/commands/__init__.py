@@ -5,7 +5,7 @@ Heavy libraries are imported inside the commands, so that --help and mistakes an
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -43,6 +43,16 @@ class Stop(Exception):
     def __init__(self, code: int, message: str = "") -> None:
         super().__init__(message)
         self.code = code
+
+
+def end_list(count: int, nothing: str) -> NoReturn:
+    """End a command that has listed something: with 0, or with 1 and a line that says that there is nothing.
+
+    Args:
+        count: how much was listed.
+        nothing: printed where that is 0.
+    """
+    raise Stop(0) if count else Stop(1, nothing)
 
 
 def seconds(option: str, value: str) -> int:

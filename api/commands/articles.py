@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.commands import AsJson, Collection, Library, Stop, app
+from api.commands import AsJson, Collection, Library, Stop, app, end_list
 from api.opening import opened, settings
 from api.terminal import out, plain, print_added, print_failure, print_removed, progress, say
 
@@ -121,7 +121,7 @@ def list_(library: Library = None, collection: Collection = "default", as_json: 
             cursor = page.next_cursor
             if cursor is None:
                 break
-    raise Stop(0 if shown else 1)
+    end_list(shown, "there are no articles: citespan add takes some in")
 
 
 @app.command()

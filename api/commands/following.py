@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.commands import UNITS, AsJson, Collection, Library, Stop, app, seconds
+from api.commands import UNITS, AsJson, Collection, Library, Stop, app, end_list, seconds
 from api.opening import opened, settings
 from api.terminal import out, plain, print_failure, progress, say
 
@@ -78,7 +78,7 @@ def _list(library: Library, collection: str, as_json: bool) -> None:
         found = following.all()
         for one in found:
             _print(following, one, as_json=as_json)
-    raise Stop(0 if found else 1)
+    end_list(len(found), "nothing is followed: citespan follow URL begins it")
 
 
 def _print(following: "Following", one: "Subscription", *, as_json: bool) -> None:

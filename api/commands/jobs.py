@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from api.commands import AsJson, Library, Stop, app
+from api.commands import AsJson, Library, Stop, app, end_list
 from api.opening import opened
 from api.terminal import out, plain, say
 
@@ -29,7 +29,7 @@ def list_jobs(library: Library = None, as_json: AsJson = False) -> None:
         else:
             why = f"\t{plain(job.error)}" if job.error else ""
             out(f"{job.id}\t{job.state}\t{job.done + job.failed} of {job.total}\t{collection.name}{why}")
-    raise Stop(0 if found else 1)
+    end_list(len(found), "there are no jobs: a service makes one of each batch that it is sent")
 
 
 @_jobs.command("resume")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from api.commands import AsJson, Library, Stop, app, seconds
+from api.commands import AsJson, Library, Stop, app, end_list, seconds
 from api.opening import settings
 from api.terminal import out, plain, say
 
@@ -74,7 +74,7 @@ def list_keys(
                 continue
             found += 1
             out(json.dumps(_facts(key)) if as_json else plain(_line(key)))
-    raise Stop(0 if found else 1)
+    end_list(found, "no key is active: citespan keys add makes one")
 
 
 @_keys.command("rotate")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.commands import AsJson, Collection, Library, Stop, app
+from api.commands import AsJson, Collection, Library, Stop, app, end_list
 from api.opening import opened, reader_only
 from api.terminal import out, plain, print_answer, print_candidate, print_figures, progress, say
 
@@ -84,7 +84,7 @@ def search(
         else:
             for candidate in found:
                 print_candidate(candidate)
-    raise Stop(0 if found else 1)
+    end_list(len(found), "no passage matches")
 
 
 @app.command("eval")

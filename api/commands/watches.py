@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.commands import AsJson, Collection, Library, Stop, app
+from api.commands import AsJson, Collection, Library, Stop, app, end_list
 from api.opening import settings
 from api.terminal import out, plain, say
 
@@ -85,7 +85,7 @@ def list_watches(library: Library = None, as_json: AsJson = False) -> None:
             if watch.answer is not None:
                 answer = plain(watch.answer["text"])
             out(f"{watch.id}\t{watch.collection}\t{plain(watch.question)}\t{answer}")
-    raise Stop(0 if found else 1)
+    end_list(found, "there are no standing questions: citespan watches add makes one")
 
 
 @_watches.command("events")
@@ -103,7 +103,7 @@ def events(watch_id: Id, library: Library = None, as_json: AsJson = False) -> No
                 continue
             old, new = (plain(one["text"]) if one else "-" for one in (event.old, event.new))
             out(f"{event.created}\t{event.kind}\t{old}\t{new}")
-    raise Stop(0 if found else 1)
+    end_list(found, "nothing has become of it yet")
 
 
 @_watches.command("remove")

@@ -337,3 +337,16 @@ def test_a_misspelt_setting_is_named_and_what_a_platform_sets_is_not(tmp_path: P
     assert ran.stderr.decode().splitlines()[:-1] == [
         "citespan: CITESPAN_CONCURENCY does nothing, there is no such setting: did you mean CITESPAN_CONCURRENCY?"
     ]
+
+
+def test_an_empty_list_says_so(tmp_path: Path) -> None:
+    library = ("--library", str(tmp_path / "library"))
+    article = tmp_path / "a.txt"
+    article.write_text("The ferry crosses the sound.")
+    name = citespan("add", str(article), *library).stdout.decode().split("\t")[0]
+    assert citespan("remove", name, *library).returncode == 0
+    for command in (["list"], ["keys", "list"], ["jobs", "list"], ["watches", "list"], ["follow"], ["search", "ferry"]):
+        ran = citespan(*command, *library)
+        lines = ran.stderr.decode().splitlines()
+        assert ran.returncode == 1 and ran.stdout == b"" and len(lines) == 1, (command, ran)
+        assert lines[0].startswith(("citespan: there are no ", "citespan: no", "citespan: nothing ")), lines
