@@ -1,8 +1,11 @@
 """Which collections a library's folder holds."""
 
 import contextlib
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+
+from index.atomic_file import PARTIAL, remove_file
 
 DATABASE = "articles.db"
 
@@ -48,3 +51,15 @@ def latest_collections(folder: Path) -> list[str]:
         with contextlib.suppress(OSError):  # removed meanwhile
             written[name] = (folder / name / DATABASE).stat().st_mtime
     return sorted(written, key=lambda name: written[name], reverse=True)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove from a library's folder what a process left that was killed, or that the disk refused."""
+    for stray in (*folder.glob(".removed-*"), *folder.glob(".restore-*")):
+        shutil.rmtree(stray, ignore_errors=True)
+    for stray in folder.glob(f"*{PARTIAL}"):
+        remove_file(stray)
+    for path in folder.iterdir():
+        # What came in for a collection that nothing was stored in.
+        if path.is_dir() and not (path / DATABASE).exists() and [beside.name for beside in path.iterdir()] == ["jobs"]:
+            shutil.rmtree(path, ignore_errors=True)

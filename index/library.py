@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self
 from weakref import WeakValueDictionary
 
-from index.atomic_file import PARTIAL, make_private_folder, remove_file, sync_folder, tighten
+from index.atomic_file import make_private_folder, sync_folder, tighten
 from index.budget import ARTICLE_SECONDS
 from index.collection import Collection
 from index.disk_space import DiskSpace
@@ -28,13 +28,13 @@ from index.errors import (
     TooManyCollections,
 )
 from index.fields import check_collection_name
-from index.folders import DATABASE, collection_names, has_lost_database, latest_collections
+from index.folders import DATABASE, collection_names, has_lost_database, latest_collections, remove_unfinished
 from index.ledger import Job
 from index.lock import FolderLock, finish_moves_of
 from index.marker import is_library, make_or_check, read_marks, refuse_strangers
 from index.open_files import Limits, OpenFiles, allowed_descriptors
 from index.records import Records
-from index.store import Store
+from index.store import Store, remove_if_unused
 from index.types import CollectionInfo
 
 DEFAULT_COLLECTION = "default"
@@ -221,8 +221,10 @@ class Library:
 
     def names(self) -> list[str]:
         """Return the names of all collections, sorted."""
+        with self._guard:  # of those whose first write failed a file may be left
+            unborn = {name for name, collection in self._unborn.items() if not collection.store.exists}
         always = set() if self.read_only else {DEFAULT_COLLECTION}
-        return sorted(always.union(collection_names(self.folder)))
+        return sorted(always.union(set(collection_names(self.folder)) - unborn))
 
     def following(self) -> Iterator[Collection]:
         """Yield the collections that follow a feed or sitemap, by name."""
@@ -343,14 +345,9 @@ class Library:
 
     def _recover(self) -> None:
         """Put right what a process left that was killed."""
-        for stray in (*self.folder.glob(".removed-*"), *self.folder.glob(".restore-*")):
-            shutil.rmtree(stray, ignore_errors=True)
-        for stray in self.folder.glob(f"*{PARTIAL}"):
-            remove_file(stray)
-        for path in self.folder.iterdir():
-            # What came in for a collection that nothing was stored in.
-            if path.is_dir() and not (path / DATABASE).exists() and [one.name for one in path.iterdir()] == ["jobs"]:
-                shutil.rmtree(path, ignore_errors=True)
+        remove_unfinished(self.folder)
+        for name in set(self.names()) - {DEFAULT_COLLECTION}:
+            remove_if_unused(self.folder / name)
         default = self.collection(DEFAULT_COLLECTION, create=True)
         default.store.create()
         default.info()

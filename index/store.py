@@ -1,9 +1,11 @@
 """SQLite: articles, passages, their words and vectors.  The one truth."""
 
 import contextlib
+import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -12,6 +14,7 @@ from index.audit import Audit
 from index.commits import advance
 from index.connections import Connections
 from index.defects import Tally
+from index.errors import CitespanError
 from index.ledger import Ledger, Step
 from index.readable import open_to_read
 from index.rows import Prepared
@@ -193,3 +196,23 @@ class Store(Connections):
         """
         with self.transaction() as db:
             yield Subscriptions(db)
+
+
+def remove_if_unused(folder: Path) -> None:
+    """Remove a collection's folder if its database was made and nothing was ever stored in it, as after a full disk.
+
+    Args:
+        folder: the collection's; one that cannot be read stays.
+    """
+    if any(folder.glob("vectors*")):  # it was closed with something in it
+        return
+    store = Store(folder)
+    try:
+        with store.read(brief=True) as view:
+            unused = view.is_unused()
+    except CitespanError:
+        return
+    finally:
+        store.close()
+    if unused:
+        shutil.rmtree(folder, ignore_errors=True)

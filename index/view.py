@@ -70,6 +70,12 @@ class View:
         """Return the number of commits so far."""
         return int(self.meta("generation") or 0)
 
+    def is_unused(self) -> bool:
+        """Return whether nothing was ever stored in the collection."""
+        agenda = self.agenda()
+        stored = self._db.execute("SELECT EXISTS (SELECT 1 FROM article)").fetchone()[0]
+        return not (stored or self.generation() or agenda.follows or agenda.remembers_jobs)
+
     def info(self, name: str) -> CollectionInfo:
         """Return the collection's size."""
         articles, characters = self._db.execute("SELECT count(*), coalesce(sum(characters), 0) FROM article").fetchone()

@@ -158,7 +158,11 @@ def _back_up(source: Path, target: Path, staging: Path, progress: OnProgress) ->
     if target.exists():  # made meanwhile
         raise InputError(f"{target} is there already: choose another name")
     made.rename(target)
-    sync_folder(target.parent)
+    try:
+        sync_folder(target.parent)
+    except OSError:
+        shutil.rmtree(target) if target.is_dir() else target.unlink()
+        raise
     return Backup(str(target), created, release(), tuple(collections), sum(file["size"] for file in files))
 
 

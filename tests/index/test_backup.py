@@ -25,6 +25,7 @@ from index import (
     LibraryFormatError,
     LibraryLocked,
     Record,
+    StorageError,
     back_up_library,
     check_library,
     restore_library,
@@ -160,6 +161,19 @@ def test_a_collection_whose_database_is_lost_is_not_left_out(folder: Path, tmp_p
     with pytest.raises(LibraryCorrupt, match="'default' is gone"):
         back_up_library(folder, tmp_path / "backup.tar")
     assert not list(tmp_path.glob("*backup*"))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_backup_that_may_not_outlast_a_power_cut_is_refused_and_gone(
+    form: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Path) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("index.maintenance.backup.sync_folder", fail)
+    with pytest.raises(StorageError, match="cannot be written"):
+        back_up_library(folder, tmp_path / "backup" / form)
+    assert list((tmp_path / "backup").iterdir()) == []
 
 
 def test_a_library_that_is_not_empty_is_replaced_only_when_asked_and_kept(

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import index.connections
 import index.nearest
 from index import Article, Library, LibraryFormatError, LibraryLocked, Record, StorageError
 from index.vectors import VectorIndex
@@ -138,3 +139,28 @@ def test_a_library_whose_marks_cannot_be_read_is_refused(tmp_path: Path, marks: 
     (tmp_path / "l" / "library.json").write_text(f'{{"format": 1, "marks": {marks}}}')
     with pytest.raises(LibraryFormatError, match=r"library\.json"):
         opened(tmp_path / "l")
+
+
+def test_of_a_collection_whose_first_write_failed_nothing_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Any) -> None:
+        raise StorageError("the disk refused")
+
+    with opened(tmp_path / "l") as library:
+        with monkeypatch.context() as patch:
+            patch.setattr(index.connections, "commit_log", fail)
+            patch.setattr(index.connections, "remove_file", lambda path: None)  # the disk refuses everything
+            new = library.collection("new", create=True)
+            with pytest.raises(StorageError):
+                new.add_one(article(1))
+        assert (tmp_path / "l" / "new" / "articles.db").is_file()
+        assert library.names() == ["default"] and [info.name for info in library.collections()] == ["default"]
+        with library.collection("waiting", create=True).jobs.receive() as incoming:
+            incoming.write(b'{"id": "a", "text": "The ferry crosses the sound."}\n')
+            incoming.queue()
+    with opened(tmp_path / "l") as library:
+        assert library.names() == ["default", "waiting"]
+        assert not (tmp_path / "l" / "new").exists()
+        assert library.collection("new", create=True).add_one(article(1)).created
+        assert library.names() == ["default", "new", "waiting"]
