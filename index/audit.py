@@ -4,10 +4,12 @@ Reads only, so it can be done beside a service, and goes on after what cannot be
 Imports sqlite3, as the store does that keeps the database.
 """
 
+import contextlib
 import hashlib
 import json
 import sqlite3
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,7 @@ from index.fields import instant_range
 from index.lexical import indexed
 from index.lines import host_or_source
 from index.migrations import MIGRATIONS, schema_of, schema_of_format
-from index.readable import rows_by_key
+from index.readable import open_to_read, rows_by_key
 from index.types import MaskedRange
 from index.vector_blobs import is_unit
 from index.wordindex import outdated, put
@@ -233,6 +235,20 @@ class Audit:
             part()
         except sqlite3.DatabaseError as error:
             self._tally.add("database_damaged", str(error))
+
+
+def audit_database(path: Path, tally: Tally) -> None:
+    """Count what is wrong inside a database, in one reading of it; goes on after what cannot be read.
+
+    Args:
+        path: the database's file.
+        tally: where defects are counted.
+    """
+    try:
+        with contextlib.closing(open_to_read(path)) as db:
+            Audit(db, tally).run()
+    except sqlite3.Error as error:
+        tally.add("database_unreadable", str(error))
 
 
 def sample(db: sqlite3.Connection, ids: list[int]) -> Iterator[tuple[int, str, str, str, str | None, bytes | None]]:

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.agenda import Agenda
+from index.audit import audit_database
 from index.budget import ARTICLE_SECONDS
 from index.defects import Tally
 from index.encoder import Encoder
@@ -338,7 +339,7 @@ class Collection:
         """
         tally = Tally(self.name)
         with self._write_lock, self._store.read() as view:
-            self._store.audit(tally)
+            audit_database(self._store.path, tally)
             differing = np.setxor1d(self._nearest.load().ids(), view.passage_ids())
         if len(differing):
             tally.add("index_differs", *(f"passage {key}" for key in differing.tolist()))

@@ -2,7 +2,6 @@
 
 import contextlib
 import shutil
-import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from index import families, rows
-from index.audit import Audit
 from index.commits import advance
 from index.connections import Connections
-from index.defects import Tally
 from index.errors import CitespanError
 from index.ledger import Ledger, Step
-from index.readable import open_to_read
 from index.rows import Prepared
 from index.subscriptions import Subscriptions
 from index.vector_blobs import blob
@@ -161,19 +157,6 @@ class Store(Connections):
                 db.executemany("UPDATE vector SET data = ? WHERE id = ?", updates)
             db.execute("INSERT OR REPLACE INTO meta VALUES ('encoder', ?)", (encoder,))
             advance(db)
-
-    def audit(self, tally: Tally, *, thorough: bool = False) -> None:
-        """Count what is wrong inside the database, in one reading of it; goes on after what cannot be read.
-
-        Args:
-            tally: where defects are counted.
-            thorough: also compute anew which articles are near-copies.
-        """
-        try:
-            with contextlib.closing(open_to_read(self.path)) as db:
-                Audit(db, tally).run(thorough=thorough)
-        except sqlite3.Error as error:
-            tally.add("database_unreadable", str(error))
 
     @contextlib.contextmanager
     def ledger(self) -> Iterator[Ledger]:
