@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.scale import resident
-from benchmarks.shared import arguments, show
+from benchmarks.shared import arguments, memory_bytes, show
 from index import Article, Library, SentenceEncoder
 from index.ingest import embedded_text
 from training.development import CORPUS
@@ -52,7 +51,7 @@ def main() -> None:
             for added in collection.add(articles):
                 passages["Citespan"] += added.passages
             seconds["Citespan"].append(time.perf_counter() - begun)
-        memory.append(resident() // 2**20)
+        memory.append(memory_bytes() // 2**20)
         name = "sentence-transformers and FAISS"
         texts = [embedded_text(row["title"], row["text"]) for row in block]
         begun = time.perf_counter()

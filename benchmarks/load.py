@@ -21,7 +21,7 @@ from typing import Any
 import httpx2
 import numpy as np
 
-from benchmarks.shared import ROOT, arguments, questions, show
+from benchmarks.shared import ROOT, arguments, memory_bytes, questions, show
 from training.development import library
 
 SEED = 20261127
@@ -126,15 +126,11 @@ class Service:
 
     def resident(self) -> int:
         """Return its resident memory now, in MiB."""
-        return self._memory("VmRSS")
+        return memory_bytes("VmRSS", self.process.pid) // 2**20
 
     def peak(self) -> int:
         """Return the largest resident memory that it has had, in MiB."""
-        return self._memory("VmHWM")
-
-    def _memory(self, field_name: str) -> int:
-        lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
-        return next(int(line.split()[1]) // 1024 for line in lines if line.startswith(field_name))
+        return memory_bytes("VmHWM", self.process.pid) // 2**20
 
 
 @contextlib.contextmanager

@@ -11,8 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.load import resident
-from benchmarks.shared import ROOT, arguments, show
+from benchmarks.shared import ROOT, arguments, memory_bytes, show
 from training.development import CORPUS
 from training.lines import read_lines
 
@@ -51,7 +50,7 @@ def main() -> None:
             passages += int(line.split("\t")[2])
             done += 1
             if done % (options.articles // 4) == 0:
-                peak = resident(adding.pid)
+                peak = memory_bytes("VmHWM", adding.pid) // 2**20
                 rows.append(
                     {
                         "articles": done,

@@ -7,7 +7,6 @@ questions as a neighbouring paragraph; questions are real.
 """
 
 import multiprocessing
-import os
 import tempfile
 import time
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.shared import arguments, paragraphs, questions, show
+from benchmarks.shared import arguments, memory_bytes, paragraphs, questions, show
 from index import SentenceEncoder
 from index.vectors import EXACT, VectorIndex
 
@@ -59,11 +58,6 @@ def truth(real: np.ndarray, count: int, queries: np.ndarray) -> list[set[int]]:
     return [set(row.tolist()) for row in best_ids]
 
 
-def resident() -> int:
-    """Return the resident memory of this process in bytes."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
 def measure(real: np.ndarray, count: int, queries: np.ndarray, folder: Path) -> dict[str, Any]:
     """Return the figures of one size."""
     begun = time.perf_counter()
@@ -88,13 +82,13 @@ def searched(folder: Path, queries: np.ndarray) -> tuple[dict[str, Any], list[li
     """Open an index and search it; return the figures, and what each query found."""
     import faiss  # noqa: F401 - what the library takes is not the index's
 
-    before = resident()
+    before = memory_bytes()
     begun = time.perf_counter()
     loaded = VectorIndex.load(folder, encoder="scale", dimension=queries.shape[1])
     opened = time.perf_counter() - begun
     if loaded is None:
         raise SystemExit("the snapshot cannot be read back")
-    memory = resident() - before
+    memory = memory_bytes() - before
     seconds, found = [], []
     for query in queries:
         begun = time.perf_counter()

@@ -67,6 +67,17 @@ def show(rows: Sequence[Mapping[str, Any]], more: Mapping[str, Any], path: Path 
         path.write_text(json.dumps({"machine": describe(), **more, "rows": rows}, indent=1) + "\n", encoding="utf-8")
 
 
+def memory_bytes(field: str = "VmRSS", pid: int | None = None) -> int:
+    """Return a process's memory in bytes, as Linux counts it.
+
+    Args:
+        field: ``VmRSS``, what is resident now, or ``VmHWM``, the most that ever was.
+        pid: of the process; None for this one.
+    """
+    lines = Path(f"/proc/{pid or 'self'}/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(field))
+
+
 def rate() -> float:
     """Return this machine's floating-point operations a second in matrix products of the networks' own sizes.
 
