@@ -44,9 +44,17 @@ class Forgetting:
                 self._thread.start()
 
     def finish(self) -> bool:
-        """Do at once what is left, unless it is under way; return whether nothing is left then."""
+        """Do at once what is left, unless it or a write is under way; return whether nothing is left then.
+
+        It does not wait for a write: who closes this collection for another may hold what that write waits for.
+        """
         if self._thread is None and self._wanted:
-            self._work()
+            if not self._write_lock.acquire(blocking=False):
+                return False
+            try:
+                self._work()
+            finally:
+                self._write_lock.release()
         return self._thread is None
 
     def join(self) -> None:

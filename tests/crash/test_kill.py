@@ -15,7 +15,7 @@ from qa import QuestionAnswering
 from tests.crash.killing import kill_often, save_vectors
 from tests.helpers import COMMAND, Server, citespan, clean_environment
 
-KILLS = 50
+KILLS = 30
 SEED = 20_250_101
 
 
@@ -24,7 +24,7 @@ def vectors(tmp_path_factory: pytest.TempPathFactory, qa: QuestionAnswering) -> 
     return save_vectors(qa.library.encoder, tmp_path_factory.mktemp("vectors") / "vectors.npz")
 
 
-def test_fifty_kills_while_articles_come_and_go(tmp_path: Path, vectors: Path) -> None:
+def test_thirty_kills_while_articles_come_and_go(tmp_path: Path, vectors: Path) -> None:
     kills = kill_often(tmp_path, vectors, KILLS, SEED)
     assert kills.changes >= 4 * KILLS, "the kills came before there was anything to lose"
     assert kills.interrupted >= KILLS // 5, "hardly a kill fell into a change"

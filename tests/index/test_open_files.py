@@ -5,12 +5,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from index import Article, ArticleError, CollectionNotFound, Library, Limits, TooManyCollections
+from index import Article, ArticleError, CollectionNotFound, Library, Limits, StorageError, TooManyCollections
 from tests.index.test_library import RandomEncoder
 
 FEW = Limits(open_collections=3, readers=8, descriptors=30, idle_seconds=60)
@@ -72,6 +73,30 @@ def test_looking_at_all_collections_opens_none(open_library: Open) -> None:
     assert len(library.collections()) == len(library.names()) == 9
     assert library.jobs() == library.open_jobs() == list(library.following()) == []
     assert database_files(library.folder) == before and library.open_collections <= 1
+
+
+def test_closing_one_collection_for_another_waits_for_no_write(
+    open_library: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collection = open_library(Limits()).collection()
+    collection.add_one(article(1))
+    with monkeypatch.context() as patch:
+        patch.setattr(type(collection.store), "forget", mock.Mock(side_effect=StorageError("the disk refused")))
+        collection.forget()  # which is still to be done
+    holds, may_end = threading.Event(), threading.Event()
+
+    def write() -> None:
+        with collection._write_lock:
+            holds.set()
+            may_end.wait(60)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    assert holds.wait(60)
+    assert not collection.release() and writer.is_alive()
+    may_end.set()
+    writer.join()
+    assert collection.release()
 
 
 def test_a_collection_in_use_is_not_closed_under_its_user(open_library: Open) -> None:

@@ -57,7 +57,12 @@ def test_an_empty_database_is_a_collection_that_has_just_begun(folder: Path, qa:
     repaired = repair_library(folder, encoder=qa.library.encoder)
     assert repaired.check is not None and repaired.check.sound and repaired.lost == ()
     with Library.open(folder, encoder=qa.library.encoder) as library:
-        assert library.collection("new").add_one(Article(id="a", text="The ferry crosses the sound.")).passages == 1
+        assert (
+            library.collection("new", create=True)
+            .add_one(Article(id="a", text="The ferry crosses the sound."))
+            .passages
+            == 1
+        )
 
 
 def test_a_snapshot_of_another_database_is_not_used(folder: Path, qa: QuestionAnswering) -> None:  # noqa: F811
