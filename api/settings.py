@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import Field, SecretStr, StringConstraints, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from api.addresses import Address, networks_of
-from api.origins import check_origin
-from api.rates import rate_of
+from api.auth.client_address import Address, networks_of
+from api.auth.cors import check_origin
+from api.auth.rate_limits import rate_of
 from index import ARTICLE_SECONDS, FetchPolicy, InputError, Limits
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from api.listeners import Listeners
-from api.problems import Problem
-from api.replies import new_id
-from api.requests import FiltersIn
+from api.concurrency.notifier import Listeners
+from api.errors import Problem
+from api.schemas.responses import new_id
+from api.schemas.requests import FiltersIn
 from index import Changes, Filters, Mark, Record, RecordNotFound, Records
 from qa import Place, ReadPassage, Standing, Watched
 

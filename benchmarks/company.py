@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.shared import arguments, questions, show
 from qa import Answer, QuestionAnswering
-from training.development import library
+from training.development_data import library
 
 SEED = 20261130
 QUESTIONS = 500

@@ -17,8 +17,8 @@ from typing import Any
 
 from index import Article
 from qa import Answer, QuestionAnswering, RankedAnswer, Turn
-from qa.merging import normalize
-from qa.metrics import f1
+from qa.answers.merging import normalize
+from qa.evaluation.metrics import f1
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "tests" / "data" / "dialogues"

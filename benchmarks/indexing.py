@@ -16,9 +16,9 @@ import torch
 
 from benchmarks.shared import arguments, memory_bytes, show
 from index import Article, Library, SentenceEncoder
-from index.ingest import embedded_text
-from training.development import CORPUS
-from training.lines import read_lines
+from index.ingestion.prepare import embedded_text
+from training.development_data import CORPUS
+from training.jsonl import read_lines
 
 TURNS = 4
 

@@ -22,7 +22,7 @@ import httpx2
 import numpy as np
 
 from benchmarks.shared import ROOT, arguments, memory_bytes, questions, show
-from training.development import library
+from training.development_data import library
 
 SEED = 20261127
 CLIENTS = (1, 8, 32)

@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 
 from benchmarks.shared import ROOT, arguments, memory_bytes, show
-from training.development import CORPUS
-from training.lines import read_lines
+from training.development_data import CORPUS
+from training.jsonl import read_lines
 
 SEED = 20261128
 CHARACTERS = 3_000

@@ -24,7 +24,7 @@ import orjson
 
 from benchmarks.load import Service, serving
 from benchmarks.shared import arguments, questions, show
-from training.development import library
+from training.development_data import library
 
 SEED = 20261201
 TIMES = (1, 2, 4, 10)

@@ -26,9 +26,9 @@ from safetensors.torch import load_file, save_file
 from benchmarks.shared import arguments, paragraphs, questions, show
 from index import Machine, SentenceEncoder
 from qa import Example, QuestionAnswering
-from qa.metrics import f1
-from qa.reader import Reader
-from training.development import library
+from qa.evaluation.metrics import f1
+from qa.reading.reader import Reader
+from training.development_data import library
 
 SEED = 20261126
 READ = 10

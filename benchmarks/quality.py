@@ -29,9 +29,9 @@ from qa import (
     evaluate_retrieval,
     load_examples,
 )
-from qa.evaluation import OUTCOMES
+from qa.evaluation.evaluate import OUTCOMES
 from training.calibrate import FITTED, SEED
-from training.development import NATURAL, SQUAD, UNANSWERABLE, library
+from training.development_data import NATURAL, SQUAD, UNANSWERABLE, library
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"

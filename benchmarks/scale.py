@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks.shared import arguments, memory_bytes, paragraphs, questions, show
 from index import SentenceEncoder
-from index.vectors import EXACT, VectorIndex
+from index.search.vector_index import EXACT, VectorIndex
 
 SEED = 20261128
 SIZES = (10_000, 100_000, 1_000_000)

@@ -17,8 +17,8 @@ from rich.table import Table
 
 from index import SentenceEncoder
 from qa import Example, load_examples
-from training.development import CORPUS, SQUAD
-from training.lines import read_lines
+from training.development_data import CORPUS, SQUAD
+from training.jsonl import read_lines
 
 # Of tables in a file, which breaks no line.
 _WIDTH = 200
@@ -85,7 +85,7 @@ def rate() -> float:
     """
     import torch
 
-    from index.inference import BATCH_TOKENS
+    from index.embedding.batching import BATCH_TOKENS
 
     kinds = [torch.float32] + ([torch.bfloat16] if {"avx512_bf16", "amx_bf16"} & _processor()[1] else [])
     best = 0.0

@@ -17,7 +17,7 @@ import numpy as np
 from benchmarks.shared import ROOT, arguments, questions, rate, show
 from index import Batcher
 from qa import QuestionAnswering
-from training.development import library
+from training.development_data import library
 
 SEED = 20261129
 QUESTIONS = 300

@@ -25,8 +25,8 @@ from qa import (
     touched_by_news,
     touched_by_search,
 )
-from training.development import CORPUS
-from training.lines import read_lines
+from training.development_data import CORPUS
+from training.jsonl import read_lines
 
 SEED = 20261126
 

@@ -17,25 +17,25 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from index.agenda import Agenda
-from index.audit import audit_database
-from index.budget import ARTICLE_SECONDS
-from index.defects import Tally
-from index.encoder import Encoder
+from index.storage.pending_work import Agenda
+from index.audit.collection_audit import audit_database
+from index.ingestion.time_budget import ARTICLE_SECONDS
+from index.audit.defects import Tally
+from index.embedding.encoder import Encoder
 from index.errors import ArticleNotFound, CommitUncertain, QueryError
-from index.forgetting import Forgetting
-from index.ingest import batches, prepare, vectors_of
-from index.jobs import Jobs
-from index.ledger import Step
-from index.nearest import Nearest
-from index.open_files import OpenFiles
-from index.probing import probe
-from index.records import Records
-from index.remasking import mask_outgrown
-from index.repeats import repetitions
-from index.retriever import retrieve
+from index.erasure import Forgetting
+from index.ingestion.prepare import batches, prepare, vectors_of
+from index.ingestion.jobs import Jobs
+from index.storage.tables.job_table import Step
+from index.search.live_vectors import Nearest
+from index.storage.open_files import OpenFiles
+from index.probe import probe
+from index.storage.records import Records
+from index.ingestion.remask import mask_outgrown
+from index.storage.tables.site_lines import repetitions
+from index.search.retriever import retrieve
 from index.stages import stage
-from index.store import Store
+from index.storage.database import Store
 from index.types import (
     Added,
     Article,
@@ -48,7 +48,7 @@ from index.types import (
     Removed,
     StoredArticle,
 )
-from index.view import decode_cursor, encode_cursor
+from index.storage.read_view import decode_cursor, encode_cursor
 
 MAX_SEARCH_LIMIT = 1_000
 MAX_LIST_LIMIT = 1_000

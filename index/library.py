@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Self
 from weakref import WeakValueDictionary
 
-from index.atomic_file import make_private_folder, sync_folder, tighten
-from index.budget import ARTICLE_SECONDS
+from index.folder.atomic_file import make_private_folder, sync_folder, tighten
+from index.ingestion.time_budget import ARTICLE_SECONDS
 from index.collection import Collection
-from index.disk_space import DiskSpace
-from index.encoder import Encoder, SentenceEncoder
+from index.folder.disk_space import DiskSpace
+from index.embedding.encoder import Encoder, SentenceEncoder
 from index.errors import (
     CitespanError,
     CollectionNotFound,
@@ -27,14 +27,14 @@ from index.errors import (
     StorageError,
     TooManyCollections,
 )
-from index.fields import check_collection_name
-from index.folders import DATABASE, collection_names, has_lost_database, latest_collections, remove_unfinished
-from index.ledger import Job
-from index.lock import FolderLock, finish_moves_of
-from index.marker import is_library, make_or_check, read_marks, refuse_strangers
-from index.open_files import Limits, OpenFiles, allowed_descriptors
-from index.records import Records
-from index.store import Store, remove_if_unused
+from index.validation import check_collection_name
+from index.folder.collection_folders import DATABASE, collection_names, has_lost_database, latest_collections, remove_unfinished
+from index.storage.tables.job_table import Job
+from index.folder.lock import FolderLock, finish_moves_of
+from index.folder.library_file import is_library, make_or_check, read_marks, refuse_strangers
+from index.storage.open_files import Limits, OpenFiles, allowed_descriptors
+from index.storage.records import Records
+from index.storage.database import Store, remove_if_unused
 from index.types import CollectionInfo
 
 DEFAULT_COLLECTION = "default"

@@ -9,7 +9,7 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 
 from index.errors import ArticleError, QueryError, TooLarge
-from index.fields import (
+from index.validation import (
     MAX_ARTICLE_CHARACTERS,
     MAX_FILTER_VALUES,
     MAX_ORIGIN_CHARACTERS,

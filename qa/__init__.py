@@ -7,7 +7,7 @@
     answer = qa.ask("When does the north wing reopen?")
 """
 
-from qa.answering import (
+from qa.question_answering import (
     MAX_LIMIT,
     MAX_PASSAGES,
     Improved,
@@ -15,11 +15,11 @@ from qa.answering import (
     QuestionAnswering,
     Retrieved,
 )
-from qa.citing import STYLES, Citable, Style, cite, csl, escape_markdown
+from qa.citations import STYLES, Citable, Style, cite, csl, escape_markdown
 from qa.conversations import MAX_TITLE, Conversation, Conversations, Message, new_message_id
-from qa.evaluation import Report, evaluate_confidence, evaluate_open, evaluate_reading, evaluate_retrieval
-from qa.examples import Example, load_examples
-from qa.standing import (
+from qa.evaluation.evaluate import Report, evaluate_confidence, evaluate_open, evaluate_reading, evaluate_retrieval
+from qa.evaluation.datasets import Example, load_examples
+from qa.watches.evaluate import (
     Asked,
     StandingQuestion,
     Watched,
@@ -29,7 +29,7 @@ from qa.standing import (
     touched_by_news,
     touched_by_search,
 )
-from qa.task import (
+from qa.hf_pipeline import (
     MAX_ANSWER_LEN,
     MAX_TASK_QUESTION_CHARACTERS,
     MAX_TOP_K,
@@ -39,7 +39,7 @@ from qa.task import (
     TextReading,
     pipeline,
 )
-from qa.touching import ReadPassage, outgrown
+from qa.watches.score_bounds import ReadPassage, outgrown
 from qa.types import (
     MAX_QUESTION_CHARACTERS,
     Answer,
@@ -54,7 +54,7 @@ from qa.types import (
     Timings,
     Turn,
 )
-from qa.watches import Judgement, Place, Standing
+from qa.watches.answer_changes import Judgement, Place, Standing
 
 __all__ = [
     "MAX_ANSWER_LEN",

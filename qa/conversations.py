@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from index import Changes, CollectionNotFound, Record, RecordNotFound, StorageError
-from qa.answering import Improved, QuestionAnswering, Retrieved
-from qa.followup import TURNS
+from qa.question_answering import Improved, QuestionAnswering, Retrieved
+from qa.followups.rewriter import TURNS
 from qa.types import Answer, Hint, Turn
-from qa.wording import beginnings
+from qa.word_overlap import beginnings
 
 CONVERSATION, MESSAGE, OWNER = "conversation", "message", "conversations"
 MAX_TITLE = 200

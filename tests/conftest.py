@@ -8,7 +8,7 @@ import httpx2
 import pytest
 from hypothesis import settings
 
-from api.keys import Keys
+from api.auth.keys import Keys
 from index import Library, Records
 from qa import QuestionAnswering
 from tests.helpers import ROOT, SAMPLES, Server

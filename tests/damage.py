@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from index.marker import add_mark
-from index.vectors import VectorIndex, read_manifest
-from index.view import View
+from index.folder.library_file import add_mark
+from index.search.vector_index import VectorIndex, read_manifest
+from index.storage.read_view import View
 
 DATABASE = Path("default") / "articles.db"
 PAGE = 4096

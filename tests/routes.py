@@ -8,9 +8,9 @@ from typing import Any
 
 from fastapi.routing import APIRoute
 
-from api.access import Scope, Scoped
-from api.admission import is_open
-from api.app import create_app
+from api.auth.callers import Scope, Scoped
+from api.http.middleware.authentication import is_open
+from api.http.app import create_app
 from api.settings import Settings
 from qa import QuestionAnswering
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from safetensors import safe_open
 
-from index.models import file_sha256
+from index.embedding.model_files import file_sha256
 
 ROOT = Path(__file__).resolve().parents[1]
 HOMES = {"reader": ROOT / "qa" / "weights", "encoder": ROOT / "index" / "weights"}

@@ -13,7 +13,7 @@ from typing import Any
 
 from training import near_misses
 from training.leaks import Known
-from training.lines import read_lines
+from training.jsonl import read_lines
 
 
 def is_held_out(context: str, share: float) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from training.lines import read_lines
+from training.jsonl import read_lines
 
 # So many words in a row in both are no chance.
 _RUN = 15

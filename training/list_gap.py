@@ -12,11 +12,11 @@ from typing import Any
 from rich.progress import track
 
 from qa import QuestionAnswering
-from qa.merging import best_members
-from qa.metrics import span_counts, span_figures
-from qa.plan import given
+from qa.answers.merging import best_members
+from qa.evaluation.metrics import span_counts, span_figures
+from qa.reading.plan import given
 from training.leaks import Known
-from training.lines import read_lines
+from training.jsonl import read_lines
 from training.reading_data import examples
 
 LISTS = ("multispanqa", "quoref_part")

@@ -1,8 +1,8 @@
 """A client of the HTTP interface: ``Citespan`` and ``AsyncCitespan``.  Light: it loads no other part of Citespan."""
 
-from api.client.asynchronous import AsyncCitespan
-from api.client.blocking import Citespan
-from api.client.conversation_records import Conversation, ConversationRow, Message
+from api.client.async_client import AsyncCitespan
+from api.client.sync_client import Citespan
+from api.client.conversation_models import Conversation, ConversationRow, Message
 from api.client.errors import (
     CitespanAPIError,
     ClientError,
@@ -23,7 +23,7 @@ from api.client.errors import (
     UnexpectedReply,
     UnknownFormat,
 )
-from api.client.records import (
+from api.client.models import (
     Added,
     Answer,
     Article,
@@ -52,9 +52,9 @@ from api.client.records import (
     Verified,
 )
 from api.client.requests import Filters
-from api.client.retrying import Retries
+from api.client.retries import Retries
 from api.client.streaming import AsyncStream, Stream
-from api.client.watch_records import Watch, WatchEvent
+from api.client.watch_models import Watch, WatchEvent
 
 __all__ = [
     "Added",

@@ -3,8 +3,8 @@
 import httpx2
 
 from api.client.calls import Call, StreamCall, json_body, nothing, reader, record, segment
-from api.client.conversation_records import Conversation, ConversationPage
-from api.client.records import Answer, AskEvent
+from api.client.conversation_models import Conversation, ConversationPage
+from api.client.models import Answer, AskEvent
 from api.client.requests import QuestionOptions, ask_event, unread
 
 

@@ -10,7 +10,7 @@ from typing import IO, Any, Required, TypedDict
 import httpx2
 
 from api.client.calls import Call, StreamCall, json_body, lines_of, nothing, reader, record, segment
-from api.client.records import (
+from api.client.models import (
     Added,
     Answer,
     Article,

@@ -2,7 +2,7 @@
 
 from api.client.calls import Call, json_body, nothing, reader, segment
 from api.client.requests import Filters
-from api.client.watch_records import Tested, Watch, WatchEventPage, WatchPage
+from api.client.watch_models import Tested, Watch, WatchEventPage, WatchPage
 
 
 def create(question: str, collection: str, filters: Filters | None, webhook: str | None) -> Call[Watch]:

@@ -12,9 +12,9 @@ except ImportError as error:
 from api.client import Answer, Evidence, Filters
 from api.client.connection import DEFAULT_URL
 from api.client.requests import DEFAULT_COLLECTION, AskOptions
-from api.integrations.askers import RemoteAsker
-from api.integrations.proof import Proof, of_answer, of_evidence
-from api.telling import within_sentence
+from api.integrations.backends import RemoteAsker
+from api.integrations.metadata import Proof, of_answer, of_evidence
+from api.service.answer_text import within_sentence
 
 
 @component
@@ -25,7 +25,7 @@ class CitespanAnswerer:
     articles hold no answer.  ``data`` is the answer's text, ``score`` its calibrated confidence, ``context`` the
     sentence, ``context_offset`` where it stands in that sentence, ``document`` the passage and ``document_offset``
     where it stands there.  ``documents`` are the passages, those that hold an answer first.  ``meta`` is described in
-    ``api.integrations.proof``.  Raises the errors of ``api.client``.
+    ``api.integrations.metadata``.  Raises the errors of ``api.client``.
 
     Args:
         base_url: where the service is.

@@ -15,8 +15,8 @@ from pydantic import ConfigDict, Field, PrivateAttr, SecretStr, model_validator
 from api.client import Filters
 from api.client.connection import DEFAULT_URL
 from api.client.requests import DEFAULT_COLLECTION, AskOptions, SearchOptions
-from api.integrations.askers import Asker, LocalAsker, RemoteAsker
-from api.integrations.proof import Proof, of_answer, of_candidate
+from api.integrations.backends import Asker, LocalAsker, RemoteAsker
+from api.integrations.metadata import Proof, of_answer, of_candidate
 
 # What the service allows at most, and reads at least.
 _MOST_ANSWERS = 20
@@ -27,7 +27,7 @@ class CitespanRetriever(BaseRetriever):
     """Retrieves passages, waiting (``invoke``) or asynchronously (``ainvoke``).
 
     A Document's ``page_content`` is the passage's text, verbatim from the article; ``id`` is the passage's, and
-    ``metadata`` is described in ``api.integrations.proof``.  Raises the errors of ``api.client``; with ``qa`` those of
+    ``metadata`` is described in ``api.integrations.metadata``.  Raises the errors of ``api.client``; with ``qa`` those of
     ``index``.
 
     Attributes:

@@ -8,7 +8,7 @@ import orjson
 from fastapi import Response
 from pydantic import BaseModel, Field
 
-from api.problems import Problem
+from api.errors import Problem
 
 # Addresses that another API's programs call; what goes wrong there looks as that API has it.
 _PATHS = re.compile(r"/v1/(chat/completions|embeddings|models(/.*)?)/?")

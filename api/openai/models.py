@@ -4,10 +4,10 @@ from datetime import datetime
 
 from fastapi import Request
 
-from api.access import caller_of
+from api.auth.callers import caller_of
 from api.openai.errors import MODEL_NOT_FOUND, Refusal
-from api.openai.replies import ModelOut
-from api.state import State
+from api.openai.responses import ModelOut
+from api.service.context import State
 from index import DEFAULT_COLLECTION, Collection, NotFound, QueryError, SentenceEncoder
 
 MODEL = "citespan"

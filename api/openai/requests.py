@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from api.openai.errors import Refusal
-from api.requests import AskIn, FiltersIn, Strict
+from api.schemas.requests import AskIn, FiltersIn, Strict
 from qa import MAX_LIMIT, MAX_PASSAGES
 
 MAX_INPUTS = 2_048

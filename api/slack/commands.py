@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.problems import Problem, problem_of
+from api.errors import Problem, problem_of
 
 _MAX_FIELDS = 100
 _SHARE = re.compile(r"share\s*:", re.IGNORECASE)

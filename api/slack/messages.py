@@ -7,7 +7,7 @@ and backticks of a quotation would turn into formatting, and it would no longer 
 import re
 from typing import Any, Literal
 
-from api.telling import none_sentence, within_sentence, worth_telling
+from api.service.answer_text import none_sentence, within_sentence, worth_telling
 from index import ArticleInfo, Passage
 from qa import Answer, Evidence, RankedAnswer
 

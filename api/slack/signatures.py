@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import re
 
-from api.problems import Problem, busy
+from api.errors import Problem, busy
 
 # https://docs.slack.dev/authentication/verifying-requests-from-slack
 _TOLERANCE_SECONDS = 300

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from index.atomic_file import FOLDER_MODE, open_private, sync_folder
+from index.folder.atomic_file import FOLDER_MODE, open_private, sync_folder
 from index.errors import InputError
 
 MANIFEST = "backup.json"

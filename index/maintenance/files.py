@@ -5,9 +5,9 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from index.atomic_file import PARTIAL
-from index.ledger import Job
-from index.vectors import read_manifest
+from index.folder.atomic_file import PARTIAL
+from index.storage.tables.job_table import Job
+from index.search.vector_index import read_manifest
 
 # What is younger may be under way: a service beside is taking something in, or writing a snapshot.
 SETTLED_SECONDS = 600

@@ -18,29 +18,29 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from index.atomic_file import remove_file, tighten
-from index.defects import KINDS, Defect
-from index.encoder import Encoder, SentenceEncoder
+from index.folder.atomic_file import remove_file, tighten
+from index.audit.defects import KINDS, Defect
+from index.embedding.encoder import Encoder, SentenceEncoder
 from index.errors import CitespanError, LibraryFormatError, LibraryLocked, ModelError, StorageError
-from index.folders import DATABASE, collection_names
-from index.ingest import embedded_text, prepare
+from index.folder.collection_folders import DATABASE, collection_names
+from index.ingestion.prepare import embedded_text, prepare
 from index.library import Library
-from index.lock import FolderLock, finish_moves_of
+from index.folder.lock import FolderLock, finish_moves_of
 from index.maintenance.check import DEFAULT_SAMPLE, check_library, sure_stale_quotations
 from index.maintenance.files import leftovers, lost_job_files
 from index.maintenance.report import CheckReport, OnProgress, ignore_progress
-from index.marker import MARKER, renew
-from index.mending import mend
-from index.moves import move_together
-from index.records import DATABASE as RECORDS
-from index.records import Records, make_tables
-from index.refusals import translated
-from index.repeats import repetitions
-from index.rows import Prepared
-from index.salvaging import drop_orphans_of_records, salvage_articles, salvage_records
+from index.folder.library_file import MARKER, renew
+from index.maintenance.rebuild import mend
+from index.folder.atomic_moves import move_together
+from index.storage.records import DATABASE as RECORDS
+from index.storage.records import Records, make_tables
+from index.storage.sqlite_errors import translated
+from index.storage.tables.site_lines import repetitions
+from index.storage.tables.article_rows import Prepared
+from index.maintenance.salvage import drop_orphans_of_records, salvage_articles, salvage_records
 from index.types import Article, Failure
-from index.upgrading import upgrade
-from index.view import View
+from index.storage.upgrade import upgrade
+from index.storage.read_view import View
 
 _BEYOND_SQL = {"database_unreadable", "database_foreign", "database_damaged", "schema_differs", "article_unreadable"}
 _RECORDS_BEYOND_SQL = {"records_unreadable", "records_damaged", "record_invalid"}

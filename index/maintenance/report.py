@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from index.defects import Defect
+from index.audit.defects import Defect
 
 # Called with what is being done, how much of it is done, and how much there is (None where that is unknown).
 OnProgress = Callable[[str, int, int | None], None]

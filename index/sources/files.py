@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from index.errors import ArticleError, CitespanError, InputError, TooLarge
-from index.fields import MAX_ORIGIN_CHARACTERS
+from index.validation import MAX_ORIGIN_CHARACTERS
 from index.sources.formats import Format, Given, all_formats
 from index.sources.formats.base import make_id
-from index.sources.reading import MAX_FILE_BYTES, read_bytes
+from index.sources.read_source import MAX_FILE_BYTES, read_bytes
 from index.types import Article, Failure
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from api.access import Scope
-from api.addresses import address_of, networks_of
-from api.keys import Key, Keys, is_secret, new_secret
-from api.rates import Rates, rate_of
+from api.auth.callers import Scope
+from api.auth.client_address import address_of, networks_of
+from api.auth.keys import Key, Keys, is_secret, new_secret
+from api.auth.rate_limits import Rates, rate_of
 from index import Records
 from tests.helpers import Server, assert_problem
 from tests.routes import Route, routes

@@ -11,9 +11,10 @@ from typing import Any
 import httpx2
 import pytest
 
-import api.requests
-import index.budget
-from api.commands import Stop, app, articles  # noqa: F401  (adds its commands)
+import api.schemas.requests
+import index.ingestion.time_budget
+from api.cli.app import Stop, app
+from api.cli import articles  # noqa: F401  (adds its commands)
 from index import Article, Library
 from qa import QuestionAnswering
 from tests.api.test_mcp_ways_in import Served
@@ -25,7 +26,7 @@ from tests.jobs import begun, ended
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index.budget, "thread_time", itertools.count(0.0).__next__)
+    monkeypatch.setattr(index.ingestion.time_budget, "thread_time", itertools.count(0.0).__next__)
 
 
 @pytest.fixture
@@ -46,14 +47,14 @@ def test_a_page_that_is_slow_to_parse_holds_up_no_other_article(
     client: httpx2.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun_parsing, may_end = threading.Event(), threading.Event()
-    real = api.requests.read_html
+    real = api.schemas.requests.read_html
 
     def slow(*arguments: Any, **fields: Any) -> Article:
         begun_parsing.set()
         assert may_end.wait(60)
         return real(*arguments, **fields)
 
-    monkeypatch.setattr(api.requests, "read_html", slow)
+    monkeypatch.setattr(api.schemas.requests, "read_html", slow)
     page = {"id": "page", "html": f"<html><body><p>{SHORT}</p></body></html>"}
     with ThreadPoolExecutor() as pool:
         waiting = pool.submit(client.post, "/v1/articles", json=page)

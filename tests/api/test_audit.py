@@ -8,8 +8,8 @@ from typing import Any
 
 import httpx2
 
-from api.admission import question_of
-from api.audit import ACTIONS, Audit
+from api.http.middleware.authentication import question_of
+from api.observability.audit import ACTIONS, Audit
 from tests.helpers import Server, citespan
 from tests.jobs import NDJSON, line
 from tests.routes import routes

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.backlog import BURST, FIRST_ESTIMATE, LONGEST_RETRY, Backlog, Entry
+from api.concurrency.work_queue import BURST, FIRST_ESTIMATE, LONGEST_RETRY, Backlog, Entry
 
 # Seconds of the machine that a question takes: half of them less, one in twenty more than three times as much.
 MEDIAN, SPREAD = 0.025, 0.7

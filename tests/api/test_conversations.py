@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from api.access import Scope
-from api.keys import Keys
+from api.auth.callers import Scope
+from api.auth.keys import Keys
 from index import Records
 from tests.helpers import Server, assert_problem
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from api.cli import _run
+from api.cli.main import _run
 from api.settings import Settings
 from tests.helpers import COMMAND, citespan, clean_environment
 

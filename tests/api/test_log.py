@@ -17,7 +17,7 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.log import Throttle
+from api.observability.logging import Throttle
 from tests.helpers import Server, clean_environment
 from tests.site import until
 
@@ -31,7 +31,7 @@ def lines(log: Path | str) -> list[dict[str, Any]]:
 
 def run(code: str, **environment: str) -> list[dict[str, Any]]:
     """What a process logs that runs some code."""
-    head = "from api.log import configure_log\nfrom api.settings import Settings\nconfigure_log(Settings())\n"
+    head = "from api.observability.logging import configure_log\nfrom api.settings import Settings\nconfigure_log(Settings())\n"
     ran = subprocess.run(
         [sys.executable, "-c", head + code],
         capture_output=True,
@@ -205,4 +205,4 @@ def test_service_counts_refused_requests_that_repeat(tmp_path: Path, sample_libr
 
 
 def test_logging_of_this_process_is_left_alone() -> None:
-    assert not any(type(handler).__module__ == "api.log" for handler in logging.getLogger().handlers)
+    assert not any(type(handler).__module__ == "api.observability.logging" for handler in logging.getLogger().handlers)

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from mcp import Client
 from mcp.shared.exceptions import MCPError
 
-from api.jobs import Jobs
-from api.metrics import Metrics
+from api.background.job_runner import Jobs
+from api.observability.metrics import Metrics
 from api.settings import Settings
-from api.state import State
-from api.tools.quoting import quoted
-from api.tools.server import tool_server
-from api.workers import ASK, Job, Workers
+from api.service.context import State
+from api.mcp.text import quoted
+from api.mcp.server import tool_server
+from api.concurrency.worker_pool import ASK, Job, Workers
 from index import Article, Library
 from qa import QuestionAnswering
 

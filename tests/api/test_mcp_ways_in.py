@@ -20,9 +20,9 @@ from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 
-from api.app import create_app
+from api.http.app import create_app
 from api.settings import Settings
-from api.state import State
+from api.service.context import State
 from index import Library
 from qa import QuestionAnswering
 from tests.api.test_mcp import READ, WRITE, asked, call, occupied, until
@@ -315,7 +315,7 @@ def served(qa: QuestionAnswering, tmp_path: Path) -> Iterator[Served]:
 
 
 def test_a_service_that_no_assistant_uses_does_without_its_library() -> None:
-    code = "import sys, api.app, api.cli; print(*(name for name in sys.modules if name.split('.')[0] == 'mcp'))"
+    code = "import sys, api.http.app, api.cli; print(*(name for name in sys.modules if name.split('.')[0] == 'mcp'))"
     ran = subprocess.run([sys.executable, "-c", code], env=clean_environment(), capture_output=True, check=True)
     assert ran.stdout.strip() == b""
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from api.metrics import REFUSALS, Metrics, count_error
+from api.observability.metrics import REFUSALS, Metrics, count_error
 from index import STAGES
 from tests.helpers import ROOT, Server
 

@@ -13,9 +13,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from api.app import create_app
+from api.http.app import create_app
 from api.settings import Settings
-from api.tracing import telemetry
+from api.observability.tracing import telemetry
 from index import Library
 from qa import QuestionAnswering
 from tests.helpers import citespan, clean_environment
@@ -101,9 +101,9 @@ def test_health_is_not_traced(spans: Any) -> None:
 def test_without_the_setting_nothing_is_traced_or_loaded(tmp_path: Path) -> None:
     assert telemetry(None, questions=False)["tracing"] is False
     code = (
-        "import sys, api.app, api.server\n"
+        "import sys, api.http.app, api.http.server\n"
         "from api.settings import Settings\n"
-        "from api.tracing import open_provider\n"
+        "from api.observability.tracing import open_provider\n"
         "assert open_provider(Settings()) is None\n"
         "heavy = ('opentelemetry.sdk', 'opentelemetry.exporter')\n"
         "assert not [name for name in sys.modules if name.startswith(heavy)]\n"
@@ -131,7 +131,7 @@ class _Collector(BaseHTTPRequestHandler):
 def test_standard_variables_say_where_spans_go(name: str, service: bytes) -> None:
     code = (
         "from api.settings import Settings\n"
-        "from api.tracing import open_provider\n"
+        "from api.observability.tracing import open_provider\n"
         "provider = open_provider(Settings())\n"
         "provider.get_tracer('test').start_span('mill').end()\n"
         "provider.shutdown()\n"

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-import api.webhooks
-from api.access import Scope
-from api.keyring import Keyring
-from api.keys import Keys
-from api.metrics import Metrics
-from api.requests import FiltersIn
+import api.background.webhook_sender
+from api.auth.callers import Scope
+from api.auth.key_cache import Keyring
+from api.auth.keys import Keys
+from api.observability.metrics import Metrics
+from api.schemas.requests import FiltersIn
 from api.settings import Settings
 from api.watch_records import Delivery, Watch, Watches, event_of
-from api.webhooks import Webhooks
+from api.background.webhook_sender import Webhooks
 from index import FetchPolicy, Library, Records, instant, now
 from tests.receiver import Receiver
 from tests.site import until
@@ -77,7 +77,7 @@ def test_a_clock_that_is_set_while_a_webhook_waits_makes_no_difference(
     webhooks.start()
     until(lambda: watches.delivery(watch.id).attempts)
     begun, real = time.monotonic(), time.time
-    monkeypatch.setattr(api.webhooks.time, "time", lambda: real() + days * DAY)
+    monkeypatch.setattr(api.background.webhook_sender.time, "time", lambda: real() + days * DAY)
     until(lambda: len(receiver.messages) == 2)
     assert time.monotonic() - begun > 0.5, "the pause was cut short"
     until(lambda: watches.delivery(watch.id).error is None)

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from api.client import AsyncCitespan, Citespan, records, watch_records
+from api.client import AsyncCitespan, Citespan
+from api.client import models, watch_models
 from tests.helpers import ROOT
 
 DESCRIPTION = json.loads((ROOT / "docs" / "openapi.json").read_text(encoding="utf-8"))
@@ -60,40 +61,40 @@ OPERATIONS: dict[str, str | None] = {
 }
 # Which record of the client holds which reply.
 RECORDS = {
-    "AddedOut": records.Added,
-    "AnswerOut": records.RankedAnswer,
-    "ArticleOut": records.Article,
-    "ArticleRef": records.ArticleInfo,
-    "ArticleRow": records.ArticleRow,
-    "ArticlesOut": records.ArticlePage,
-    "AskOut": records.Answer,
-    "CandidateOut": records.Candidate,
-    "CitationOut": records.Citation,
-    "CollectionOut": records.Collection,
-    "ChangeOut": watch_records.Change,
-    "EventOut": watch_records.WatchEvent,
-    "EventsOut": watch_records.WatchEventPage,
-    "EvidenceOut": records.Evidence,
-    "FailureOut": records.Failure,
-    "HintOut": records.Hint,
-    "ItemOut": records.Item,
-    "FiltersIn": watch_records.WatchFilters,
-    "JobAndFailuresOut": records.Job,
-    "JobsOut": records.JobPage,
-    "MaskedOut": records.Masked,
-    "NewWatchOut": watch_records.Watch,
-    "PageFailureOut": records.Failure,
-    "PassageRange": records.PassageRange,
-    "PassageRef": records.Passage,
-    "RetrievedOut": records.Retrieved,
-    "SubscriptionOut": records.Subscription,
-    "SupportOut": records.Support,
-    "TestedOut": watch_records.Tested,
-    "UploadOut": records.Uploaded,
-    "VerifyOut": records.Verified,
-    "WatchRef": watch_records.WatchRef,
-    "WatchesOut": watch_records.WatchPage,
-    "WebhookOut": watch_records.Webhook,
+    "AddedOut": models.Added,
+    "AnswerOut": models.RankedAnswer,
+    "ArticleOut": models.Article,
+    "ArticleRef": models.ArticleInfo,
+    "ArticleRow": models.ArticleRow,
+    "ArticlesOut": models.ArticlePage,
+    "AskOut": models.Answer,
+    "CandidateOut": models.Candidate,
+    "CitationOut": models.Citation,
+    "CollectionOut": models.Collection,
+    "ChangeOut": watch_models.Change,
+    "EventOut": watch_models.WatchEvent,
+    "EventsOut": watch_models.WatchEventPage,
+    "EvidenceOut": models.Evidence,
+    "FailureOut": models.Failure,
+    "HintOut": models.Hint,
+    "ItemOut": models.Item,
+    "FiltersIn": watch_models.WatchFilters,
+    "JobAndFailuresOut": models.Job,
+    "JobsOut": models.JobPage,
+    "MaskedOut": models.Masked,
+    "NewWatchOut": watch_models.Watch,
+    "PageFailureOut": models.Failure,
+    "PassageRange": models.PassageRange,
+    "PassageRef": models.Passage,
+    "RetrievedOut": models.Retrieved,
+    "SubscriptionOut": models.Subscription,
+    "SupportOut": models.Support,
+    "TestedOut": watch_models.Tested,
+    "UploadOut": models.Uploaded,
+    "VerifyOut": models.Verified,
+    "WatchRef": watch_models.WatchRef,
+    "WatchesOut": watch_models.WatchPage,
+    "WebhookOut": watch_models.Webhook,
 }
 # What a record has that not every reply of its kind says.
 BESIDE = {"AskOut": {"standalone_question", "message_id"}}

@@ -25,8 +25,8 @@ from api.client import (
     UnexpectedReply,
 )
 from api.client.calls import Call, nothing
-from api.client.retrying import Attempts
-from api.streaming import event_text
+from api.client.retries import Attempts
+from api.service.event_stream import event_text
 from tests.clients.both import KINDS, opened
 from tests.clients.scripted import Reply, Scripted
 from tests.helpers import free_port

@@ -16,7 +16,7 @@ import datasketch  # noqa: F401  (a third of a second, which the first article w
 import numpy as np
 import numpy.typing as npt
 
-import index.nearest
+import index.search.live_vectors
 from index import Article, Library
 
 ARTICLES = 12
@@ -52,7 +52,7 @@ def article(number: int, version: int) -> Article:
 
 def main(folder: str, vectors: str, journal: str, seed: str, snapshot_every: str) -> None:
     # Small, so that kills fall into snapshots too.
-    index.nearest.SNAPSHOT_EVERY = int(snapshot_every)
+    index.search.live_vectors.SNAPSHOT_EVERY = int(snapshot_every)
     chance = random.Random(int(seed))
     log = os.open(journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 

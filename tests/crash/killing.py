@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from index import Encoder, Library
-from index.ingest import embedded_text
-from index.passages import split_passages
+from index.ingestion.prepare import embedded_text
+from index.text.passages import split_passages
 from tests.crash.child import ARTICLES, VERSIONS, StoredEncoder, article
 from tests.helpers import ROOT, clean_environment
 

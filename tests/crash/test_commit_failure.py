@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from api.problems import problem_of
+from api.errors import problem_of
 from index import Article, CommitUncertain, Library, Record
 from tests.crash.plain_encoder import PlainEncoder
 from tests.helpers import ROOT, clean_environment

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from index import Job, JobFailure, Library
-from index.job_batches import ENDS_UNTIL_ALONE
-from index.jobs import ENDS_OF_A_LINE, LINES_IN_A_ROW
+from index.ingestion.job_batches import ENDS_UNTIL_ALONE
+from index.ingestion.jobs import ENDS_OF_A_LINE, LINES_IN_A_ROW
 from tests.crash.plain_encoder import PlainEncoder
 from tests.helpers import ROOT, clean_environment
 from tests.index.test_jobs import ids, line, queued

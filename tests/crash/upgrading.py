@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from index.upgrading import upgrade
+from index.storage.upgrade import upgrade
 
 _connect = sqlite3.connect
 

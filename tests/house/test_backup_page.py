@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from index.defects import KINDS
+from index.audit.defects import KINDS
 from tests import pages
 from tests.helpers import COMMAND, ROOT, clean_environment
 

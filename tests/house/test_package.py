@@ -45,7 +45,7 @@ def test_links_in_the_pages_lead_somewhere() -> None:
 
 
 def test_every_problem_type_is_explained() -> None:
-    from api.problems import Problem
+    from api.errors import Problem
 
     headings = {
         line[3:].strip().lower().replace(" ", "-")

@@ -17,7 +17,7 @@ OWNERS = {
     "read the environment": ({"api/settings.py"}, lambda node: _names(node, "os", ("environ", "getenv", "putenv"))),
     "print": (set(), lambda node: _calls(node, "print")),
     "write to a standard stream": (
-        {"api/terminal.py", "api/server.py"},
+        {"api/cli/terminal.py", "api/http/server.py"},
         lambda node: isinstance(node, ast.Call) and _names(node.func, "stdout", ("write",), "stderr"),
     ),
     "run text as code": (set(), lambda node: _calls(node, "eval", "exec", "compile", "__import__")),

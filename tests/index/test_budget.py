@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-import index.budget
+import index.ingestion.time_budget
 from index import Article, ArticleTooSlow, Failure, Library, find_furniture, split_passages
 from qa import QuestionAnswering
 
@@ -20,7 +20,7 @@ LONG = "\n".join(f"Ship number {number} sailed to Oslo with tar and came back wi
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index.budget, "thread_time", itertools.count(0.0).__next__)
+    monkeypatch.setattr(index.ingestion.time_budget, "thread_time", itertools.count(0.0).__next__)
 
 
 def test_adding_one_article_is_refused_and_stores_nothing(library: Library) -> None:

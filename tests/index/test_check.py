@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from index import Article, Library, LibraryFormatError, ModelError, Record, check_library
-from index.defects import KINDS
-from index.models import LocalModel
+from index.audit.defects import KINDS
+from index.embedding.model_files import LocalModel
 from qa import QuestionAnswering
 from tests.damage import DAMAGES, execute
 from tests.helpers import Server, citespan

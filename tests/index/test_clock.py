@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import index.ledger
+import index.storage.tables.job_table
 from index import Following, Library, instant, seconds_left, seconds_since
 from index.clock import SLACK_SECONDS
 from tests.index.test_jobs import BAD, queued
@@ -74,7 +74,7 @@ def test_pages_are_looked_at_again_when_the_clock_was_ahead_as_they_were(library
 def test_jobs_that_ended_while_the_clock_was_ahead_push_out_no_other(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(index.ledger, "KEPT", 3)
+    monkeypatch.setattr(index.storage.tables.job_table, "KEPT", 3)
     collection = library.collection()
     for _ in range(3):
         collection.jobs.run(queued(collection, BAD).id)

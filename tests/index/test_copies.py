@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from index import Article, Library
-from index.copies import BANDS, are_copies, bands, shingles
+from index.text.near_duplicates import BANDS, are_copies, bands, shingles
 from qa import QuestionAnswering
 from tests.helpers import ROOT
 
@@ -149,9 +149,9 @@ def test_confidence_does_not_rise_with_copies(qa: QuestionAnswering, library: Li
 
 
 def test_a_large_family_stays_together_when_one_goes(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    from index import families
+    from index.storage.tables import duplicate_groups
 
-    monkeypatch.setattr(families, "_REGROUPED", 5)
+    monkeypatch.setattr(duplicate_groups, "_REGROUPED", 5)
     collection = library.collection()
     list(collection.add(Article(f"{REPORT} Edition number {n}.", id=f"e{n}", title=f"Edition {n}") for n in range(12)))
     collection.remove("e0")

@@ -21,8 +21,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from index import FetchError, FetchPolicy, InputError, fetch
-from index.sources.fetch import Fetcher
-from index.sources.targets import parse_target
+from index.web.fetcher import Fetcher
+from index.web.urls import parse_target
 from tests.helpers import ROOT, clean_environment
 from tests.site import Reply, Site, page, raw
 
@@ -157,7 +157,7 @@ def test_a_host_is_asked_no_faster_than_its_pause_and_its_crawl_delay(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slept: list[float] = []
-    monkeypatch.setattr("index.sources.hosts.time.sleep", slept.append)
+    monkeypatch.setattr("index.web.politeness.time.sleep", slept.append)
     site.pages["/robots.txt"] = Reply("User-agent: *\nCrawl-delay: 9\n", kind="text/plain")
     site.pages["/a"] = Reply("a")
     fetcher = Fetcher(site.policy(pause_seconds=2.0))
@@ -307,7 +307,7 @@ def test_a_bomb_of_two_gigabytes_costs_twenty_megabytes_at_most(site: Site) -> N
     code = f"""
 import resource
 from index import FetchError, FetchPolicy
-from index.sources.fetch import Fetcher
+from index.web.fetcher import Fetcher
 fetcher = Fetcher(FetchPolicy(("127.0.0.1/32",), ({site.port},), pause_seconds=0))
 fetcher.fetch("{site.url}/small")
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -355,7 +355,7 @@ def test_a_certificate_must_be_valid_and_for_the_hosts_name(tmp_path: Path, monk
         with pytest.raises(FetchError, match="certificate is not valid"):
             Fetcher(site.policy(allowed_networks=("127.0.0.0/8", "::1/128"))).fetch(url)
         trusting = ssl.create_default_context(cafile=str(tmp_path / "cert.pem"))
-        monkeypatch.setattr("index.sources.requesting._tls", lambda: trusting)
+        monkeypatch.setattr("index.web.request._tls", lambda: trusting)
         policy = site.policy(allowed_networks=("127.0.0.0/8", "::1/128"))
         assert Fetcher(policy).fetch(url).data == b"safe"
         with pytest.raises(FetchError, match="certificate is not valid"):

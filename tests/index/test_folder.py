@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-import index.connections
-import index.nearest
+import index.storage.connections
+import index.search.live_vectors
 from index import Article, Library, LibraryFormatError, LibraryLocked, Record, StorageError
-from index.vectors import VectorIndex
+from index.search.vector_index import VectorIndex
 from tests.index.test_library import RandomEncoder
 
 
@@ -72,7 +72,7 @@ def test_a_snapshot_that_cannot_be_written_fails_no_write(tmp_path: Path, monkey
         tries.append(folder)
         raise StorageError("the disk is full", disk_full=True)
 
-    monkeypatch.setattr(index.nearest, "SNAPSHOT_EVERY", 1)
+    monkeypatch.setattr(index.search.live_vectors, "SNAPSHOT_EVERY", 1)
     with monkeypatch.context() as patch:
         patch.setattr(VectorIndex, "save", full)
         with opened(tmp_path / "l") as library:
@@ -115,7 +115,7 @@ def test_of_a_snapshot_that_fails_half_way_nothing_is_left(
         elif step == "rename":
             patch.setattr(Path, "replace", fail)
         else:
-            patch.setattr(f"index.vectors.{'sync_file' if step == 'sync' else 'write_file'}", fail)
+            patch.setattr(f"index.search.vector_index.{'sync_file' if step == 'sync' else 'write_file'}", fail)
         library.close()
     assert {path.name: path.read_bytes() for path in folder.glob("vectors*")} == kept
     with opened(tmp_path / "l") as library:
@@ -149,8 +149,8 @@ def test_of_a_collection_whose_first_write_failed_nothing_is_left(
 
     with opened(tmp_path / "l") as library:
         with monkeypatch.context() as patch:
-            patch.setattr(index.connections, "commit_log", fail)
-            patch.setattr(index.connections, "remove_file", lambda path: None)  # the disk refuses everything
+            patch.setattr(index.storage.connections, "commit_log", fail)
+            patch.setattr(index.storage.connections, "remove_file", lambda path: None)  # the disk refuses everything
             new = library.collection("new", create=True)
             with pytest.raises(StorageError):
                 new.add_one(article(1))

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from index import find_furniture, sentence_spans, split_passages
-from index.passages import PASSAGE_PIECES
+from index.text.passages import PASSAGE_PIECES
 from tests.growth import FORMS, text_of
 
 # Runs around the length beyond which nupunkt is handed the ends of a stretch only, and short pieces between them.

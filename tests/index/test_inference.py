@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
 from index import LocalModel, Machine, ModelError, SentenceEncoder, open_spans
-from index.inference import BATCH_TOKENS, LIKE_LENGTH, Batcher, next_batch
-from index.runtimes.openvino import Bert
-from index.runtimes.torch import Spans
-from qa.reader import MANIFEST, Reader
+from index.embedding.batching import BATCH_TOKENS, LIKE_LENGTH, Batcher, next_batch
+from index.embedding.openvino_backend import Bert
+from index.embedding.torch_backend import Spans
+from qa.reading.reader import MANIFEST, Reader
 from tests.helpers import ROOT, clean_environment
 
 EXACT = Machine("openvino", precision="float32")

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import index.job_batches
+import index.ingestion.job_batches
 from index import ArticleError, Collection, CollectionNotFound, Job, JobNotFound, Library, QueryError, StorageError
-from index.spool import Spool
+from index.folder.spool_file import Spool
 
 BAD = "{not JSON"
 
@@ -29,9 +29,9 @@ def ids(collection: Collection) -> set[str]:
 
 
 def test_a_job_adds_what_it_can_and_names_the_rest(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = index.ingest.split_passages
+    real = index.ingestion.prepare.split_passages
     monkeypatch.setattr(
-        index.ingest, "split_passages", lambda key, *rest, **named: () if key == "n3" else real(key, *rest, **named)
+        index.ingestion.prepare, "split_passages", lambda key, *rest, **named: () if key == "n3" else real(key, *rest, **named)
     )
     collection = library.collection()
     job = queued(collection, "\ufeff" + line(1), "", BAD, " \r", line(2), '{"text": "\\ud800"}', line(3), "[]")
@@ -56,7 +56,7 @@ def test_an_article_twice_is_done_twice_and_the_later_stays(library: Library) ->
 
 
 def test_a_job_that_was_stopped_goes_on_where_it_was(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index.job_batches, "BATCH_ARTICLES", 3)
+    monkeypatch.setattr(index.ingestion.job_batches, "BATCH_ARTICLES", 3)
     collection = library.collection()
     job = queued(collection, *[BAD if number % 5 == 0 else line(number) for number in range(1, 31)])
     for _ in range(20):
@@ -73,7 +73,7 @@ def test_a_job_that_was_stopped_goes_on_where_it_was(library: Library, monkeypat
 def test_cancelling_undoes_the_batch_under_way_and_keeps_the_others(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(index.job_batches, "BATCH_ARTICLES", 2)
+    monkeypatch.setattr(index.ingestion.job_batches, "BATCH_ARTICLES", 2)
     collection = library.collection()
     job = queued(collection, *map(line, range(10)))
 
@@ -159,14 +159,14 @@ def test_another_release_goes_on_with_what_one_stopped(library: Library, monkeyp
     job = queued(collection, line(1))
     collection.jobs.stop(job.id, "nobody knows why")
     library.close()
-    monkeypatch.setattr(index.ledger, "release", lambda: "99.0")
+    monkeypatch.setattr(index.storage.tables.job_table, "release", lambda: "99.0")
     with Library.open(folder, encoder=encoder) as again:
         collection, left = again.job(job.id)
         assert left.state == "queued" and collection.jobs.run(job.id).done == 1
 
 
 def test_stopped_jobs_are_not_forgotten(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index.ledger, "KEPT", 1)
+    monkeypatch.setattr(index.storage.tables.job_table, "KEPT", 1)
     collection = library.collection()
     job = queued(collection, line(1))
     collection.jobs.stop(job.id, "nobody knows why")
@@ -205,7 +205,7 @@ def test_removing_a_collection_ends_its_jobs(library: Library) -> None:
 def test_failures_come_in_pages_and_beyond_a_number_are_only_counted(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(index.ledger, "MAX_FAILURES", 7)
+    monkeypatch.setattr(index.storage.tables.job_table, "MAX_FAILURES", 7)
     collection = library.collection()
     job = queued(collection, *[BAD] * 9, line(1), BAD)
     ended = collection.jobs.run(job.id)
@@ -227,7 +227,7 @@ def test_a_line_over_the_limit_fails_and_the_next_is_read(library: Library) -> N
 
 
 def test_ended_jobs_are_forgotten_in_time(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index.ledger, "KEPT", 2)
+    monkeypatch.setattr(index.storage.tables.job_table, "KEPT", 2)
     collection = library.collection()
     jobs = [queued(collection, BAD) for _ in range(4)]
     for job in jobs[:3]:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index.lexical import MAX_WORDS, match_terms, words
+from index.text.query_terms import MAX_WORDS, match_terms, words
 
 NASTY = [
     "what?",

@@ -22,7 +22,7 @@ from index import (
     LibraryLocked,
     QueryError,
 )
-from index.vectors import VectorIndex
+from index.search.vector_index import VectorIndex
 from qa import QuestionAnswering
 from tests.helpers import ROOT, clean_environment
 
@@ -289,7 +289,7 @@ class RandomEncoder:
 def test_a_collection_grows_into_another_index_while_it_is_written_and_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("index.vectors.EXACT", 60)
+    monkeypatch.setattr("index.search.vector_index.EXACT", 60)
     grown = []
     build = VectorIndex.grown.__func__  # type: ignore[attr-defined]
 
@@ -326,7 +326,7 @@ def test_closing_stops_an_index_that_is_being_built(tmp_path: Path, monkeypatch:
     encoder = RandomEncoder()
     with Library.open(tmp_path / "l", encoder=encoder) as library:  # type: ignore[arg-type]
         list(library.collection().add(article(f"Town{n}") for n in range(100)))
-    monkeypatch.setattr("index.vectors.EXACT", 10)
+    monkeypatch.setattr("index.search.vector_index.EXACT", 10)
     with Library.open(tmp_path / "l", encoder=encoder) as library:  # type: ignore[arg-type]
         library.collection().warm_up()
     assert not [thread for thread in threading.enumerate() if thread.name == "citespan-vectors"]
@@ -429,7 +429,7 @@ def test_a_library_of_the_first_format_is_brought_up_to_date(tmp_path: Path, qa:
     import json
     import sqlite3
 
-    from index.migrations import APPLICATION_ID, MIGRATIONS
+    from index.storage.migrations import APPLICATION_ID, MIGRATIONS
 
     folder = tmp_path / "library"
     with Library.open(folder, encoder=qa.library.encoder) as library:
@@ -468,7 +468,7 @@ def test_a_library_of_the_first_format_is_brought_up_to_date(tmp_path: Path, qa:
 def test_of_many_passages_only_those_with_a_rare_word_are_ranked_by_words(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from index import view
+    from index.storage import read_view
 
     collection = library.collection()
     list(collection.add(article(f"Town{n}", f"Town{n} has a harbour and a market.") for n in range(40)))
@@ -480,7 +480,7 @@ def test_of_many_passages_only_those_with_a_rare_word_are_ranked_by_words(
         return [article_id for _, article_id in ranked]
 
     before = by_words("wolframite harbour market")
-    monkeypatch.setattr(view, "MATCHES", 20)
+    monkeypatch.setattr(read_view, "MATCHES", 20)
     assert before[0] == "Quelm" and len(before) == 41
     assert by_words("wolframite harbour market") == ["Quelm"]
     # The commonest words are not left out where there is nothing else.

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from index import MaskedRange, sentence_around, sentence_spans, split_passages
-from index.passages import PASSAGE_PIECES, estimate_pieces
+from index.text.passages import PASSAGE_PIECES, estimate_pieces
 
 ANY_TEXT = st.text(
     st.one_of(

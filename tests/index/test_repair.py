@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from index import Article, Library, LibraryCorrupt, LibraryFormatError, LibraryLocked, check_library, repair_library
-from index.defects import KINDS
-from index.ingest import embedded_text
+from index.audit.defects import KINDS
+from index.ingestion.prepare import embedded_text
 from qa import QuestionAnswering
 from tests.damage import DAMAGES, DATABASE, PAGE, RECORDS, execute, overwrite, overwrite_page, root_of
 from tests.helpers import citespan

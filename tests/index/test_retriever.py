@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from index import Filters, leave_out
-from index.retriever import DEPTH, fuse
+from index.search.retriever import DEPTH, fuse
 from qa import QuestionAnswering
 
 COSINES = st.lists(st.floats(-1, 1), min_size=1, max_size=30)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from index import Article, ArticleError, Failure, InputError, UnsupportedFormat, count_sources, open_source, read_html
-from index.sources.worker import Worker
+from index.sources.sandbox import Worker
 from tests.helpers import SAMPLES
 
 PAGE = """<!doctype html><html><head><title>Flood in Ulm - The Gazette</title>

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from index import Article, Library, LibraryFormatError, StorageError, check_library
-from index.migrations import MIGRATIONS, schema_of, schema_of_format
+from index.storage.migrations import MIGRATIONS, schema_of, schema_of_format
 from qa import QuestionAnswering
 from tests.damage import execute
 from tests.helpers import ROOT, citespan, clean_environment

@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from index.vectors import VectorIndex, sweep
+from index.search.vector_index import VectorIndex, sweep
 
 DIMENSION = 8
 
@@ -119,7 +119,7 @@ def test_a_grown_index_finds_nearly_what_exact_search_finds(tmp_path: Path) -> N
 def test_an_index_is_outgrown_beyond_exact_search_and_when_it_was_made_for_far_fewer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("index.vectors.EXACT", 100)
+    monkeypatch.setattr("index.search.vector_index.EXACT", 100)
     index = VectorIndex(DIMENSION)
     index.add(np.arange(100, dtype=np.int64), unit(100))
     assert not index.outgrown

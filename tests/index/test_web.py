@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from index import Article, ArticleError, Failure, FetchError, InputError, fetch_article, open_source, shared_fetcher
-from index.sources.listings import fetch_listing, listing_kind
+from index.sources.feeds_and_sitemaps import fetch_listing, listing_kind
 from tests.site import STORY, Reply, Site, content, item, page, rss, sitemap, sitemap_index
 
 ATOM = "http://www.w3.org/2005/Atom"
@@ -248,7 +248,7 @@ def test_one_article_of_an_address(site: Site) -> None:
 
 def test_a_host_that_asks_for_a_moment_is_given_it(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
-    monkeypatch.setattr("index.sources.hosts.time.sleep", slept.append)
+    monkeypatch.setattr("index.web.politeness.time.sleep", slept.append)
     times = iter([Reply(status=503, headers={"Retry-After": "20"}), Reply(page("The harbour", STORY))])
     site.pages["/a"] = lambda head: next(times)
     [article] = articles(read(site, "/a"))

@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 
 from index import Article, CollectionNotFound, Filters, QueryError, sentence_spans
 from qa import Answer, Improved, QuestionAnswering, Retrieved, Span
-from qa.calibration import shipped
-from qa.cropping import PART, Cropper
-from qa.plan import CHUNK, Plan
-from qa.plan import given as given_text
-from qa.reader import Reader, Window
-from qa.wording import coverage
+from qa.answers.calibration import shipped
+from qa.reading.excerpts import PART, Cropper
+from qa.reading.plan import CHUNK, Plan
+from qa.reading.plan import given as given_text
+from qa.reading.reader import Reader, Window
+from qa.word_overlap import coverage
 from training.calibrate import stopped
 
 QUESTIONS = [

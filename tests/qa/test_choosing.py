@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 
 from index import ArticleInfo, Candidate, Filters, Passage
 from qa import Answer, Evidence, RankedAnswer, Support, Turn
-from qa.calibration import shipped as calibration
-from qa.choosing import FEATURES, KINDS, Reading, alike, chosen, features, proposals, shipped
-from qa.conversing import at_home, joined, shares
-from qa.followup import Variant
+from qa.answers.calibration import shipped as calibration
+from qa.followups.answer_selection import FEATURES, KINDS, Reading, alike, chosen, features, proposals, shipped
+from qa.followups.retrieval_budget import at_home, joined, shares
+from qa.followups.rewriter import Variant
 
 SAID = [Turn("Who nationalised the canal?", answer="Nasser", article_id="suez")]
 TEXT = "Nasser took the canal in 1956 at Alexandria. It was opened again in April 1957."

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from index import Article, open_source
-from qa.merging import normalize
+from qa.answers.merging import normalize
 from tests.helpers import ROOT, SAMPLES
 
 FOLDER = ROOT / "tests" / "data" / "dialogues"

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qa import MAX_QUESTION_CHARACTERS, Turn
-from qa.followup import READINGS, variants
-from qa.verbs import plain_form
+from qa.followups.rewriter import READINGS, variants
+from qa.followups.verbs import plain_form
 
 SUEZ = Turn(
     "Who nationalised the Suez Canal?",

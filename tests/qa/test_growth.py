@@ -6,14 +6,14 @@ from collections.abc import Callable
 import pytest
 
 from index import ArticleInfo, Candidate, Passage
-from qa.choosing import alike
-from qa.conversing import wanted
-from qa.cropping import Cropper
-from qa.followup import variants
-from qa.lists import LIST_N_BEST, asks_for_several, parts_of
-from qa.merging import evidence, merge, normalize
+from qa.followups.answer_selection import alike
+from qa.followups.retrieval_budget import wanted
+from qa.reading.excerpts import Cropper
+from qa.followups.rewriter import variants
+from qa.answers.lists import LIST_N_BEST, asks_for_several, parts_of
+from qa.answers.merging import evidence, merge, normalize
 from qa.types import MAX_QUESTION_CHARACTERS, Span, Turn
-from qa.wording import coverage
+from qa.word_overlap import coverage
 from tests.growth import FORMS, TIMES, check_growth
 
 _ASKED = Turn("Who built the Tower of London?", None, "William", (), "The Tower was built by William.", "The Tower")

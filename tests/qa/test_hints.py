@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from qa import QuestionAnswering
-from qa.hints import hints
+from qa.language_hints import hints
 
 GERMAN = "Wer ist der Präsident von Frankreich?"
 

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qa import Span
-from qa.calibration import shipped
-from qa.lists import asks_for_several, items
-from qa.merging import distinct
+from qa.answers.calibration import shipped
+from qa.answers.lists import asks_for_several, items
+from qa.answers.merging import distinct
 from tests.qa.test_merging import candidate, span
 
 

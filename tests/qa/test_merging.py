@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from index import ArticleInfo, Candidate, Passage
 from qa import Evidence, RankedAnswer, Span, Support
-from qa.calibration import shipped
-from qa.merging import evidence, lead, merge, normalize, support
+from qa.answers.calibration import shipped
+from qa.answers.merging import evidence, lead, merge, normalize, support
 
 
 def candidate(text: str, article: str = "a", start: int = 0, number: int = 0, sha: str = "") -> Candidate:

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qa.metrics import (
+from qa.evaluation.metrics import (
     auroc,
     calibration_error,
     exact_match,

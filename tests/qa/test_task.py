@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from index import CitespanError, InputError, QueryError
 from qa import QuestionAnswering, QuestionAnsweringTask, TaskOptions, TextReading, load_examples, pipeline
-from qa.metrics import auroc, calibration_error, f1
-from qa.task import stretches
+from qa.evaluation.metrics import auroc, calibration_error, f1
+from qa.hf_pipeline import stretches
 from tests.helpers import ROOT
 
 CLARA = "My name is Clara and I live in Berkeley."

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from index import Article, ArticleInfo, Candidate, Collection, Failure, Filters, Library, Passage, open_source
-from index.retriever import fuse
+from index.search.retriever import fuse
 from qa import (
     Answer,
     QuestionAnswering,
@@ -24,9 +24,9 @@ from qa import (
     touched_by_news,
     touched_by_search,
 )
-from qa.touching import ReadPassage, least_similarity, same_reading
+from qa.watches.score_bounds import ReadPassage, least_similarity, same_reading
 from qa.types import Evidence, Item
-from qa.watches import LET_GO, Since, Standing, judge, says_the_same
+from qa.watches.answer_changes import LET_GO, Since, Standing, judge, says_the_same
 from tests.helpers import ROOT, SAMPLES
 
 THRESHOLD = 0.5

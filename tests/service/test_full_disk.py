@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from api.access import Scope
-from api.keys import Keys
+from api.auth.callers import Scope
+from api.auth.keys import Keys
 from index import Library, Records
 from tests.crash.plain_encoder import PlainEncoder
 from tests.helpers import Server, assert_problem, citespan

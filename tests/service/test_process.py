@@ -14,7 +14,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from api.server import _listen
+from api.http.server import _listen
 from api.settings import Settings
 from tests.helpers import COMMAND, Server, assert_problem, citespan, clean_environment
 
@@ -114,7 +114,7 @@ def test_a_setting_that_cannot_be_is_named(tmp_path: Path, name: str, value: str
 def test_the_log_tells_where_an_error_was_but_no_variables() -> None:
     code = """
 import structlog
-from api.log import configure_log
+from api.observability.logging import configure_log
 from api.settings import Settings
 configure_log(Settings())
 def answer(question):

@@ -16,7 +16,8 @@ from unittest import mock
 import numpy as np
 import numpy.typing as npt
 
-from index import Encoder, nearest, vectors
+from index import Encoder
+from index.search import live_vectors, vector_index
 from tests.helpers import ROOT, clean_environment
 from tests.torture.control import COUNT, MODES, OPENS, Control, Mode, build
 from tests.torture.operations import BASES, LATER, OPERATIONS, Scene, Step
@@ -226,8 +227,8 @@ class Harness:
 
         # An operation may change these limits, which is meant for a process of its own.
         with (
-            mock.patch.object(nearest, "SNAPSHOT_EVERY", nearest.SNAPSHOT_EVERY),
-            mock.patch.object(vectors, "EXACT", vectors.EXACT),
+            mock.patch.object(live_vectors, "SNAPSHOT_EVERY", live_vectors.SNAPSHOT_EVERY),
+            mock.patch.object(vector_index, "EXACT", vector_index.EXACT),
         ):
             scene = Scene(self._copy(OPERATIONS[name].base), encoder, look)  # type: ignore[arg-type]
             OPERATIONS[name].arrange(scene)

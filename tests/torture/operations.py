@@ -15,9 +15,9 @@ from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
-from api.access import Scope
-from api.keys import Keys
-from api.requests import FiltersIn
+from api.auth.callers import Scope
+from api.auth.keys import Keys
+from api.schemas.requests import FiltersIn
 from api.watch_records import Watches, event_of
 from index import (
     Article,
@@ -26,12 +26,10 @@ from index import (
     Record,
     StorageError,
     back_up_library,
-    nearest,
     now,
-    restore_library,
-    vectors,
-)
-from index.migrations import APPLICATION_ID, MIGRATIONS
+    restore_library)
+from index.search import live_vectors, vector_index
+from index.storage.migrations import APPLICATION_ID, MIGRATIONS
 from qa.conversations import CONVERSATION, MESSAGE, Conversations
 
 OTHER = "other"
@@ -225,7 +223,7 @@ def _add_together(scene: Scene) -> None:
 
 
 def _add_with_snapshot(scene: Scene) -> None:
-    nearest.SNAPSHOT_EVERY = 1  # the harness puts it back
+    live_vectors.SNAPSHOT_EVERY = 1  # the harness puts it back
     _add(article("n1"), article("n2"))(scene)
 
 
@@ -261,7 +259,7 @@ def _begin(scene: Scene) -> None:
 
 
 def _grow(scene: Scene) -> None:
-    vectors.EXACT = 4  # from here on vectors are too many; the harness puts it back
+    vector_index.EXACT = 4  # from here on vectors are too many; the harness puts it back
     scene.opened.collection().add_one(article("n1", sentences=20))
     growing = scene.opened.collection()._nearest._growing
     if growing is not None:

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from api.keys import Keys
+from api.auth.keys import Keys
 from api.watch_records import EVENT, WATCH
 from index import CollectionNotFound, Library
 from qa.conversations import CONVERSATION, MESSAGE

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from qa import load_examples
-from qa.reader import MANIFEST
+from qa.reading.reader import MANIFEST
 from tests.helpers import ROOT
 from training import compare
 from training.compare import SETS, UNANSWERABLE, Readings

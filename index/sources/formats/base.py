@@ -10,7 +10,7 @@ from pathlib import PurePath
 from typing import Any, BinaryIO
 
 from index.errors import TooLarge, UnsupportedFormat
-from index.text import decode_text
+from index.text.decoding import decode_text
 from index.types import Article, Failure
 
 HEAD_BYTES = 65_536

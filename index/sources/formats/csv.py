@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from index.errors import ArticleError, CitespanError, InputError, UnsupportedFormat
-from index.fields import MAX_ARTICLE_CHARACTERS
-from index.sources.facts import Facts
+from index.validation import MAX_ARTICLE_CHARACTERS
+from index.sources.metadata import Facts
 from index.sources.formats.base import Format, Given, Sure
 from index.sources.formats.html import read_page
-from index.sources.worker import limited
+from index.sources.sandbox import limited
 from index.types import Article, Failure
 
 MAX_ROWS = 200_000

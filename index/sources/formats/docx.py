@@ -6,10 +6,10 @@ from io import BytesIO
 from typing import Any
 
 from index.errors import ArticleError, UnsupportedFormat
-from index.sources.archive import SIGNATURES, check_sizes, names_in, open_archive
-from index.sources.facts import Facts, plausible
+from index.sources.parsing.zip_archive import SIGNATURES, check_sizes, names_in, open_archive
+from index.sources.metadata import Facts, plausible
 from index.sources.formats.base import Format, Given, Sure
-from index.sources.worker import limited
+from index.sources.sandbox import limited
 from index.types import Article, Failure
 
 MAX_ENTRIES = 1_000

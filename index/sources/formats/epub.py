@@ -7,12 +7,12 @@ from typing import Any
 from urllib.parse import unquote
 
 from index.errors import ArticleError, CitespanError, InputError, UnsupportedFormat
-from index.fields import MAX_ARTICLE_CHARACTERS
-from index.sources.archive import SIGNATURES, check_sizes, names_in, open_archive, read_entry
-from index.sources.facts import Facts
+from index.validation import MAX_ARTICLE_CHARACTERS
+from index.sources.parsing.zip_archive import SIGNATURES, check_sizes, names_in, open_archive, read_entry
+from index.sources.metadata import Facts
 from index.sources.formats.base import Format, Given, Sure
-from index.sources.markup import markup_to_text, parse_markup, parse_xml
-from index.sources.worker import limited
+from index.sources.parsing.html_text import markup_to_text, parse_markup, parse_xml
+from index.sources.sandbox import limited
 from index.types import Article, Failure
 
 MAX_ENTRIES = 10_000

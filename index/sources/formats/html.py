@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from index.errors import ArticleError, TooLarge
-from index.sources.facts import Facts, host_of
+from index.sources.metadata import Facts, host_of
 from index.sources.formats.base import Format, Given, Sure, own_charset
-from index.sources.html_facts import Fact, page_facts
-from index.sources.worker import limited
-from index.text import decode_text
+from index.sources.parsing.html_metadata import Fact, page_facts
+from index.sources.sandbox import limited
+from index.text.decoding import decode_text
 from index.types import Article, Failure
 
 MAX_HTML_CHARACTERS = 16 * 1024**2

@@ -6,9 +6,9 @@ from html import unescape
 from typing import Any
 
 from index.errors import ArticleError
-from index.sources.facts import Facts
+from index.sources.metadata import Facts
 from index.sources.formats.base import Format, Given, Sure
-from index.sources.worker import limited
+from index.sources.sandbox import limited
 from index.types import Article, Failure
 
 SUFFIXES = (".md", ".markdown", ".mdown", ".mkd")

@@ -7,12 +7,12 @@ from io import BytesIO
 from typing import Any
 
 from index.errors import ArticleError, InputError, TooLarge, UnsupportedFormat
-from index.fields import MAX_ARTICLE_CHARACTERS
-from index.sources.facts import Facts, plausible
+from index.validation import MAX_ARTICLE_CHARACTERS
+from index.sources.metadata import Facts, plausible
 from index.sources.formats.base import Format, Given, Sure
-from index.sources.pdf_flow import Sheet, run_together, without_running_heads
-from index.sources.pdf_layout import Piece, join_pieces, reading_order
-from index.sources.worker import limited
+from index.sources.parsing.pdf_paragraphs import Sheet, run_together, without_running_heads
+from index.sources.parsing.pdf_columns import Piece, join_pieces, reading_order
+from index.sources.sandbox import limited
 from index.types import Article, Failure
 
 MAX_PAGES = 2_000

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from index.sources.facts import Facts
+from index.sources.metadata import Facts
 from index.sources.formats.base import Format, Given, Sure
 from index.types import Article, Failure
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from index.errors import ArticleError, UnsupportedFormat
 from index.sources.formats.base import Format, Given, Sure
-from index.sources.worker import limited
+from index.sources.sandbox import limited
 from index.types import Article, Failure
 
 # The protocol's own limit for one file.

@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from index.errors import ArticleError, CitespanError, InputError, UnknownFormat
-from index.sources.archive import SIGNATURES, open_archive, read_entry
+from index.sources.parsing.zip_archive import SIGNATURES, open_archive, read_entry
 from index.sources.formats.base import Format, Given, Sure
-from index.sources.reading import MAX_FILE_BYTES, read_given
+from index.sources.read_source import MAX_FILE_BYTES, read_given
 from index.types import Article, Failure
 
 MAX_ENTRIES = 10_000

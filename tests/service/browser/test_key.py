@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from api.access import Scope
-from api.keys import Keys, new_secret
+from api.auth.callers import Scope
+from api.auth.keys import Keys, new_secret
 from tests.helpers import Server
 
 QUESTION = "Who won the prize?"

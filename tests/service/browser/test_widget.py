@@ -12,8 +12,8 @@ import httpx2
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from api.access import Scope
-from api.keys import Keys
+from api.auth.callers import Scope
+from api.auth.keys import Keys
 from index import Records
 from tests.helpers import ROOT, Server
 from tests.pages import ADDRESS, texts

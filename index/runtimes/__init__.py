@@ -1,1 +1,0 @@
-"""Ways to run a network; each is one file, and index/inference.py chooses."""
