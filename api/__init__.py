@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from api.http.app import create_app
     from api.cli.main import main
+    from api.http.app import create_app
 
 __all__ = ["create_app", "main"]
 

@@ -69,7 +69,8 @@ class Problem(Exception):
         detail: what to change.
         errors: for a rejected body, ``{"loc": [...], "msg": ...}`` each.
         headers: further headers.
-        reason: why it was refused for now, one of REFUSALS of api.observability.metrics; None for what is counted elsewhere or not.
+        reason: why it was refused for now, one of REFUSALS of api.observability.metrics; None for what is counted
+            elsewhere or not.
     """
 
     def __init__(

@@ -14,8 +14,8 @@ from typing import Any
 
 from api.concurrency.notifier import Listeners
 from api.errors import Problem
-from api.schemas.responses import new_id
 from api.schemas.requests import FiltersIn
+from api.schemas.responses import new_id
 from index import Changes, Filters, Mark, Record, RecordNotFound, Records
 from qa import Place, ReadPassage, Standing, Watched
 

@@ -16,7 +16,7 @@ import torch
 
 from benchmarks.shared import arguments, memory_bytes, show
 from index import Article, Library, SentenceEncoder
-from index.ingestion.prepare import embedded_text
+from index.embedding.encoder import embedded_text
 from training.development_data import CORPUS
 from training.jsonl import read_lines
 

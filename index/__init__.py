@@ -3,12 +3,14 @@
 Everything that other packages may use is named here; modules behind it are not to be imported.
 """
 
-from index.ingestion.time_budget import ARTICLE_SECONDS
+from index.audit.defects import Defect
 from index.boilerplate.detector import TextMetadata, find_furniture, metadata_from_text
+from index.boilerplate.lines import Repetition
 from index.clock import seconds_left, seconds_since
 from index.collection import Collection
-from index.audit.defects import Defect
+from index.embedding.batching import Batcher, open_spans
 from index.embedding.encoder import Encoder, SentenceEncoder
+from index.embedding.model_files import LocalModel, Machine, ModelCard
 from index.errors import (
     ArticleError,
     ArticleNotFound,
@@ -35,16 +37,10 @@ from index.errors import (
     UnknownFormat,
     UnsupportedFormat,
 )
-from index.validation import MAX_ARTICLE_CHARACTERS, check_collection_name, instant, now
-from index.sync.feeds import DEFAULT_EVERY, MAX_EVERY, MIN_EVERY, Following, Round
-from index.embedding.batching import Batcher, open_spans
+from index.folder.library_file import add_mark, read_marks
 from index.ingestion.jobs import Incoming, Jobs
-from index.text.language_detection import detect_language, question_language
-from index.storage.tables.job_table import MAX_FAILURES, Job, JobFailure
-from index.text.query_terms import match_terms
-from index.text.query_terms import words as query_words
+from index.ingestion.time_budget import ARTICLE_SECONDS
 from index.library import DEFAULT_COLLECTION, Library
-from index.boilerplate.lines import Repetition
 from index.maintenance import (
     DEFAULT_SAMPLE,
     Backup,
@@ -58,25 +54,25 @@ from index.maintenance import (
     repair_library,
     restore_library,
 )
-from index.folder.library_file import add_mark, read_marks
-from index.embedding.model_files import LocalModel, Machine, ModelCard
-from index.storage.tables.change_feed import Mark
-from index.storage.open_files import Limits, allowed_descriptors, spare_descriptors
-from index.text.passages import split_passages
-from index.storage.records import Changes, Record, Records
-from index.version import release
 from index.search.retriever import RANK_CONSTANT, SIMILARITY_WEIGHT, leave_out
-from index.text.scripts import MOVED_MARKS, spaced
-from index.text.sentences import sentence_around, sentence_spans
 from index.sources import count_sources, is_url, make_id, open_source, read_bytes, read_html, read_text
-from index.web.fetcher import Fetched, fetch, shared_fetcher
-from index.web.policy import FetchPolicy
-from index.web.post import Posted, check_receiver, post
 from index.sources.web_pages import fetch_article
 from index.stages import STAGES, StageObserver, observe_stages, report_stage, stage
+from index.storage.open_files import Limits, allowed_descriptors, spare_descriptors
+from index.storage.read_view import decode_cursor, encode_cursor
+from index.storage.records import Changes, Record, Records
+from index.storage.tables.change_feed import Mark
+from index.storage.tables.job_table import MAX_FAILURES, Job, JobFailure
 from index.storage.tables.subscription_table import FollowedPage, Subscription
+from index.sync.feeds import DEFAULT_EVERY, MAX_EVERY, MIN_EVERY, Following, Round
 from index.sync.folders import Synced, sync_folder
 from index.text.decoding import decode_text
+from index.text.language_detection import detect_language, question_language
+from index.text.passages import split_passages
+from index.text.query_terms import match_terms
+from index.text.query_terms import words as query_words
+from index.text.scripts import MOVED_MARKS, spaced
+from index.text.sentences import sentence_around, sentence_spans
 from index.types import (
     Added,
     Article,
@@ -92,7 +88,11 @@ from index.types import (
     Removed,
     StoredArticle,
 )
-from index.storage.read_view import decode_cursor, encode_cursor
+from index.validation import MAX_ARTICLE_CHARACTERS, check_collection_name, instant, now
+from index.version import release
+from index.web.fetcher import Fetched, fetch, shared_fetcher
+from index.web.policy import FetchPolicy
+from index.web.post import Posted, check_receiver, post
 
 __all__ = [
     "ARTICLE_SECONDS",

@@ -17,25 +17,26 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from index.storage.pending_work import Agenda
 from index.audit.collection_audit import audit_database
-from index.ingestion.time_budget import ARTICLE_SECONDS
 from index.audit.defects import Tally
 from index.embedding.encoder import Encoder
-from index.errors import ArticleNotFound, CommitUncertain, QueryError
 from index.erasure import Forgetting
-from index.ingestion.prepare import batches, prepare, vectors_of
+from index.errors import ArticleNotFound, CommitUncertain, QueryError
 from index.ingestion.jobs import Jobs
-from index.storage.tables.job_table import Step
-from index.search.live_vectors import Nearest
-from index.storage.open_files import OpenFiles
-from index.probe import probe
-from index.storage.records import Records
+from index.ingestion.prepare import batches, prepare, vectors_of
 from index.ingestion.remask import mask_outgrown
-from index.storage.tables.site_lines import repetitions
+from index.ingestion.time_budget import ARTICLE_SECONDS
+from index.probe import probe
+from index.search.live_vectors import Nearest
 from index.search.retriever import retrieve
 from index.stages import stage
 from index.storage.database import Store
+from index.storage.open_files import OpenFiles
+from index.storage.pending_work import Agenda
+from index.storage.read_view import decode_cursor, encode_cursor
+from index.storage.records import Records
+from index.storage.tables.job_table import Step
+from index.storage.tables.site_lines import repetitions
 from index.types import (
     Added,
     Article,
@@ -48,7 +49,6 @@ from index.types import (
     Removed,
     StoredArticle,
 )
-from index.storage.read_view import decode_cursor, encode_cursor
 
 MAX_SEARCH_LIMIT = 1_000
 MAX_LIST_LIMIT = 1_000

@@ -10,10 +10,7 @@ from pathlib import Path
 from typing import Self
 from weakref import WeakValueDictionary
 
-from index.folder.atomic_file import make_private_folder, sync_folder, tighten
-from index.ingestion.time_budget import ARTICLE_SECONDS
 from index.collection import Collection
-from index.folder.disk_space import DiskSpace
 from index.embedding.encoder import Encoder, SentenceEncoder
 from index.errors import (
     CitespanError,
@@ -22,20 +19,28 @@ from index.errors import (
     LibraryCorrupt,
     LibraryError,
     LibraryFormatError,
-    LibraryLocked,
     NotFound,
     StorageError,
     TooManyCollections,
 )
-from index.validation import check_collection_name
-from index.folder.collection_folders import DATABASE, collection_names, has_lost_database, latest_collections, remove_unfinished
-from index.storage.tables.job_table import Job
-from index.folder.lock import FolderLock, finish_moves_of
+from index.folder.atomic_file import make_private_folder, sync_folder, tighten
+from index.folder.collection_folders import (
+    DATABASE,
+    collection_names,
+    has_lost_database,
+    latest_collections,
+    remove_unfinished,
+)
+from index.folder.disk_space import DiskSpace
 from index.folder.library_file import is_library, make_or_check, read_marks, refuse_strangers
+from index.folder.lock import FolderLock, finish_moves_of
+from index.ingestion.time_budget import ARTICLE_SECONDS
+from index.storage.database import bring_up_to_date, remove_if_unused
 from index.storage.open_files import Limits, OpenFiles, allowed_descriptors
 from index.storage.records import Records
-from index.storage.database import Store, remove_if_unused
+from index.storage.tables.job_table import Job
 from index.types import CollectionInfo
+from index.validation import check_collection_name
 
 DEFAULT_COLLECTION = "default"
 # Jobs whose collection is remembered, so that following one does not look through all collections.
@@ -209,7 +214,7 @@ class Library:
                 raise LibraryCorrupt(f"the database of collection {name!r} is gone: bring it back, or restore a backup")
             if (folder / DATABASE).is_file():
                 if self.read_only:
-                    self._bring_up_to_date(folder)
+                    bring_up_to_date(folder)
                 return self._collections.setdefault(name, self._made(name, folder))
             # `default` is always there, if only empty.
             if self.read_only or not (create or name == DEFAULT_COLLECTION):
@@ -355,28 +360,6 @@ class Library:
             with self._passing_over(collection):
                 if collection.jobs.waiting:
                     collection.jobs.recover()
-
-    def _bring_up_to_date(self, folder: Path) -> None:
-        """Let a collection of an older format be written by this process for as long as that takes."""
-        if not Store(folder, read_only=True).outdated():
-            return
-        try:
-            lock = FolderLock.take(self.folder)
-        except LibraryLocked as error:
-            raise LibraryLocked(
-                f"collection {folder.name!r} has an older format and must be written; {error}"
-            ) from None
-        except OSError as error:
-            raise StorageError(
-                f"collection {folder.name!r} has an older format, and cannot be written to bring it up to date: "
-                f"{error.strerror}"
-            ) from error
-        try:
-            store = Store(folder)
-            store.check()
-            store.close()
-        finally:
-            lock.release()
 
     @contextlib.contextmanager
     def _passing_over(self, collection: Collection) -> Iterator[None]:

@@ -3,9 +3,9 @@
 import time
 
 from index.errors import LibraryCorrupt
-from index.text.query_terms import match_terms
 from index.search.live_vectors import Nearest
 from index.storage.database import Store
+from index.text.query_terms import match_terms
 from index.types import Filters
 
 _CHARACTERS = 200

@@ -7,28 +7,10 @@
     answer = qa.ask("When does the north wing reopen?")
 """
 
-from qa.question_answering import (
-    MAX_LIMIT,
-    MAX_PASSAGES,
-    Improved,
-    Options,
-    QuestionAnswering,
-    Retrieved,
-)
 from qa.citations import STYLES, Citable, Style, cite, csl, escape_markdown
 from qa.conversations import MAX_TITLE, Conversation, Conversations, Message, new_message_id
-from qa.evaluation.evaluate import Report, evaluate_confidence, evaluate_open, evaluate_reading, evaluate_retrieval
 from qa.evaluation.datasets import Example, load_examples
-from qa.watches.evaluate import (
-    Asked,
-    StandingQuestion,
-    Watched,
-    asked_again,
-    first_asked,
-    mark_of,
-    touched_by_news,
-    touched_by_search,
-)
+from qa.evaluation.evaluate import Report, evaluate_confidence, evaluate_open, evaluate_reading, evaluate_retrieval
 from qa.hf_pipeline import (
     MAX_ANSWER_LEN,
     MAX_TASK_QUESTION_CHARACTERS,
@@ -39,22 +21,36 @@ from qa.hf_pipeline import (
     TextReading,
     pipeline,
 )
-from qa.watches.score_bounds import ReadPassage, outgrown
+from qa.options import Options
+from qa.question_answering import MAX_LIMIT, MAX_PASSAGES, QuestionAnswering
 from qa.types import (
     MAX_QUESTION_CHARACTERS,
     Answer,
     Evidence,
     Hint,
+    Improved,
     Item,
     Level,
     RankedAnswer,
     Reason,
+    Retrieved,
     Span,
     Support,
     Timings,
     Turn,
 )
 from qa.watches.answer_changes import Judgement, Place, Standing
+from qa.watches.evaluate import (
+    Asked,
+    StandingQuestion,
+    Watched,
+    asked_again,
+    first_asked,
+    mark_of,
+    touched_by_news,
+    touched_by_search,
+)
+from qa.watches.score_bounds import ReadPassage, outgrown
 
 __all__ = [
     "MAX_ANSWER_LEN",

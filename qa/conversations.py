@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from index import Changes, CollectionNotFound, Record, RecordNotFound, StorageError
-from qa.question_answering import Improved, QuestionAnswering, Retrieved
 from qa.followups.rewriter import TURNS
-from qa.types import Answer, Hint, Turn
+from qa.question_answering import QuestionAnswering
+from qa.types import Answer, Hint, Improved, Retrieved, Turn
 from qa.word_overlap import beginnings
 
 CONVERSATION, MESSAGE, OWNER = "conversation", "message", "conversations"

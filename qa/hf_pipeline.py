@@ -10,8 +10,8 @@ from typing import Any
 from index import MAX_ARTICLE_CHARACTERS, InputError, Machine, QueryError
 from qa.answers import calibration
 from qa.answers.calibration import Calibration
-from qa.reading.span_decoding import MAX_ANSWER_TOKENS, ScoredSpan, decode
 from qa.reading.reader import Reader
+from qa.reading.span_decoding import MAX_ANSWER_TOKENS, ScoredSpan, decode
 
 TASK = "question-answering"
 MAX_TASK_QUESTION_CHARACTERS = 10_000

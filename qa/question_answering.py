@@ -1,18 +1,12 @@
-"""QuestionAnswering: a question's whole way, on one screen.
+"""QuestionAnswering: a library of articles, the models, and every way to ask."""
 
-question → candidates (index) → spans (reader, decoding) → answers (merging, calibration) → Answer
-"""
-
-import functools
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from index import (
-    ARTICLE_SECONDS,
     DEFAULT_COLLECTION,
     Added,
     Article,
@@ -21,85 +15,26 @@ from index import (
     Filters,
     InputError,
     Library,
-    Limits,
-    Machine,
     ModelCard,
     QueryError,
     SentenceEncoder,
     open_source,
 )
-from qa.answers import calibration
-from qa.followups import answer_selection
-from qa.followups.answer_selection import Reading
-from qa.followups.retrieval_budget import wanted
-from qa.reading.span_decoding import N_BEST, ScoredSpan, decode
-from qa.language_hints import hints
-from qa.answers.lists import LIST_N_BEST, asks_for_several
+from qa.answer_pipeline import AnswerPipeline
 from qa.answers.merging import best_members
-from qa.reading.plan import Part, Plan, given
-from qa.answers.ranking import Ranking
+from qa.language_hints import hints
+from qa.options import Options
+from qa.reading.plan import given
 from qa.reading.reader import Reader
-from qa.types import MAX_QUESTION_CHARACTERS, Answer, Span, Timings, Turn
-from qa.followups.interpret import understand
+from qa.reading.span_decoding import ScoredSpan, decode
+from qa.stopwatch import Stopwatch
+from qa.types import MAX_QUESTION_CHARACTERS, Answer, Improved, Retrieved, Turn
 
 MAX_LIMIT = 20
 MAX_PASSAGES = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How a QuestionAnswering is made.
-
-    Attributes:
-        reader: a local folder or hub name of an extractive model; None takes the shipped one.
-        encoder: a local folder or hub name of a sentence-transformers model; None takes the shipped one.
-        runtime: ``auto``, ``openvino`` or ``torch``.
-        device: ``auto``, ``cpu``, ``cuda`` ...
-        precision: ``auto``, ``float32`` or ``bfloat16``.
-        threads: for one forward pass; 0 leaves it to the runtime.
-        threshold: confidence below which no answer is given; None takes the fitted one.
-        thorough: read every candidate, also those that are not likely to hold a better answer.
-        article_seconds: processor time that one article may take before it is embedded; one that takes more is
-            refused.
-        limits: how many collections there may be, and how many are open at a time.
-    """
-
-    reader: str | None = None
-    encoder: str | None = None
-    runtime: str = "auto"
-    device: str = "auto"
-    precision: str = "auto"
-    threads: int = 0
-    threshold: float | None = None
-    thorough: bool = False
-    article_seconds: float = ARTICLE_SECONDS
-    limits: Limits = field(default_factory=Limits)
-
-    @property
-    def machine(self) -> Machine:
-        """How both models are run."""
-        return Machine(self.runtime, self.device, self.precision, self.threads)
-
-    def networks(self) -> tuple[SentenceEncoder, Reader]:
-        """Return both models, to be loaded at first use."""
-        return SentenceEncoder(self.encoder, self.machine), Reader(self.reader, self.machine)
-
-
-@dataclass(frozen=True, slots=True)
-class Retrieved:
-    """First step: the candidates, best first."""
-
-    candidates: tuple[Candidate, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Improved:
-    """A step in between: the answer as it stands after some of the candidates were read."""
-
-    answer: Answer
-
-
-class QuestionAnswering:
+class QuestionAnswering(AnswerPipeline):
     """Questions of a library of articles.  Safe for use from several threads.  Use open().
 
     Args:
@@ -112,12 +47,8 @@ class QuestionAnswering:
     def __init__(
         self, library: Library, reader: Reader, *, threshold: float | None = None, thorough: bool = False
     ) -> None:
+        super().__init__(reader, threshold=threshold, thorough=thorough)
         self.library = library
-        self.reader = reader
-        self.calibration = calibration.shipped()
-        self.threshold = self.calibration.threshold if threshold is None else threshold
-        self.threshold_in_conversation = answer_selection.shipped().threshold if threshold is None else threshold
-        self.thorough = thorough
 
     @classmethod
     def open(cls, folder: str | Path = "library", *, options: Options | None = None, read_only: bool = False) -> Self:
@@ -248,39 +179,18 @@ class QuestionAnswering:
             raised at the first step.
         """
         question = _checked(question, limit, passages, min_confidence)
-        clock = _Clock()
-        searched = self.library.collection(collection)
-        understood = understand(
-            searched, question, history, passages=passages, filters=filters, check=check, lap=clock.lap
-        )
-        candidates = understood.candidates(passages)
-        yield Retrieved(candidates)
-
-        readings: list[Reading] = []
-        alone = understood.alone
-        settled = functools.partial(
-            understood.settled,
-            readings,
+        for step in self._ask_in(
+            self.library.collection(collection),
+            question,
+            history,
             limit=limit,
+            passages=passages,
+            filters=filters,
             min_confidence=min_confidence,
-            threshold=self.threshold_in_conversation,
-            calibration=self.calibration,
-        )
-        least = min_confidence if alone else 0.0  # confidence is another one when readings are compared
-        for variant, some in zip(understood.variants, understood.found, strict=True):
-            for step in self._read_on(
-                variant.question, some, limit, least, clock, check, improving and alone, variant.without
-            ):
-                if isinstance(step, Improved):
-                    yield step
-                    continue
-                readings.append(Reading(variant, step))
-                if improving and step.answers and len(readings) < len(understood.variants):
-                    yield Improved(settled())
-        answer = replace(settled(), timings=clock.timings(), hints=hints(question, self.models()))
-        if not candidates and not searched.info().articles:
-            answer = replace(answer, reason="empty_collection")
-        yield answer
+            check=check,
+            improving=improving,
+        ):
+            yield replace(step, hints=hints(question, self.models())) if isinstance(step, Answer) else step
 
     def ask_of(
         self,
@@ -305,49 +215,9 @@ class QuestionAnswering:
         """
         question = _checked(question, limit, 1, min_confidence)
         steps = self._read_on(
-            question, tuple(candidates), limit, min_confidence, _Clock(), lambda: None, False, without
+            question, tuple(candidates), limit, min_confidence, Stopwatch(), lambda: None, False, without
         )
         return [step for step in steps if isinstance(step, Answer)][-1]
-
-    def _read_on(
-        self,
-        question: str,
-        candidates: tuple[Candidate, ...],
-        limit: int,
-        min_confidence: float,
-        clock: "_Clock",
-        check: Callable[[], None],
-        improving: bool,
-        without: Sequence[str] = (),
-    ) -> Iterator[Improved | Answer]:
-        ranking = Ranking(question, candidates, self.calibration, limit, min_confidence, self.threshold)
-        plan = Plan(question, candidates, None if self.thorough else self.calibration)
-        spans: list[Span] = []
-        shown = None
-        while not plan.done:
-            check()
-            spans += wanted(self.read(question, plan.next(spans)), without)
-            clock.lap("read")
-            if plan.done or not improving:
-                continue
-            answer = ranking.answer(spans, clock.timings())
-            if answer.answers and answer.answers[0].text != shown:
-                shown = answer.answers[0].text
-                yield Improved(answer)
-        answer = ranking.answer(spans, clock.timings())
-        clock.lap("read")
-        yield replace(answer, timings=clock.timings())
-
-    def read(self, question: str, parts: Sequence[Part]) -> list[Span]:
-        """Return the reader's best spans in parts of some candidates, unranked."""
-        n_best = LIST_N_BEST if asks_for_several(question) else N_BEST
-        windows = self.reader.read(question, [part.text for part in parts])
-        return [
-            Span(part.candidate, part.start + found.start, part.start + found.end, text, found.score)
-            for part, scored in zip(parts, windows, strict=True)
-            for found in decode(part.text, scored, n_best=n_best)
-            for text in [part.text[found.start : found.end]]
-        ]
 
     def read_text(self, question: str, text: str) -> ScoredSpan | None:
         """Return the best span of one given text, however long; None where it has no words."""
@@ -383,19 +253,3 @@ def _checked(question: str, limit: int, passages: int, min_confidence: float) ->
     if not 0.0 <= min_confidence <= 1.0:
         raise QueryError(f"min_confidence must be 0 to 1, not {min_confidence}", field="min_confidence")
     return trimmed
-
-
-class _Clock:
-    """Laps in milliseconds, by name."""
-
-    def __init__(self) -> None:
-        self._begun = self._last = time.perf_counter()
-        self._laps = {"embed": 0.0, "retrieve": 0.0, "read": 0.0}
-
-    def lap(self, name: str) -> None:
-        now = time.perf_counter()
-        self._laps[name] += (now - self._last) * 1000
-        self._last = now
-
-    def timings(self) -> Timings:
-        return Timings(**self._laps, total=(self._last - self._begun) * 1000)

@@ -238,3 +238,17 @@ class Answer:
     def evidence(self) -> tuple[Evidence, ...]:
         """The places that support the best answer; empty where there is none."""
         return self.answers[0].evidence if self.answered else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """First step: the candidates, best first."""
+
+    candidates: tuple[Candidate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Improved:
+    """A step in between: the answer as it stands after some of the candidates were read."""
+
+    answer: Answer

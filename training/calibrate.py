@@ -28,9 +28,9 @@ from sklearn.metrics import log_loss, roc_auc_score
 from index import ArticleInfo, Candidate, Filters, Passage, leave_out
 from qa import Example, QuestionAnswering, Span, load_examples
 from qa.answers.calibration import COVERED, FILE, MARGIN_CAP, RELEVANT, Calibration, shipped
+from qa.answers.merging import distinct, lead
 from qa.evaluation.evaluate import OUTCOMES, RIGHT_F1
 from qa.evaluation.gold_articles import all_articles, digest
-from qa.answers.merging import distinct, lead
 from qa.evaluation.metrics import calibration_error, f1, risk_coverage_area
 from qa.evaluation.run_log import gather
 from qa.reading.plan import Plan

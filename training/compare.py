@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from qa import Example, QuestionAnswering, evaluate_reading, load_examples
-from qa.question_answering import Options
 from qa.evaluation.metrics import auroc, f1
+from qa.options import Options
 from training.held_out import development_rows
 from training.leaks import Known
 from training.run import recipe

@@ -1,9 +1,10 @@
 """Fit how the answer of a follow-up is chosen among readings.  Writes qa/weights/choosing.json.
 
 The follow-ups of some dialogues are asked in their conversations; each answer that a reading proposes is a row: what
-tells right from wrong (qa.followups.answer_selection), and whether it is right.  A logistic with a penalty on its slopes says how likely
-an answer is right.  The threshold is about where most follow-ups come out right, those without an answer among them.
-What is reported is of each article's dialogues by numbers that those of other articles fitted: the rows are few.
+tells right from wrong (qa.followups.answer_selection), and whether it is right.  A logistic with a penalty on its
+slopes says how likely an answer is right.  The threshold is about where most follow-ups come out right, those without
+an answer among them.  What is reported is of each article's dialogues by numbers that those of other articles fitted:
+the rows are few.
 
     python -m training.fit_answer_selection [--halves development practice] [--rounds 2]
 """
@@ -20,8 +21,8 @@ from scipy.optimize import minimize
 
 from benchmarks.dialogues import articles, load, right_texts, turn_of
 from qa import QuestionAnswering, Turn
-from qa.followups.answer_selection import FEATURES, FILE, Choice, Reading, features, proposals, shipped
 from qa.evaluation.metrics import calibration_error
+from qa.followups.answer_selection import FEATURES, FILE, Choice, Reading, features, proposals, shipped
 from qa.followups.interpret import understand
 
 PENALTY = 4.0

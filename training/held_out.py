@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from training import near_misses
-from training.leaks import Known
 from training.jsonl import read_lines
+from training.leaks import Known
 
 
 def is_held_out(context: str, share: float) -> bool:

@@ -15,8 +15,8 @@ from qa import QuestionAnswering
 from qa.answers.merging import best_members
 from qa.evaluation.metrics import span_counts, span_figures
 from qa.reading.plan import given
-from training.leaks import Known
 from training.jsonl import read_lines
+from training.leaks import Known
 from training.reading_data import examples
 
 LISTS = ("multispanqa", "quoref_part")

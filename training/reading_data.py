@@ -12,8 +12,8 @@ import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from training.held_out import is_held_out
-from training.leaks import Known
 from training.jsonl import read_lines
+from training.leaks import Known
 from training.windows import Windows
 
 # What may stand between the members of a list for the whole of it to be one answer.

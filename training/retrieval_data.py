@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from training.leaks import Known
 from training.jsonl import read_lines
+from training.leaks import Known
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Asked:
 def passages(folder: Path, mixture: dict[str, int], known: Known, dice: random.Random) -> list[Asked]:
     """Return the mixture's passages, each file cut to its cap of passages by chance."""
     # Here, so that a machine that is given the passages needs nothing of the index.
-    from index.ingestion.prepare import embedded_text
+    from index.embedding.encoder import embedded_text
 
     found: list[Asked] = []
     taken: set[str] = set()

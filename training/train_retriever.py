@@ -48,10 +48,10 @@ def prepare(config: dict[str, Any], data: Path, dev: Path | None, out: Path) -> 
     What reads the data sets is imported here: a machine with a graphics card needs none of it where another has
     written these files.
     """
-    from index.ingestion.prepare import embedded_text
+    from index.embedding.encoder import embedded_text
     from qa import load_examples
-    from training.leaks import Known
     from training.jsonl import read_lines
+    from training.leaks import Known
     from training.retrieval_data import facts, neighbours, passages
 
     if not (out / "near.npy").exists():

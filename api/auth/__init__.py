@@ -1,1 +1,1 @@
-"""TODO."""
+"""Who calls and what they may: keys, scopes, rates, addresses, origins."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""What a service does by itself: jobs, feeds, standing questions, webhooks."""

@@ -14,11 +14,11 @@ import numpy.typing as npt
 import structlog
 
 from api.concurrency.thread import Background
+from api.concurrency.worker_pool import WATCH, Job
 from api.errors import Problem
 from api.schemas.responses import AnswerOut
 from api.service.context import State
 from api.watch_records import Watch, WatchEvent, event_of, proof
-from api.concurrency.worker_pool import WATCH, Job
 from index import CitespanError, Collection, CollectionNotFound, Mark, now
 from qa import (
     Answer,

@@ -19,9 +19,9 @@ import structlog
 from api.auth.callers import Scope
 from api.auth.keys import Keys
 from api.observability.metrics import Metrics
+from api.schemas.watches import EventOut
 from api.settings import Settings
 from api.watch_records import Delivery, Watch, Watches, WatchEvent
-from api.schemas.watches import EventOut
 from index import CitespanError, FetchError, FetchPolicy, Posted, RecordNotFound, now, post, seconds_left
 
 # Receivers that are waited for at a time.

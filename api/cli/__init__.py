@@ -1,1 +1,1 @@
-"""TODO."""
+"""The citespan command."""

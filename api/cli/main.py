@@ -13,8 +13,8 @@ import sys
 
 import typer
 
-from api.cli.app import Stop, app
 from api.cli import articles, feeds, jobs, keys, maintenance, mcp, questions, serve, watches  # noqa: F401
+from api.cli.app import Stop, app
 from api.cli.terminal import guide, has_reader, plain, say
 
 
@@ -78,7 +78,3 @@ def _debugging() -> bool:
     from api.settings import Settings
 
     return Settings.read().log_level == "debug"
-
-
-if __name__ == "__main__":
-    main()

@@ -59,8 +59,8 @@ def _check_export(form: str | None, style: str, as_json: bool) -> None:
 def _exported(answer: "Answer", form: Any, style: Any) -> str:
     from datetime import UTC, datetime
 
-    from api.service.export import Entry, exported
     from api.schemas.responses import AskOut
+    from api.service.export import Entry, exported
 
     reply = AskOut.from_answer(answer)
     return exported([Entry(answer.question, reply)], form, style=style, today=datetime.now(UTC).date()).rstrip("\n")

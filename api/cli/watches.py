@@ -56,8 +56,8 @@ def add(
         except Problem as full:
             raise Stop(2, full.detail) from None
         if as_json:
-            from api.watch_records import Delivery
             from api.schemas.watches import NewWatchOut, WatchOut
+            from api.watch_records import Delivery
 
             shown = WatchOut.from_watch(watch, Delivery()).model_dump()
             out(NewWatchOut(**shown, secret=watch.webhook.secret if watch.webhook else None).model_dump_json())

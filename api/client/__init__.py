@@ -1,7 +1,6 @@
 """A client of the HTTP interface: ``Citespan`` and ``AsyncCitespan``.  Light: it loads no other part of Citespan."""
 
 from api.client.async_client import AsyncCitespan
-from api.client.sync_client import Citespan
 from api.client.conversation_models import Conversation, ConversationRow, Message
 from api.client.errors import (
     CitespanAPIError,
@@ -54,6 +53,7 @@ from api.client.models import (
 from api.client.requests import Filters
 from api.client.retries import Retries
 from api.client.streaming import AsyncStream, Stream
+from api.client.sync_client import Citespan
 from api.client.watch_models import Watch, WatchEvent
 
 __all__ = [

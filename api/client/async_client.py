@@ -34,8 +34,8 @@ from api.client.requests import (
     Filters,
     SearchOptions,
 )
-from api.client.transport import AsyncSender
 from api.client.streaming import AsyncStream
+from api.client.transport import AsyncSender
 from api.client.watch_models import Tested, Watch, WatchEvent
 
 T = TypeVar("T")

@@ -34,8 +34,8 @@ from api.client.requests import (
     Filters,
     SearchOptions,
 )
-from api.client.transport import Sender
 from api.client.streaming import Stream
+from api.client.transport import Sender
 from api.client.watch_models import Tested, Watch, WatchEvent
 
 T = TypeVar("T")

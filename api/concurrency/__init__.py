@@ -1,1 +1,1 @@
-"""TODO."""
+"""Threads and queues: who waits, who works, who is waited for."""

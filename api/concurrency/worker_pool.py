@@ -1,7 +1,7 @@
 """Work that takes time, off the event loop: queues with threads for questions, writes (one) and fetching.
 
 Questions have several threads so that one is tokenised or looked up while another is read.  A question whose turn would
-come too late is refused at once instead of letting everyone wait (api/concurrency/work_queue.py); what expired in the queue or whose
+come too late is refused at once instead of letting everyone wait (work_queue.py); what expired in the queue or whose
 client has gone is dropped, not computed; a job that fails fails alone.
 """
 

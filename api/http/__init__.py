@@ -1,1 +1,1 @@
-"""TODO."""
+"""The HTTP interface: the application, its server and its routes."""

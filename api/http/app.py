@@ -12,23 +12,39 @@ from fastapi import FastAPI, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api import errors
-from api.http.middleware.authentication import Admission
-from api.background.feed_scheduler import Follower
-from api.observability.gauges import add_gauges
-from api.background.job_runner import Jobs
 from api.auth.key_cache import Keyring
-from api.observability.metrics import Metrics
-from api.http.middleware.request_guard import Gate
-from api.http.openapi import describe
-from api.http.routes import articles, ask, citations, collections, conversations, jobs, mcp, openai, pages, search, service, slack, subscriptions, tasks, watches
-from api.settings import Settings
-from api.http.error_formats import error_response
-from api.slack import Deliveries, Signatures, Slack
-from api.service.context import State
-from api.mcp.http_transport import Exchange
-from api.observability.tracing import telemetry, trace_stages
+from api.background.feed_scheduler import Follower
+from api.background.job_runner import Jobs
 from api.background.watch_scheduler import Watcher
 from api.concurrency.worker_pool import Cancelled, Workers
+from api.http.error_formats import error_response
+from api.http.middleware.authentication import Admission
+from api.http.middleware.request_guard import Gate
+from api.http.openapi import describe
+from api.http.routes import (
+    articles,
+    ask,
+    citations,
+    collections,
+    conversations,
+    jobs,
+    mcp,
+    openai,
+    pages,
+    search,
+    service,
+    slack,
+    subscriptions,
+    tasks,
+    watches,
+)
+from api.mcp.http_transport import Exchange
+from api.observability.gauges import add_gauges
+from api.observability.metrics import Metrics
+from api.observability.tracing import telemetry, trace_stages
+from api.service.context import State
+from api.settings import Settings
+from api.slack import Deliveries, Signatures, Slack
 from index import CitespanError, observe_stages, release
 from qa import QuestionAnswering
 

@@ -2,8 +2,8 @@
 
 from fastapi import Response
 
-from api.openai import errors as openai
 from api.errors import Problem
+from api.openai import errors as openai
 
 
 def error_response(problem: Problem, path: str) -> Response:

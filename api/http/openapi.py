@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from api.http.middleware.authentication import is_open
 from api.openai.requests import ChatIn, ChatMessage, ChatOptions, EmbeddingIn, ResponseFormat, StreamOptions
-from api.schemas.responses import RetrievedOut, UnderstoodOut
+from api.schemas.hf_task import TaskIn, TaskInput, TaskParameters
 from api.schemas.requests import (
     ArticleIn,
     AskIn,
@@ -21,7 +21,7 @@ from api.schemas.requests import (
     VerifyIn,
     WatchIn,
 )
-from api.schemas.hf_task import TaskIn, TaskInput, TaskParameters
+from api.schemas.responses import RetrievedOut, UnderstoodOut
 
 _BODIES: tuple[type[BaseModel], ...] = (
     *(ArticleIn, AskIn, ConversationIn, FiltersIn, MessageIn, SearchIn, SubscriptionIn, TurnIn, VerifyIn, WatchIn),

@@ -11,13 +11,13 @@ from types import FrameType
 import structlog
 import uvicorn
 
-from api.http.app import create_app
 from api.auth.keys import Keys
-from api.observability.logging import configure_log
+from api.http.app import create_app
 from api.http.request_timeouts import with_limits
-from api.settings import Settings
-from api.service.context import State
+from api.observability.logging import configure_log
 from api.observability.tracing import open_provider
+from api.service.context import State
+from api.settings import Settings
 from index import InputError, Records, allowed_descriptors, spare_descriptors
 from qa import QuestionAnswering
 

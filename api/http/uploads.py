@@ -12,8 +12,8 @@ from python_multipart.multipart import parse_options_header
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from api.http.request_body import check_declared, check_uncompressed, pieces, too_large
 from api.errors import Problem, problem_of
+from api.http.request_body import check_declared, check_uncompressed, pieces, too_large
 from api.schemas.requests import UploadIn
 from api.settings import Settings
 from index import Article, Failure, StorageError, UnknownFormat, make_id, read_bytes

@@ -84,8 +84,8 @@ class LocalAsker:
             CitespanError: as QuestionAnswering.ask does.
             pydantic.ValidationError: an option is out of range.
         """
-        from api.schemas.responses import AskOut
         from api.schemas.requests import AskIn
+        from api.schemas.responses import AskOut
 
         asked = AskIn.model_validate({"question": question, **_given(options)})
         answer = self._qa.ask(asked.question, **asked.arguments())
@@ -99,8 +99,8 @@ class LocalAsker:
             CitespanError: as Collection.search does.
             pydantic.ValidationError: an option is out of range.
         """
-        from api.schemas.responses import CandidateOut
         from api.schemas.requests import SearchIn
+        from api.schemas.responses import CandidateOut
 
         asked = SearchIn.model_validate({"query": query, **_given(options)})
         collection = self._qa.library.collection(asked.collection)

@@ -27,8 +27,8 @@ class CitespanRetriever(BaseRetriever):
     """Retrieves passages, waiting (``invoke``) or asynchronously (``ainvoke``).
 
     A Document's ``page_content`` is the passage's text, verbatim from the article; ``id`` is the passage's, and
-    ``metadata`` is described in ``api.integrations.metadata``.  Raises the errors of ``api.client``; with ``qa`` those of
-    ``index``.
+    ``metadata`` is described in ``api.integrations.metadata``.  Raises the errors of ``api.client``; with ``qa``
+    those of ``index``.
 
     Attributes:
         base_url: where the service is.

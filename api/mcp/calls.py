@@ -11,10 +11,10 @@ from mcp.server.mcpserver import Context
 from starlette.requests import Request
 
 from api.auth.callers import ANYBODY, Caller, Scope, caller_of, sender_of, take_place
-from api.http.request_body import until_gone
-from api.errors import Problem
-from api.service.context import State
 from api.concurrency.worker_pool import SEARCH, Job
+from api.errors import Problem
+from api.http.request_body import until_gone
+from api.service.context import State
 from index import Collection
 
 

@@ -6,10 +6,8 @@ from mcp.server.mcpserver import Context
 from mcp_types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import BaseModel, Field
 
-from api.service.ask import answered
+from api.concurrency.worker_pool import SEARCH
 from api.errors import Problem
-from api.schemas.responses import AskOut, CandidateOut, VerifyOut
-from api.schemas.requests import AskIn, SearchIn, VerifyIn
 from api.mcp.arguments import (
     MAX_PAGE_CHARACTERS,
     Answers,
@@ -28,10 +26,12 @@ from api.mcp.arguments import (
     filters_in,
 )
 from api.mcp.calls import Calls
-from api.mcp.text import of_answer, of_article, of_search
 from api.mcp.results import NOTICE, ArticlePageOut, AskedOut, SearchedOut
+from api.mcp.text import of_answer, of_article, of_search
+from api.schemas.requests import AskIn, SearchIn, VerifyIn
+from api.schemas.responses import AskOut, CandidateOut, VerifyOut
+from api.service.ask import answered
 from api.service.verify import verified
-from api.concurrency.worker_pool import SEARCH
 from index import DEFAULT_COLLECTION
 
 READS = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)

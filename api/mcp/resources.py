@@ -11,9 +11,9 @@ from mcp_types import Resource
 from starlette.concurrency import run_in_threadpool
 
 from api.auth.callers import Caller
+from api.concurrency.worker_pool import SEARCH
 from api.errors import problem_of
 from api.mcp.calls import Calls
-from api.concurrency.worker_pool import SEARCH
 from index import DEFAULT_COLLECTION, ArticleInfo, Library, QueryError
 
 PAGE = 50

@@ -17,15 +17,15 @@ from mcp_types import INVALID_PARAMS, CallToolResult, InputRequiredResult, TextC
 from pydantic import ValidationError
 
 from api.auth.callers import Scope
+from api.concurrency.worker_pool import Cancelled
 from api.errors import Problem, problem_of
-from api.service.context import State
 from api.mcp.calls import Calls, caller_from
-from api.mcp.stdin_lines import standard_input
 from api.mcp.messages import refusal_of
 from api.mcp.read_tools import READS, Reading
 from api.mcp.resources import add_resources, listed
+from api.mcp.stdin_lines import standard_input
 from api.mcp.write_tools import ADDS, REMOVES, Writing
-from api.concurrency.worker_pool import Cancelled
+from api.service.context import State
 from index import QueryError, release
 
 WRITES = frozenset({"add_article", "remove_article"})

@@ -7,12 +7,12 @@ import sys
 import structlog
 
 from api.background.job_runner import Jobs
+from api.concurrency.worker_pool import Workers
+from api.mcp.server import tool_server
 from api.observability.logging import configure_log
 from api.observability.metrics import Metrics
-from api.settings import Settings
 from api.service.context import State
-from api.mcp.server import tool_server
-from api.concurrency.worker_pool import Workers
+from api.settings import Settings
 from index import CitespanError
 from qa import QuestionAnswering
 

@@ -7,13 +7,13 @@ from mcp_types import CallToolResult, ToolAnnotations
 from pydantic import Field
 
 from api.auth.callers import Scope
-from api.schemas.responses import AddedOut
-from api.schemas.requests import ArticleIn
+from api.concurrency.worker_pool import WRITE, Job
 from api.mcp.arguments import ArticleId, CollectionName
 from api.mcp.calls import Calls
 from api.mcp.read_tools import result
 from api.mcp.results import RemovedOut
-from api.concurrency.worker_pool import WRITE, Job
+from api.schemas.requests import ArticleIn
+from api.schemas.responses import AddedOut
 from index import DEFAULT_COLLECTION, MAX_ARTICLE_CHARACTERS, Added, check_collection_name
 
 # The same id again replaces an article: that destroys what stood there.

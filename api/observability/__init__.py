@@ -1,1 +1,1 @@
-"""TODO."""
+"""What a service says of itself: log, metrics, traces, audit lines."""

@@ -17,8 +17,8 @@ import structlog
 from fastapi import Request
 
 from api.auth.callers import Caller, caller_of
-from api.observability.logging import Writer
 from api.errors import problem_of
+from api.observability.logging import Writer
 
 # Routes that change something that is kept, by their operation ids.
 ACTIONS = frozenset(

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from api.openai.message_text import recalled
 from api.openai.errors import TOO_LONG, Refusal
+from api.openai.message_text import recalled
 from api.openai.requests import ChatMessage
 from qa import MAX_QUESTION_CHARACTERS, Turn
 

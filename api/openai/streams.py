@@ -11,11 +11,11 @@ from typing import Any
 
 from fastapi.responses import StreamingResponse
 
+from api.concurrency.worker_pool import Cancelled
+from api.errors import problem_of
 from api.openai.errors import error_of
 from api.openai.responses import DONE, chunk_text
-from api.errors import problem_of
 from api.service.event_stream import EVENTS, HEADERS, PING, PING_SECONDS
-from api.concurrency.worker_pool import Cancelled
 
 
 async def reply_stream(

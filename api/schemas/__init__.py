@@ -1,1 +1,1 @@
-"""TODO."""
+"""Requests and replies as they are on the wire."""

@@ -4,8 +4,8 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel
 
-from api.schemas.responses import AnswerOut
 from api.schemas.requests import FiltersIn
+from api.schemas.responses import AnswerOut
 from api.watch_records import Delivery, Watch, WatchEvent
 
 

@@ -1,1 +1,1 @@
-"""TODO."""
+"""What a service does for a request, without HTTP."""

@@ -8,12 +8,12 @@ import structlog
 from fastapi import Request
 
 from api.auth.callers import caller_of, sender_of, take_place
+from api.concurrency.worker_pool import ASK, Job
 from api.http.request_body import until_gone
-from api.schemas.responses import AskOut, CandidateOut, new_id
 from api.schemas.requests import AskIn, QuestionIn
+from api.schemas.responses import AskOut, CandidateOut, new_id
 from api.service.context import State, ready_state
 from api.service.event_stream import Event
-from api.concurrency.worker_pool import ASK, Job
 from qa import Answer, Improved, Retrieved, Turn
 
 _log = structlog.get_logger("citespan")

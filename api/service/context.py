@@ -9,18 +9,18 @@ from dataclasses import dataclass, field
 from fastapi import Request
 
 from api.auth.callers import caller_of
-from api.observability.audit import Audit
-from api.service.health import Health
-from api.background.job_runner import Jobs
 from api.auth.keys import Keys
-from api.observability.metrics import Metrics
-from api.http.response_buffers import Outgoing
+from api.background.job_runner import Jobs
+from api.background.webhook_sender import Webhooks
+from api.concurrency.worker_pool import Workers
 from api.errors import Problem, busy
+from api.http.response_buffers import Outgoing
+from api.observability.audit import Audit
+from api.observability.metrics import Metrics
+from api.service.health import Health
 from api.settings import Settings
 from api.slack import Slack
 from api.watch_records import Watches
-from api.background.webhook_sender import Webhooks
-from api.concurrency.worker_pool import Workers
 from index import Collection, FetchPolicy
 from qa import Conversations, QuestionAnswering
 

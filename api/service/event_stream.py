@@ -13,9 +13,9 @@ from fastapi import Request
 from fastapi.responses import StreamingResponse
 
 from api.auth.callers import sender_of
+from api.concurrency.worker_pool import ASK, Cancelled, Job, finished
 from api.errors import problem_of
 from api.service.context import ready_state
-from api.concurrency.worker_pool import ASK, Cancelled, Job, finished
 
 EVENTS = "text/event-stream"
 PING_SECONDS = 15.0

@@ -9,9 +9,9 @@ from typing import Any, Literal, get_args
 
 import orjson
 
-from api.service.csv_cells import guard
 from api.schemas.responses import AnswerOut, AskOut, EvidenceOut
 from api.service.answer_text import why_none, within_sentence, worth_telling
+from api.service.csv_cells import guard
 from qa import STYLES, Style, cite, escape_markdown
 
 Format = Literal["markdown", "json", "csv"]

@@ -2,8 +2,8 @@
 
 from typing import Literal
 
-from api.schemas.responses import VerifyOut
 from api.schemas.requests import VerifyIn
+from api.schemas.responses import VerifyOut
 from index import ArticleNotFound, Collection
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import orjson
 import structlog
 
-from api.observability.metrics import Metrics
 from api.concurrency.worker_pool import FETCH, Problem, Workers
+from api.observability.metrics import Metrics
 from index import FetchError, FetchPolicy, Posted, post
 
 # Slack takes an answer for half an hour; a person waits for less.

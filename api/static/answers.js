@@ -1,6 +1,6 @@
 // A reply of /v1/ask → what a person reads.
 
-import { copyCited } from "./taking.js";
+import { copyCited } from "./export.js";
 import { element, isolated, markedSentence, safeLink, safeText, withRanges } from "./text.js";
 
 const REASONS = {

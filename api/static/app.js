@@ -1,11 +1,11 @@
 // The chat page: what stands around the questions and answers; the articles, and adding one.
 
-import { ask, fresh, reopen } from "./asking.js";
+import { ask, fresh, reopen } from "./ask.js";
 import { openArticle } from "./article.js";
 import { currentConversation, forgetConversation, listConversations } from "./conversations.js";
 import { $, collection, inCollection, say, sure } from "./page.js";
 import { call, get, post } from "./service.js";
-import { saveConversation } from "./taking.js";
+import { saveConversation } from "./export.js";
 import { element, isolated } from "./text.js";
 
 $("#ask").addEventListener("submit", (event) => {

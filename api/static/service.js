@@ -1,6 +1,6 @@
 // The HTTP interface, as the page uses it.
 
-import { keyHeaders, keyInUse, otherKey } from "./key.js";
+import { keyHeaders, keyInUse, otherKey } from "./api_key.js";
 
 export class Problem extends Error {
   constructor(facts, retryAfter) {

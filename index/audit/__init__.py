@@ -1,1 +1,1 @@
-"""TODO."""
+"""What is wrong inside the databases, layer by layer."""

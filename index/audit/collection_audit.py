@@ -14,17 +14,17 @@ from typing import Any
 
 import numpy as np
 
-from index.text.near_duplicates import FEWEST, bands, shingles
 from index.audit.defects import Tally
-from index.errors import CitespanError
-from index.validation import instant_range
-from index.text.query_terms import indexed
 from index.boilerplate.lines import host_or_source
-from index.storage.migrations import MIGRATIONS, schema_of, schema_of_format
+from index.errors import CitespanError
 from index.storage.damaged_rows import open_to_read, rows_by_key
-from index.types import MaskedRange
-from index.storage.tables.vector_blobs import is_unit
+from index.storage.migrations import MIGRATIONS, schema_of, schema_of_format
 from index.storage.tables.fulltext_table import outdated, put
+from index.storage.tables.vector_blobs import is_unit
+from index.text.near_duplicates import FEWEST, bands, shingles
+from index.text.query_terms import indexed
+from index.types import MaskedRange
+from index.validation import instant_range
 
 _DAMAGES_NAMED = 100
 _COLUMNS = "id, text, sha256, characters, published, published_first, published_last, tags, masked, url, source"

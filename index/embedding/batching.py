@@ -1,6 +1,6 @@
 """Networks on tokens: one interface, chosen by what the model and the machine allow.
 
-A runtime is one file in ``index/runtimes``.  Whichever it is, the numbers are those of transformers
+A runtime is one file in ``index/embedding/*_backend.py``.  Whichever it is, the numbers are those of transformers
 within rounding (tests/index/test_inference.py).
 """
 
@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from index.errors import ModelError
 from index.embedding.model_files import LocalModel, Machine
+from index.errors import ModelError
 
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer

@@ -4,22 +4,27 @@ import copy
 import hashlib
 import threading
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
-from index.errors import ModelError
 from index.embedding.batching import Batcher, Network, open_bert
 from index.embedding.model_files import LocalModel, Machine, ModelCard
+from index.errors import ModelError
+from index.resources import WEIGHTS
 
 Vectors = npt.NDArray[np.float32]
-MANIFEST = Path(__file__).parent / "weights" / "manifest.json"
+MANIFEST = WEIGHTS / "manifest.json"
 # Small: texts are sorted by length, and a large batch pads its short ones to the longest.
 _BATCH = 8
 # Texts that are queued together, of like length: another writer's come after them, and not after all of a book.
 _TURN = 32
+
+
+def embedded_text(title: str, text: str) -> str:
+    """Return what is embedded for a passage: the article's title says what a passage is about."""
+    return f"{title}\n{text}" if title else text
 
 
 @runtime_checkable

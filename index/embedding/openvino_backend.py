@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
-from index.errors import ModelError
 from index.embedding.model_files import LocalModel, Machine
+from index.errors import ModelError
 
 _KINDS: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2")}
 _PRECISIONS = {"float32": "f32", "bfloat16": "bf16"}

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from index.errors import ModelError
 from index.embedding.model_files import LocalModel, Machine
+from index.errors import ModelError
 
 if TYPE_CHECKING:
     import torch

@@ -10,8 +10,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from index.folder.atomic_file import remove_file, sync_folder, write_file
 from index.errors import LibraryCorrupt
+from index.folder.atomic_file import remove_file, sync_folder, write_file
 
 JOURNAL = ".moves.json"
 Move = tuple[str, str]

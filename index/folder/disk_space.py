@@ -11,8 +11,8 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from index.folder.atomic_file import FILE_MODE, remove_file
 from index.errors import StorageError
+from index.folder.atomic_file import FILE_MODE, remove_file
 
 RESERVE = ".reserve"
 MIB = 1024**2

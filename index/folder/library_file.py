@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from index.folder.atomic_file import PARTIAL, write_file
 from index.errors import LibraryFormatError, StorageError
+from index.folder.atomic_file import PARTIAL, write_file
 
 MARKER = "library.json"
 LOCK = ".lock"

@@ -10,10 +10,10 @@ import os
 from pathlib import Path
 from typing import Self
 
-from index.folder.atomic_file import FILE_MODE
 from index.errors import LibraryLocked, StorageError
-from index.folder.library_file import LOCK
+from index.folder.atomic_file import FILE_MODE
 from index.folder.atomic_moves import finish_moves, moves_unfinished
+from index.folder.library_file import LOCK
 
 # File systems over a network may have no lock for a folder.
 _NO_FOLDER_LOCK = {errno.EBADF, errno.EINVAL, errno.EISDIR, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS}

@@ -7,8 +7,8 @@ from typing import BinaryIO, Self
 
 import numpy as np
 
-from index.folder.atomic_file import FOLDER_MODE, PARTIAL, open_private, remove_file, sync_folder
 from index.errors import CollectionNotFound, StorageError
+from index.folder.atomic_file import FOLDER_MODE, PARTIAL, open_private, remove_file, sync_folder
 
 _BEGINNING = b"\xef\xbb\xbf"
 

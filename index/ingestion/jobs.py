@@ -15,16 +15,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-from index.folder.atomic_file import make_private_folder, remove_file
 from index.errors import ArticleError, CitespanError, InputError, JobEnded, JobNotFound, QueryError, StorageError
-from index.validation import now
-from index.ingestion.job_batches import ENDS_UNTIL_ALONE, Care, batches
-from index.storage.tables.job_table import Job, JobFailure, Ledger, Step
-from index.sources.formats.ndjson import Line, raw_lines, read_lines
+from index.folder.atomic_file import make_private_folder, remove_file
 from index.folder.spool_file import Spool
+from index.ingestion.job_batches import ENDS_UNTIL_ALONE, Care, batches
+from index.sources.formats.ndjson import Line, raw_lines, read_lines
 from index.storage.database import Store
-from index.types import Added, Article, Failure
 from index.storage.read_view import decode_cursor, encode_cursor
+from index.storage.tables.job_table import Job, JobFailure, Ledger, Step
+from index.types import Added, Article, Failure
+from index.validation import now
 
 # A line that ends the process this often by itself is reported as failed; where this many lines in a row do, the lines
 # are not the cause, and the job stops until it is resumed.

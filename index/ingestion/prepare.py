@@ -5,18 +5,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from index.ingestion.time_budget import ARTICLE_SECONDS, Budget
 from index.boilerplate.detector import find_furniture
-from index.text.near_duplicates import bands, shingles
-from index.embedding.encoder import Encoder
-from index.errors import ArticleError
-from index.text.language_detection import detect_language
 from index.boilerplate.lines import Repetition, line_hashes, site_of
-from index.text.passages import split_passages
-from index.storage.tables.article_rows import Prepared
+from index.embedding.encoder import Encoder, embedded_text
+from index.errors import ArticleError
+from index.ingestion.time_budget import ARTICLE_SECONDS, Budget
 from index.stages import stage
-from index.types import Article, Failure, MaskedRange, Passage
 from index.storage.read_view import Vectors, View
+from index.storage.tables.article_rows import Prepared
+from index.text.language_detection import detect_language
+from index.text.near_duplicates import bands, shingles
+from index.text.passages import split_passages
+from index.types import Article, Failure, MaskedRange, Passage
 
 # Passages that one batch may gather before it is embedded and committed: bounds memory and the
 # time until an article is durable.
@@ -133,8 +133,3 @@ def vectors_of(articles: Iterable[Article], view: View) -> dict[str, Vectors]:
         title, texts, rows = view.article_vectors(article.id)
         found.update(zip((embedded_text(title, text) for text in texts), rows, strict=True))
     return found
-
-
-def embedded_text(title: str, text: str) -> str:
-    """Return what is embedded for a passage: the article's title says what a passage is about."""
-    return f"{title}\n{text}" if title else text

@@ -10,15 +10,15 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from index.boilerplate.detector import LEAST_ARTICLES, find_furniture
+from index.boilerplate.lines import site_of
 from index.embedding.encoder import Encoder
 from index.errors import StorageError
 from index.ingestion.prepare import prepare, vectors_of
-from index.boilerplate.lines import site_of
 from index.search.live_vectors import Nearest
-from index.storage.tables.site_lines import repetitions
 from index.storage.database import Store
-from index.types import Article, Failure, StoredArticle
 from index.storage.read_view import View
+from index.storage.tables.site_lines import repetitions
+from index.types import Article, Failure, StoredArticle
 
 LOOKED_AT = 100
 # And of long ones no more than have this many characters: other writers wait meanwhile.

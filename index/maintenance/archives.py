@@ -21,8 +21,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from index.folder.atomic_file import FOLDER_MODE, open_private, sync_folder
 from index.errors import InputError
+from index.folder.atomic_file import FOLDER_MODE, open_private, sync_folder
 
 MANIFEST = "backup.json"
 NAMES = re.compile(

@@ -16,22 +16,22 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from index.folder.atomic_file import sync_folder
-from index.storage.database_copy import copy_database
 from index.errors import InputError, LibraryCorrupt, LibraryFormatError, StorageError
-from index.validation import now
+from index.folder.atomic_file import sync_folder
+from index.folder.atomic_moves import moves_unfinished
 from index.folder.collection_folders import DATABASE, collection_names, lost_collections
+from index.folder.library_file import MARKER
 from index.maintenance.archives import Writer, open_writer
 from index.maintenance.files import JOBS
 from index.maintenance.report import OnProgress, ignore_progress
-from index.folder.library_file import MARKER
-from index.storage.migrations import check_version
-from index.folder.atomic_moves import moves_unfinished
 from index.storage.damaged_rows import open_to_read
+from index.storage.database_copy import copy_database
+from index.storage.migrations import check_version
+from index.storage.read_view import View
 from index.storage.records import DATABASE as RECORDS
 from index.storage.sqlite_errors import translated
+from index.validation import now
 from index.version import release
-from index.storage.read_view import View
 
 BACKUP_FORMAT = 1
 EXAMPLES = "examples.json"

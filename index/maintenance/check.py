@@ -13,21 +13,20 @@ import numpy as np
 
 from index.audit.collection_audit import Audit, sample
 from index.audit.defects import Defect, Tally
-from index.embedding.encoder import Encoder, SentenceEncoder
+from index.audit.record_audit import audit_records, stale_quotations
+from index.embedding.encoder import Encoder, SentenceEncoder, embedded_text
 from index.errors import CollectionNotFound, LibraryFormatError, ModelError
+from index.folder.atomic_moves import moves_unfinished
 from index.folder.collection_folders import DATABASE, collection_names, has_lost_database, lost_collections
-from index.ingestion.prepare import embedded_text
+from index.folder.library_file import FORMAT, MARKER, read_marks
 from index.maintenance.files import files_open_to_others, leftovers, lost_job_files
 from index.maintenance.report import CheckedCollection, CheckReport, OnProgress, ignore_progress
-from index.folder.library_file import FORMAT, MARKER, read_marks
-from index.storage.migrations import MIGRATIONS, check_version, is_foreign
-from index.folder.atomic_moves import moves_unfinished
+from index.search.vector_index import VectorIndex, read_manifest
 from index.storage.damaged_rows import open_to_read
-from index.audit.record_audit import audit_records, stale_quotations
+from index.storage.migrations import MIGRATIONS, check_version, is_foreign
+from index.storage.read_view import View
 from index.storage.records import DATABASE as RECORDS
 from index.storage.records import FORMAT as RECORDS_FORMAT
-from index.search.vector_index import VectorIndex, read_manifest
-from index.storage.read_view import View
 
 DEFAULT_SAMPLE = 100
 _EMBEDDED_TOGETHER = 64

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from index.folder.atomic_file import PARTIAL
-from index.storage.tables.job_table import Job
 from index.search.vector_index import read_manifest
+from index.storage.tables.job_table import Job
 
 # What is younger may be under way: a service beside is taking something in, or writing a snapshot.
 SETTLED_SECONDS = 600

@@ -11,17 +11,17 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from index.storage.tables import duplicate_groups, site_lines, article_rows, fulltext_table
 from index.audit.collection_audit import Audit, masked_ranges
-from index.text.near_duplicates import bands, shingles
 from index.audit.defects import Tally
-from index.errors import CitespanError
-from index.validation import instant_range
 from index.boilerplate.lines import host_or_source, line_hashes
+from index.errors import CitespanError
 from index.storage.damaged_rows import rows_by_key
+from index.storage.tables import article_rows, duplicate_groups, fulltext_table, site_lines
 from index.storage.tables.article_rows import Prepared
-from index.types import Article
 from index.storage.tables.vector_blobs import blob, is_unit
+from index.text.near_duplicates import bands, shingles
+from index.types import Article
+from index.validation import instant_range
 
 # What is wrong with an article's passages, and means that they are cut anew.
 CUT_ANEW = {

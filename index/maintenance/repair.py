@@ -18,29 +18,29 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from index.folder.atomic_file import remove_file, tighten
 from index.audit.defects import KINDS, Defect
-from index.embedding.encoder import Encoder, SentenceEncoder
+from index.embedding.encoder import Encoder, SentenceEncoder, embedded_text
 from index.errors import CitespanError, LibraryFormatError, LibraryLocked, ModelError, StorageError
+from index.folder.atomic_file import remove_file, tighten
+from index.folder.atomic_moves import move_together
 from index.folder.collection_folders import DATABASE, collection_names
-from index.ingestion.prepare import embedded_text, prepare
-from index.library import Library
+from index.folder.library_file import MARKER, renew
 from index.folder.lock import FolderLock, finish_moves_of
+from index.ingestion.prepare import prepare
+from index.library import Library
 from index.maintenance.check import DEFAULT_SAMPLE, check_library, sure_stale_quotations
 from index.maintenance.files import leftovers, lost_job_files
-from index.maintenance.report import CheckReport, OnProgress, ignore_progress
-from index.folder.library_file import MARKER, renew
 from index.maintenance.rebuild import mend
-from index.folder.atomic_moves import move_together
+from index.maintenance.report import CheckReport, OnProgress, ignore_progress
+from index.maintenance.salvage import drop_orphans_of_records, salvage_articles, salvage_records
+from index.storage.read_view import View
 from index.storage.records import DATABASE as RECORDS
 from index.storage.records import Records, make_tables
 from index.storage.sqlite_errors import translated
-from index.storage.tables.site_lines import repetitions
 from index.storage.tables.article_rows import Prepared
-from index.maintenance.salvage import drop_orphans_of_records, salvage_articles, salvage_records
-from index.types import Article, Failure
+from index.storage.tables.site_lines import repetitions
 from index.storage.upgrade import upgrade
-from index.storage.read_view import View
+from index.types import Article, Failure
 
 _BEYOND_SQL = {"database_unreadable", "database_foreign", "database_damaged", "schema_differs", "article_unreadable"}
 _RECORDS_BEYOND_SQL = {"records_unreadable", "records_damaged", "record_invalid"}

@@ -1,7 +1,8 @@
 """A backup put in the place of a library: verified before anything is touched, and then at once.
 
 The backup is unpacked beside the collections, in a folder of its own, checked, and moved into place together with what
-it replaces moving out (index.folder.atomic_moves): whenever that is interrupted there is the old library or the new one.
+it replaces moving out (index.folder.atomic_moves): whenever that is interrupted there is the old library or the new
+one.
 """
 
 import errno
@@ -15,22 +16,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from index.folder.atomic_file import FOLDER_MODE, make_private_folder, sync_folder
 from index.embedding.encoder import Encoder
 from index.errors import CommitUncertain, InputError, LibraryCorrupt, LibraryError, LibraryFormatError, StorageError
+from index.folder.atomic_file import FOLDER_MODE, make_private_folder, sync_folder
+from index.folder.atomic_moves import Move, move_together, moves_unfinished
 from index.folder.collection_folders import DATABASE, collection_names
+from index.folder.library_file import FORMAT, MARKER, refuse_strangers
 from index.folder.lock import FolderLock, finish_moves_of
 from index.maintenance.archives import Source, open_backup
 from index.maintenance.backup import BACKUP_FORMAT
 from index.maintenance.check import check_library, sure_stale_quotations
 from index.maintenance.report import CheckReport, OnProgress, ignore_progress
-from index.folder.library_file import FORMAT, MARKER, refuse_strangers
-from index.storage.migrations import check_version
-from index.folder.atomic_moves import Move, move_together, moves_unfinished
 from index.storage.damaged_rows import open_to_read
+from index.storage.migrations import check_version
+from index.storage.read_view import View
 from index.storage.records import DATABASE as RECORDS
 from index.storage.records import Records
-from index.storage.read_view import View
 
 # Files of a library's folder that are not the library's.
 _STAYING = {".lock", ".gitignore", "lost+found"}

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from index.folder.atomic_file import open_private, remove_file
-from index.storage.migrations import migrate
 from index.storage.damaged_rows import open_to_read, rows_by_key, rows_from_both_ends
+from index.storage.migrations import migrate
 
 _HEADER = 100
 _PAGE = 4_096

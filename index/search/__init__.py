@@ -1,1 +1,1 @@
-"""TODO."""
+"""Passages found by words and by vectors."""

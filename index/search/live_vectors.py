@@ -13,12 +13,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from index.embedding.encoder import Encoder
+from index.embedding.encoder import Encoder, embedded_text
 from index.errors import CitespanError, LibraryFormatError
-from index.ingestion.prepare import embedded_text
+from index.search.vector_index import VectorIndex, sweep
 from index.stages import stage
 from index.storage.database import Store, Written
-from index.search.vector_index import VectorIndex, sweep
 from index.storage.read_view import View
 
 # A snapshot is written when this many passages changed since the last one, and when closing.

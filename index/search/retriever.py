@@ -13,11 +13,11 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from index.text.query_terms import match_terms
+from index.search.vector_index import VectorIndex
 from index.stages import stage
 from index.storage.database import Store
+from index.text.query_terms import match_terms
 from index.types import Candidate, Filters
-from index.search.vector_index import VectorIndex
 
 # How deep each ranking is read before fusing; a passage beyond it in both cannot come out on top.
 DEPTH = 100

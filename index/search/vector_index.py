@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from index.folder.atomic_file import PARTIAL, make_private_file, remove_file, sync_file, write_file
-from index.errors import StorageError
 from index.embedding.model_files import file_sha256
+from index.errors import StorageError
+from index.folder.atomic_file import PARTIAL, make_private_file, remove_file, sync_file, write_file
 
 Ids = npt.NDArray[np.int64]
 Vectors = npt.NDArray[np.float32]

@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import BinaryIO
 
 from index.errors import ArticleError, InputError
-from index.web.fetcher import shared_fetcher
 from index.sources.files import read_file, walk
 from index.sources.formats.base import make_id
 from index.sources.formats.html import read_html
 from index.sources.formats.ndjson import article_from_json, read_ndjson
 from index.sources.formats.plain import read_text
-from index.web.policy import FetchPolicy
 from index.sources.read_source import holds_several, read_bytes
 from index.sources.web_pages import open_web
 from index.types import Article, Failure
+from index.web.fetcher import shared_fetcher
+from index.web.policy import FetchPolicy
 
 __all__ = [
     "article_from_json",

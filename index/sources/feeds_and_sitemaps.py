@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from index.errors import ArticleError, CitespanError, FetchError, InputError
-from index.web.fetcher import Fetched, Fetcher
 from index.sources.formats import feed, sitemap
 from index.sources.formats.base import Given, Sure, split_content_type
-from index.web.decompression import inflated
-from index.web.urls import parse_target
 from index.types import Failure
+from index.web.decompression import inflated
+from index.web.fetcher import Fetched, Fetcher
+from index.web.urls import parse_target
 
 Kind = Literal["feed", "sitemap"]
 _MAX_DEPTH = 3

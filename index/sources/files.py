@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from index.errors import ArticleError, CitespanError, InputError, TooLarge
-from index.validation import MAX_ORIGIN_CHARACTERS
 from index.sources.formats import Format, Given, all_formats
 from index.sources.formats.base import make_id
 from index.sources.read_source import MAX_FILE_BYTES, read_bytes
 from index.types import Article, Failure
+from index.validation import MAX_ORIGIN_CHARACTERS
 
 
 def walk(path: Path) -> Iterator[Path]:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from index.boilerplate.detector import metadata_from_text
 from index.errors import ArticleError
+from index.types import Article
 from index.validation import (
     MAX_SOURCE_CHARACTERS,
     MAX_TAG_CHARACTERS,
@@ -22,7 +23,6 @@ from index.validation import (
     instant_range,
     one_line,
 )
-from index.types import Article
 
 _MONTH_NAMES = (
     "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",

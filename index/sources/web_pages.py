@@ -6,14 +6,14 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from index.errors import ArticleError, CitespanError, FetchError
-from index.validation import check_url
-from index.sources.metadata import Facts
-from index.web.fetcher import Fetched, Fetcher
+from index.sources.feeds_and_sitemaps import Entry, Listing, links, listing_kind, read_listing, unpacked
 from index.sources.formats.feed import Entry as FeedEntry
 from index.sources.formats.feed import entry_article
-from index.sources.feeds_and_sitemaps import Entry, Listing, links, listing_kind, read_listing, unpacked
+from index.sources.metadata import Facts
 from index.sources.read_source import read_bytes
 from index.types import Article, Failure
+from index.validation import check_url
+from index.web.fetcher import Fetched, Fetcher
 
 # A host that asks to be left alone for so long is waited for, once; for longer the page fails.
 _WAITED_FOR = 30.0

@@ -14,18 +14,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
-from index.storage.tables import fulltext_table
-from index.folder.atomic_file import make_private_file, make_private_folder, remove_file, sync_folder
-from index.storage.commits import commit_log
-from index.folder.disk_space import DiskSpace
 from index.errors import CollectionNotFound, CommitUncertain, LibraryCorrupt, LibraryError, StorageError
+from index.folder.atomic_file import make_private_file, make_private_folder, remove_file, sync_folder
 from index.folder.collection_folders import DATABASE
-from index.storage.read_only_medium import reading_uri
+from index.folder.disk_space import DiskSpace
+from index.storage.commits import commit_log
 from index.storage.migrations import MIGRATIONS, check_version, empty_database, migrate
 from index.storage.open_files import PER_CONNECTION, PER_DATABASE, Limits, Openable, OpenFiles
-from index.storage.sqlite_errors import translated
-from index.storage.upgrade import remove_old_backups, upgrade
+from index.storage.read_only_medium import reading_uri
 from index.storage.read_view import View
+from index.storage.sqlite_errors import translated
+from index.storage.tables import fulltext_table
+from index.storage.upgrade import remove_old_backups, upgrade
 
 _log = logging.getLogger(__name__)
 

@@ -8,15 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
-from index.storage.tables import duplicate_groups, article_rows
+from index.errors import CitespanError, LibraryLocked, StorageError
+from index.folder.lock import FolderLock
 from index.storage.commits import advance
 from index.storage.connections import Connections
-from index.errors import CitespanError
-from index.storage.tables.job_table import Ledger, Step
+from index.storage.read_view import Ids, Vectors
+from index.storage.tables import article_rows, duplicate_groups
 from index.storage.tables.article_rows import Prepared
+from index.storage.tables.job_table import Ledger, Step
 from index.storage.tables.subscription_table import Subscriptions
 from index.storage.tables.vector_blobs import blob
-from index.storage.read_view import Ids, Vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,3 +200,32 @@ def remove_if_unused(folder: Path) -> None:
         store.close()
     if unused:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def bring_up_to_date(folder: Path) -> None:
+    """Let a collection of an older format be written by this process for as long as that takes.
+
+    Args:
+        folder: the collection's, in a library that is opened for reading only.
+
+    Raises:
+        LibraryLocked: it has an older format, and another process has the library open for writing.
+        StorageError: it has an older format, and the disk refuses to have it written.
+    """
+    if not Store(folder, read_only=True).outdated():
+        return
+    try:
+        lock = FolderLock.take(folder.parent)
+    except LibraryLocked as error:
+        raise LibraryLocked(f"collection {folder.name!r} has an older format and must be written; {error}") from None
+    except OSError as error:
+        raise StorageError(
+            f"collection {folder.name!r} has an older format, and cannot be written to bring it up to date: "
+            f"{error.strerror}"
+        ) from error
+    try:
+        store = Store(folder)
+        store.check()
+        store.close()
+    finally:
+        lock.release()

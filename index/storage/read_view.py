@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from index.storage.pending_work import Agenda
 from index.errors import QueryError
-from index.validation import instant_range
-from index.storage.tables.job_table import Ledger
+from index.storage.pending_work import Agenda
 from index.storage.tables.change_feed import News
+from index.storage.tables.job_table import Ledger
 from index.storage.tables.subscription_table import Subscriptions
 from index.types import ArticleInfo, CollectionInfo, Filters, MaskedRange, Page, Passage, StoredArticle
+from index.validation import instant_range
 
 Ids = npt.NDArray[np.int64]
 Vectors = npt.NDArray[np.float32]

@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from index.storage.commits import commit_journal
-from index.folder.disk_space import DiskSpace
 from index.errors import CitespanError, CommitUncertain, LibraryError, LibraryFormatError, RecordNotFound
-from index.validation import now
+from index.folder.disk_space import DiskSpace
+from index.storage.commits import commit_journal
 from index.storage.sqlite_errors import translated
+from index.validation import now
 
 DATABASE = "records.db"
 _log = logging.getLogger(__name__)

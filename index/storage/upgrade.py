@@ -15,14 +15,14 @@ import sqlite3
 import time
 from pathlib import Path
 
-from index.storage.tables import duplicate_groups, site_lines
-from index.folder.atomic_file import PARTIAL, remove_file, sync_folder
-from index.text.near_duplicates import bands, shingles
-from index.storage.database_copy import copy_database
-from index.errors import StorageError
 from index.boilerplate.lines import host_or_source, line_hashes
-from index.storage.migrations import MIGRATIONS, check_version, migrate
+from index.errors import StorageError
+from index.folder.atomic_file import PARTIAL, remove_file, sync_folder
 from index.storage.damaged_rows import open_to_read
+from index.storage.database_copy import copy_database
+from index.storage.migrations import MIGRATIONS, check_version, migrate
+from index.storage.tables import duplicate_groups, site_lines
+from index.text.near_duplicates import bands, shingles
 from index.types import MaskedRange
 
 BACKUP_DAYS = 30

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Articles that follow a source: a folder of files, a feed, a sitemap."""

@@ -14,14 +14,14 @@ from datetime import UTC, datetime, timedelta
 from index.clock import seconds_since
 from index.collection import Collection
 from index.errors import CitespanError, FetchError, InputError, QueryError, StorageError, SubscriptionNotFound
-from index.validation import instant
-from index.web.fetcher import shared_fetcher
 from index.sources.feeds_and_sitemaps import Entry, Listing, fetch_listing, listing_kind, not_a_listing, unpacked
-from index.web.policy import FetchPolicy
-from index.web.urls import parse_target
 from index.sources.web_pages import EntryRead, apart, read_entry
 from index.storage.tables.subscription_table import LONGEST_WAIT, FollowedPage, Subscription
 from index.types import Failure, Progress
+from index.validation import instant
+from index.web.fetcher import shared_fetcher
+from index.web.policy import FetchPolicy
+from index.web.urls import parse_target
 
 MIN_EVERY = 60
 MAX_EVERY = 30 * 24 * 3600

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Text by itself: characters, languages, words, sentences, passages."""

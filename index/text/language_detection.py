@@ -9,8 +9,8 @@ import re
 from collections import Counter
 from typing import Any
 
-from index.text.stopwords import FUNCTION_WORDS
 from index.text.scripts import script
+from index.text.stopwords import FUNCTION_WORDS
 
 # So much of a text is looked at: 4,000 characters say as much as more would.
 _SAMPLE = 4_000

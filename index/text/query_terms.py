@@ -8,9 +8,9 @@ import re
 import unicodedata
 
 from index.text import stemming
-from index.text.stopwords import FUNCTION_WORDS
 from index.text.language_detection import question_language
 from index.text.scripts import MOVED_MARKS, WORD, single, spaced
+from index.text.stopwords import FUNCTION_WORDS
 
 MAX_WORDS = 64
 # Raised whenever the same text would get another form.

@@ -2,8 +2,9 @@
 
 English, and what is in Latin letters but in none of the languages known here, is cut by nupunkt.  Other languages are
 cut at their marks, less the full stops that do not end anything; which language it is follows from the text alone
-(index.text.language_detection).  Of the libraries for many languages, sentencex takes pairs of apostrophes for quotations, keeps what
-is quoted in one piece and needs quadratic time for quotation marks that are never closed; pysbd hangs on some inputs.
+(language_detection.py).  Of the libraries for many languages, sentencex takes pairs of apostrophes for quotations,
+keeps what is quoted in one piece and needs quadratic time for quotation marks that are never closed; pysbd hangs on
+some inputs.
 """
 
 import functools

@@ -1,1 +1,1 @@
-"""TODO."""
+"""What is fetched from and posted to the network; alone opens sockets."""

@@ -7,13 +7,13 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from index.errors import FetchError
+from index.stages import stage
 from index.web.connection import Clock, NotPermitted
-from index.web.politeness import MAX_ROBOTS_BYTES, Hosts, Robots, parse_robots
 from index.web.decompression import inflated
 from index.web.policy import MIB, FetchPolicy
+from index.web.politeness import MAX_ROBOTS_BYTES, Hosts, Robots, parse_robots
 from index.web.request import request, retry_after
 from index.web.urls import Target, parse_target, redirected
-from index.stages import stage
 
 if TYPE_CHECKING:
     from httpcore2 import Response

@@ -9,12 +9,12 @@ import json
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 from index import Candidate
+from qa.resources import WEIGHTS
 from qa.types import Level, Span
 
-FILE = Path(__file__).parent / "weights" / "calibration.json"
+FILE = WEIGHTS / "calibration.json"
 MARGIN_CAP = 6.0
 # From this cosine on a passage is about the question's subject; a higher one says little more.
 RELEVANT = 0.4

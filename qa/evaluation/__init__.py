@@ -1,1 +1,1 @@
-"""TODO."""
+"""How good the answers are, measured on questions whose answers are known."""

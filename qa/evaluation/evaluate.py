@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from index import DEFAULT_COLLECTION, InputError, leave_out
-from qa.question_answering import QuestionAnswering
 from qa.evaluation.datasets import Example
 from qa.evaluation.gold_articles import digest, find_homes, find_kin, rank
 from qa.evaluation.metrics import (
@@ -29,6 +28,7 @@ from qa.evaluation.metrics import (
     span_figures,
 )
 from qa.evaluation.run_log import Outcome, Progress, gather
+from qa.question_answering import QuestionAnswering
 
 # Grows with what outcomes hold and with how answers are made: older ones are of another run.
 OUTCOMES = 4

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Questions that lean on those before them, turned into questions that stand alone."""

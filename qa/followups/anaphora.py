@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from qa.followups.dialogue_state import Said
 from qa.followups.entities import PEOPLE, Mention, mentions
 from qa.followups.question_parser import PREPOSITIONS, taken_apart
-from qa.followups.dialogue_state import Said
 from qa.followups.verbs import AUXILIARIES
 
 _PRONOUN = re.compile(

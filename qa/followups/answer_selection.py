@@ -1,8 +1,8 @@
 """Several ways to understand a question, each with what was found → one answer, with its probability.  Pure.
 
 What readings find is put together: one answer that two readings agree on is likelier than one that only one has.  A
-logistic of few features, fitted on dialogues by training/fit_answer_selection.py, says how likely each answer is right; the
-likeliest is given, if it is likely enough.
+logistic of few features, fitted on dialogues by training/fit_answer_selection.py, says how likely each answer is right;
+the likeliest is given, if it is likely enough.
 """
 
 import functools
@@ -10,15 +10,15 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from qa.answers.calibration import Calibration
-from qa.followups.rewriter import Variant
 from qa.answers.merging import normalize
+from qa.followups.rewriter import Variant
+from qa.resources import WEIGHTS
 from qa.types import Answer, RankedAnswer, Turn
 from qa.word_overlap import coverage
 
-FILE = Path(__file__).parent / "weights" / "choosing.json"
+FILE = WEIGHTS / "choosing.json"
 KINDS = ("first", "other", "stated", "answered", "alone")
 FEATURES = (*KINDS, "lead", "covered", "again", "asked", "before", "words", "home", "fragment")
 # Guesses less likely than this are noise and not shown.

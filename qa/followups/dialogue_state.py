@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from qa.followups.entities import Kind, kind_of, mentions
 from qa.followups.question_parser import Phrasing, bare, taken_apart
-from qa.types import Turn
 from qa.followups.verbs import plain_form
+from qa.types import Turn
 
 # An answer beyond so many words is a clause, and no name for anything.
 _MAX_NAME_WORDS = 8

@@ -2,9 +2,9 @@
 
 import re
 
+from qa.followups.dialogue_state import Said, subject_of
 from qa.followups.question_parser import Phrasing, taken_apart
 from qa.followups.substitution import replaced
-from qa.followups.dialogue_state import Said, subject_of
 from qa.followups.verbs import AUXILIARIES, is_past
 
 _BESIDES = r"(?:besides|apart from|other than|except(?: for)?|beyond)"

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from index import Candidate, Filters
-from qa.followups.rewriter import Variant
 from qa.answers.merging import normalize
+from qa.followups.rewriter import Variant
 from qa.types import Span, Turn
 
 # For each way to understand a question but the first one passage is read of so many that it might have, and two at

@@ -12,12 +12,12 @@ from typing import Literal
 
 from index import question_language
 from qa.followups import anaphora
+from qa.followups.dialogue_state import Said, said
 from qa.followups.ellipsis import ELSE, asking_for_someone, is_clause, reasons, repeated, spliced, without_else
 from qa.followups.entities import mentions
-from qa.followups.question_parser import bare, taken_apart
 from qa.followups.ordinals import pointed_at
+from qa.followups.question_parser import bare, taken_apart
 from qa.followups.substitution import says_what_not
-from qa.followups.dialogue_state import Said, said
 from qa.types import MAX_QUESTION_CHARACTERS, Turn
 
 # Turns of a conversation that are looked back on.

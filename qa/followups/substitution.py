@@ -2,9 +2,9 @@
 
 import re
 
+from qa.followups.dialogue_state import Said, subject_of
 from qa.followups.entities import PEOPLE, TIME, mentions
 from qa.followups.question_parser import PREPOSITIONS
-from qa.followups.dialogue_state import Said, subject_of
 
 _PREPOSITION = re.compile(rf"^({'|'.join(PREPOSITIONS)}|under)\s+", re.IGNORECASE)
 _NOT = re.compile(r"^([^\s,].*?)[, ]+(?:and )?not (.+)$|^not (.+?)[,;] *(?:but )?(.+)$", re.IGNORECASE)

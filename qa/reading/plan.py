@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from index import ArticleInfo, Candidate, Passage
 from qa.answers.calibration import Calibration
-from qa.reading.excerpts import WHOLE, Cropper
 from qa.answers.lists import asks_for_several
 from qa.answers.merging import normalize
+from qa.reading.excerpts import WHOLE, Cropper
 from qa.types import Span
 from qa.word_overlap import beginnings
 

@@ -8,18 +8,18 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from index import Batcher, LocalModel, Machine, ModelCard, open_spans, stage
+from qa.resources import WEIGHTS
 
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
 
-MANIFEST = Path(__file__).parent / "weights" / "manifest.json"
+MANIFEST = WEIGHTS / "manifest.json"
 WINDOW = 384
 STRIDE = 128
 MAX_QUESTION_TOKENS = 128

@@ -8,9 +8,9 @@ import numpy.typing as npt
 
 from index import Candidate, Collection, Filters, Mark, match_terms
 from qa.question_answering import QuestionAnswering
-from qa.watches.score_bounds import ReadPassage, least_similarity, same_reading
 from qa.types import Answer
 from qa.watches.answer_changes import Judgement, Since, Standing, judge
+from qa.watches.score_bounds import ReadPassage, least_similarity, same_reading
 
 # Candidates that are read for a standing question at most, as for any other.
 PASSAGES = 10

@@ -2,9 +2,9 @@
 
 A question has the answer of its first candidates, and of nothing else.  So it can change only if one of these changes
 or goes, or if another passage comes in among them.  What a passage's fused score may be at most is known from its
-cosine and from whether it has a word of the question (see index.search.retriever.fuse), so most passages are told apart from
-those by one product of matrices.  What passes is searched for, and only where other candidates come back is anything
-read.
+cosine and from whether it has a word of the question (see fuse in index.search.retriever), so most passages are told
+apart from those by one product of matrices.  What passes is searched for, and only where other candidates come back is
+anything read.
 """
 
 import math

@@ -13,8 +13,8 @@ import pytest
 
 import api.schemas.requests
 import index.ingestion.time_budget
-from api.cli.app import Stop, app
 from api.cli import articles  # noqa: F401  (adds its commands)
+from api.cli.app import Stop, app
 from index import Article, Library
 from qa import QuestionAnswering
 from tests.api.test_mcp_ways_in import Served

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.service.csv_cells import guard, unguard
-from api.service.export import Entry, exported
 from api.schemas.responses import AskOut
 from api.service.answer_text import within_sentence
+from api.service.csv_cells import guard, unguard
+from api.service.export import Entry, exported
 from index import Article, Library
 from qa import QuestionAnswering
 from tests.helpers import assert_problem, citespan

@@ -31,7 +31,8 @@ def lines(log: Path | str) -> list[dict[str, Any]]:
 
 def run(code: str, **environment: str) -> list[dict[str, Any]]:
     """What a process logs that runs some code."""
-    head = "from api.observability.logging import configure_log\nfrom api.settings import Settings\nconfigure_log(Settings())\n"
+    head = "from api.observability.logging import configure_log\nfrom api.settings import Settings\n"
+    head += "configure_log(Settings())\n"
     ran = subprocess.run(
         [sys.executable, "-c", head + code],
         capture_output=True,

@@ -15,12 +15,12 @@ from mcp import Client
 from mcp.shared.exceptions import MCPError
 
 from api.background.job_runner import Jobs
-from api.observability.metrics import Metrics
-from api.settings import Settings
-from api.service.context import State
-from api.mcp.text import quoted
-from api.mcp.server import tool_server
 from api.concurrency.worker_pool import ASK, Job, Workers
+from api.mcp.server import tool_server
+from api.mcp.text import quoted
+from api.observability.metrics import Metrics
+from api.service.context import State
+from api.settings import Settings
 from index import Article, Library
 from qa import QuestionAnswering
 

@@ -21,8 +21,8 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 
 from api.http.app import create_app
-from api.settings import Settings
 from api.service.context import State
+from api.settings import Settings
 from index import Library
 from qa import QuestionAnswering
 from tests.api.test_mcp import READ, WRITE, asked, call, occupied, until

@@ -23,13 +23,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from api.openai.message_text import calm, recalled, written
-from api.openai.history import understood
-from api.openai.errors import Refusal
-from api.openai.responses import words
-from api.openai.requests import ChatMessage
-from api.openai.streams import reply_stream
 from api.errors import busy
+from api.openai.errors import Refusal
+from api.openai.history import understood
+from api.openai.message_text import calm, recalled, written
+from api.openai.requests import ChatMessage
+from api.openai.responses import words
+from api.openai.streams import reply_stream
 from qa import QuestionAnswering
 from tests.helpers import Server
 from tests.site import until

@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 from slack_sdk.models.blocks import Block
 from slack_sdk.signature import SignatureVerifier
 
-from api.observability.metrics import Metrics
+from api.concurrency.worker_pool import Workers
 from api.errors import Problem
+from api.observability.metrics import Metrics
 from api.settings import Settings
 from api.slack import Deliveries, Signatures, answer_message, note, read_command, read_fields
-from api.concurrency.worker_pool import Workers
 from index import Article, ArticleInfo, FetchPolicy, Library, Passage
 from qa import Answer, Evidence, Item, QuestionAnswering, RankedAnswer, Support
 from tests.helpers import Server, assert_problem

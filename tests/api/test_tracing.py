@@ -14,8 +14,8 @@ import httpx2
 import pytest
 
 from api.http.app import create_app
-from api.settings import Settings
 from api.observability.tracing import telemetry
+from api.settings import Settings
 from index import Library
 from qa import QuestionAnswering
 from tests.helpers import citespan, clean_environment

@@ -15,11 +15,11 @@ import pytest
 
 from api.client import Citespan, NotFound
 from api.concurrency.notifier import Listeners
+from api.concurrency.worker_pool import ASK, SEARCH, WATCH, Job, Lane
 from api.errors import Problem
 from api.schemas.requests import FiltersIn
 from api.service.event_stream import PING, Pulse
 from api.watch_records import Watches
-from api.concurrency.worker_pool import ASK, SEARCH, WATCH, Job, Lane
 from index import FetchError, FetchPolicy, Records, check_receiver, post
 from tests.helpers import Server, assert_problem, citespan
 from tests.receiver import Receiver

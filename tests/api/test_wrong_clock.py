@@ -11,11 +11,11 @@ import api.background.webhook_sender
 from api.auth.callers import Scope
 from api.auth.key_cache import Keyring
 from api.auth.keys import Keys
+from api.background.webhook_sender import Webhooks
 from api.observability.metrics import Metrics
 from api.schemas.requests import FiltersIn
 from api.settings import Settings
 from api.watch_records import Delivery, Watch, Watches, event_of
-from api.background.webhook_sender import Webhooks
 from index import FetchPolicy, Library, Records, instant, now
 from tests.receiver import Receiver
 from tests.site import until

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from api.client import AsyncCitespan, Citespan
-from api.client import models, watch_models
+from api.client import AsyncCitespan, Citespan, models, watch_models
 from tests.helpers import ROOT
 
 DESCRIPTION = json.loads((ROOT / "docs" / "openapi.json").read_text(encoding="utf-8"))

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from index import Encoder, Library
-from index.ingestion.prepare import embedded_text
+from index.embedding.encoder import embedded_text
 from index.text.passages import split_passages
 from tests.crash.child import ARTICLES, VERSIONS, StoredEncoder, article
 from tests.helpers import ROOT, clean_environment

@@ -52,7 +52,7 @@ def test_every_problem_type_is_explained() -> None:
         for line in (DOCS / "errors.md").read_text().splitlines()
         if line.startswith("## ")
     }
-    titles = (ROOT / "api" / "problems.py").read_text().split("_TITLES = {")[1].split("}")[0]
+    titles = (ROOT / "api" / "errors.py").read_text().split("_TITLES = {")[1].split("}")[0]
     statuses = [int(number) for number in re.findall(r"(\d{3}):", titles)]
     assert len(statuses) >= 15
     for status in statuses:

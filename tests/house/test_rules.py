@@ -100,10 +100,10 @@ def test_rooms_are_entered_by_the_door(user: str) -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(inside):
                 # The errors are light; the door behind them loads the world, which --help need not.
-                assert (path.name, node.module) == ("cli.py", "index.errors"), f"{path}: {node.module}"
+                assert (path.name, node.module) == ("main.py", "index.errors"), f"{path}: {node.module}"
 
 
-@pytest.mark.parametrize("module", ["index", "qa", "api", "api.cli"])
+@pytest.mark.parametrize("module", ["index", "qa", "api", "api.cli.main"])
 def test_importing_does_no_work(module: str, tmp_path: Path) -> None:
     code = f"""
 import sys, threading, os

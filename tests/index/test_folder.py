@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-import index.storage.connections
 import index.search.live_vectors
+import index.storage.connections
 from index import Article, Library, LibraryFormatError, LibraryLocked, Record, StorageError
 from index.search.vector_index import VectorIndex
 from tests.index.test_library import RandomEncoder

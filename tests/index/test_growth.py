@@ -5,11 +5,11 @@ from collections.abc import Callable
 import pytest
 
 from index import decode_text, find_furniture, metadata_from_text, read_bytes, sentence_spans, split_passages
+from index.boilerplate.lines import line_hashes
+from index.sources.formats.markdown import extract
 from index.text.near_duplicates import bands, shingles
 from index.text.query_terms import indexed, match_terms
-from index.boilerplate.lines import line_hashes
 from index.text.sentences import sentences
-from index.sources.formats.markdown import extract
 from tests.growth import FORMS, check_growth, text_of
 
 _LENGTH = 3_000

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -30,9 +31,11 @@ def ids(collection: Collection) -> set[str]:
 
 def test_a_job_adds_what_it_can_and_names_the_rest(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     real = index.ingestion.prepare.split_passages
-    monkeypatch.setattr(
-        index.ingestion.prepare, "split_passages", lambda key, *rest, **named: () if key == "n3" else real(key, *rest, **named)
-    )
+
+    def split(key: str, *rest: Any, **named: Any) -> Any:
+        return () if key == "n3" else real(key, *rest, **named)
+
+    monkeypatch.setattr(index.ingestion.prepare, "split_passages", split)
     collection = library.collection()
     job = queued(collection, "\ufeff" + line(1), "", BAD, " \r", line(2), '{"text": "\\ud800"}', line(3), "[]")
     assert (job.state, job.done, job.failed, job.total) == ("queued", 0, 0, 6)

@@ -159,7 +159,9 @@ def test_what_is_refused_leaves_no_collection(open_library: Open, monkeypatch: p
     collection = library.collection("news", create=True)
     assert collection.search("anything") == [] and collection.info().articles == 0 and not collection.store.exists
     with monkeypatch.context() as patch, pytest.raises(ArticleError):
-        patch.setattr("index.ingestion.prepare.split_passages", lambda *_, **__: ())  # as of a page that is furniture alone
+        patch.setattr(
+            "index.ingestion.prepare.split_passages", lambda *_, **__: ()
+        )  # as of a page that is furniture alone
         collection.add_one(Article("Home » News » About us", id="menu"))
     with pytest.raises(ArticleError), collection.jobs.receive() as incoming:
         incoming.write(b" \n")

@@ -12,7 +12,7 @@ import pytest
 
 from index import Article, Library, LibraryCorrupt, LibraryFormatError, LibraryLocked, check_library, repair_library
 from index.audit.defects import KINDS
-from index.ingestion.prepare import embedded_text
+from index.embedding.encoder import embedded_text
 from qa import QuestionAnswering
 from tests.damage import DAMAGES, DATABASE, PAGE, RECORDS, execute, overwrite, overwrite_page, root_of
 from tests.helpers import citespan

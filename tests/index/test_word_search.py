@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from index import Article, Library
 from index.folder.collection_folders import DATABASE
-from index.text.stopwords import FUNCTION_WORDS
 from index.text.query_terms import indexed, match_terms
 from index.text.stemming import STEMMED
+from index.text.stopwords import FUNCTION_WORDS
 from qa import load_examples
 from tests.helpers import ROOT
 

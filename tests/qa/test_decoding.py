@@ -2,8 +2,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qa.reading.span_decoding import decode
 from qa.reading.reader import Window
+from qa.reading.span_decoding import decode
 
 
 def window(text: str, start: list[float], end: list[float], no_answer: float = 0.0, passage: int = 0) -> Window:

@@ -6,12 +6,12 @@ from collections.abc import Callable
 import pytest
 
 from index import ArticleInfo, Candidate, Passage
-from qa.followups.answer_selection import alike
-from qa.followups.retrieval_budget import wanted
-from qa.reading.excerpts import Cropper
-from qa.followups.rewriter import variants
 from qa.answers.lists import LIST_N_BEST, asks_for_several, parts_of
 from qa.answers.merging import evidence, merge, normalize
+from qa.followups.answer_selection import alike
+from qa.followups.retrieval_budget import wanted
+from qa.followups.rewriter import variants
+from qa.reading.excerpts import Cropper
 from qa.types import MAX_QUESTION_CHARACTERS, Span, Turn
 from qa.word_overlap import coverage
 from tests.growth import FORMS, TIMES, check_growth

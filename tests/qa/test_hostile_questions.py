@@ -3,9 +3,9 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qa.reading.excerpts import Cropper
-from qa.followups.rewriter import READINGS, variants
 from qa.answers.lists import parts_of
+from qa.followups.rewriter import READINGS, variants
+from qa.reading.excerpts import Cropper
 from qa.types import MAX_QUESTION_CHARACTERS, Turn
 from tests.growth import FORMS, text_of
 

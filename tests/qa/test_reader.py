@@ -8,8 +8,8 @@ import torch
 
 from index import LocalModel, Machine, ModelError, SentenceEncoder
 from qa import QuestionAnswering
-from qa.reading.span_decoding import decode
 from qa.reading.reader import MANIFEST, WINDOW, Reader
+from qa.reading.span_decoding import decode
 
 WEIGHTS = MANIFEST.parent / "reader"
 PASSAGE = (

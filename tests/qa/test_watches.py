@@ -24,9 +24,9 @@ from qa import (
     touched_by_news,
     touched_by_search,
 )
-from qa.watches.score_bounds import ReadPassage, least_similarity, same_reading
 from qa.types import Evidence, Item
 from qa.watches.answer_changes import LET_GO, Since, Standing, judge, says_the_same
+from qa.watches.score_bounds import ReadPassage, least_similarity, same_reading
 from tests.helpers import ROOT, SAMPLES
 
 THRESHOLD = 0.5

@@ -15,7 +15,7 @@ from transformers import AutoTokenizer
 
 from index import SentenceEncoder
 from qa import QuestionAnswering, load_examples
-from qa.question_answering import Options
+from qa.options import Options
 from tests.helpers import ROOT
 from training import average, train_reader, train_retriever
 from training.leaks import Known

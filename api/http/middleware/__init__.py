@@ -1,1 +1,1 @@
-"""TODO."""
+"""What every request passes on its way in and out."""

@@ -10,8 +10,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.auth.callers import ANYBODY, NOBODY, Caller, Place
 from api.auth.client_address import Address, address_of, networks_of
-from api.auth.key_cache import Keyring, Look
-from api.auth.keys import Key
 from api.auth.cors import (
     is_followed_link,
     is_from_another_site,
@@ -21,10 +19,12 @@ from api.auth.cors import (
     reply_headers,
     same_origin,
 )
-from api.errors import Problem
+from api.auth.key_cache import Keyring, Look
+from api.auth.keys import Key
 from api.auth.rate_limits import Rates, Standing, per_minute, rate_of
-from api.settings import Settings
 from api.concurrency.worker_pool import Lane
+from api.errors import Problem
+from api.settings import Settings
 
 # Requests that are questions, and what kind of work they are. What an assistant sends only its body says.
 _KINDS = {

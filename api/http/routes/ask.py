@@ -7,14 +7,14 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from api.auth.callers import Scope, needs
-from api.service.ask import answered, events_of, kind_of, steps_of
-from api.http.request_body import accepts, read_body, read_query
-from api.service.export import MEDIA_TYPES, Entry, Format, Style, exported
 from api.http.openapi import body_of, query_of, stream_of
-from api.schemas.responses import AskOut, RetrievedOut, UnderstoodOut
+from api.http.request_body import accepts, read_body, read_query
 from api.schemas.requests import AskIn, Strict
+from api.schemas.responses import AskOut, RetrievedOut, UnderstoodOut
+from api.service.ask import answered, events_of, kind_of, steps_of
 from api.service.context import ready_state
 from api.service.event_stream import stream
+from api.service.export import MEDIA_TYPES, Entry, Format, Style, exported
 
 router = APIRouter(tags=["ask"], dependencies=[needs(Scope.ASK)])
 

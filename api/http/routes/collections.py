@@ -6,9 +6,9 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api.auth.callers import Scope, caller_of, needs
+from api.concurrency.worker_pool import WRITE
 from api.schemas.responses import CollectionOut, CollectionsOut
 from api.service.context import ready_state, state_of
-from api.concurrency.worker_pool import WRITE
 
 router = APIRouter(tags=["collections"])
 

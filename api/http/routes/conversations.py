@@ -10,7 +10,9 @@ from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
 from api.auth.callers import Caller, Scope, caller_of, needs
-from api.service.ask import counted, events_of, finished
+from api.concurrency.worker_pool import WRITE
+from api.errors import Problem
+from api.http.openapi import body_of, event_content, query_of
 from api.http.request_body import accepts, read_body, read_optional, read_query
 from api.schemas.conversations import (
     BegunOut,
@@ -20,14 +22,12 @@ from api.schemas.conversations import (
     MessageAskedOut,
     MessageOut,
 )
-from api.service.export import MEDIA_TYPES, SUFFIXES, Entry, Format, Style, exported
-from api.http.openapi import body_of, event_content, query_of
-from api.errors import Problem
-from api.schemas.responses import AskOut, RetrievedOut, UnderstoodOut, new_id
 from api.schemas.requests import ConversationIn, MessageIn, PageQuery, Strict
+from api.schemas.responses import AskOut, RetrievedOut, UnderstoodOut, new_id
+from api.service.ask import counted, events_of, finished
 from api.service.context import State, ready_state, state_of
 from api.service.event_stream import EVENTS, stream
-from api.concurrency.worker_pool import WRITE
+from api.service.export import MEDIA_TYPES, SUFFIXES, Entry, Format, Style, exported
 from index import RecordNotFound, StorageError, decode_cursor, encode_cursor
 from qa import Answer, Conversation, new_message_id
 

@@ -9,11 +9,11 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api.auth.callers import Caller, Scope, caller_of, needs, sender_of
-from api.observability.audit import note
-from api.http.request_body import check_declared, check_encoding, content_type, pieces, read_query
-from api.schemas.jobs import BatchOut, JobAndFailuresOut, JobOut, JobsOut
-from api.http.openapi import body_of_lines, query_of, stream_of
 from api.errors import Problem
+from api.http.openapi import body_of_lines, query_of, stream_of
+from api.http.request_body import check_declared, check_encoding, content_type, pieces, read_query
+from api.observability.audit import note
+from api.schemas.jobs import BatchOut, JobAndFailuresOut, JobOut, JobsOut
 from api.schemas.requests import CollectionQuery, PageQuery
 from api.service.context import State, ready_state, state_of
 from api.service.event_stream import Pulse, event_text, followed

@@ -12,11 +12,13 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api.auth.callers import Scope, needs, sender_of, take_place
-from api.service.ask import answered
+from api.concurrency.worker_pool import SEARCH, Job
+from api.http.openapi import body_of
 from api.http.request_body import read_body, until_gone
-from api.openai.history import understood
 from api.openai.errors import TOO_LONG, ErrorOut, Refusal
+from api.openai.history import understood
 from api.openai.models import chat_models, collection_of, described, encoder_of, unknown
+from api.openai.requests import ChatIn, ChatOptions, EmbeddingIn
 from api.openai.responses import (
     ChatOut,
     EmbeddingOut,
@@ -29,12 +31,10 @@ from api.openai.responses import (
     completion_id,
     usage_of,
 )
-from api.openai.requests import ChatIn, ChatOptions, EmbeddingIn
 from api.openai.streams import reply_stream
-from api.http.openapi import body_of
 from api.schemas.responses import new_id
+from api.service.ask import answered
 from api.service.context import State, ready_state, state_of
-from api.concurrency.worker_pool import SEARCH, Job
 from index import DEFAULT_COLLECTION, ArticleInfo, SentenceEncoder
 
 _ERRORS: dict[int | str, dict[str, Any]] = {

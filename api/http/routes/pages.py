@@ -4,15 +4,14 @@ import hashlib
 import mimetypes
 import re
 from functools import cache
-from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
 
-from api.http.middleware.request_guard import PAGE_POLICY
 from api.errors import Problem
+from api.http.middleware.request_guard import PAGE_POLICY
+from api.resources import STATIC
 
 router = APIRouter(include_in_schema=False)
-FOLDER = Path(__file__).parent.parent / "static"
 _WIDGET_SECONDS = 300
 _LINK = re.compile(rb'(href|src)="static/([\w.-]+)"')
 
@@ -67,10 +66,10 @@ def _document(name: str) -> Response:
 
 @cache
 def _names() -> frozenset[str]:
-    return frozenset(path.name for path in FOLDER.iterdir() if path.is_file())
+    return frozenset(path.name for path in STATIC.iterdir() if path.is_file())
 
 
 @cache
 def _file(name: str) -> tuple[bytes, str]:
-    data = (FOLDER / name).read_bytes()
+    data = (STATIC / name).read_bytes()
     return data, hashlib.sha256(data).hexdigest()[:16]

@@ -5,12 +5,12 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from api.auth.callers import Scope, caller_of, needs, sender_of, take_place
-from api.http.request_body import read_body, until_gone
-from api.http.openapi import body_of
-from api.schemas.responses import CandidateOut, SearchOut
-from api.schemas.requests import SearchIn
-from api.service.context import ready_state
 from api.concurrency.worker_pool import SEARCH
+from api.http.openapi import body_of
+from api.http.request_body import read_body, until_gone
+from api.schemas.requests import SearchIn
+from api.schemas.responses import CandidateOut, SearchOut
+from api.service.context import ready_state
 
 router = APIRouter(tags=["search"], dependencies=[needs(Scope.ASK)])
 

@@ -8,8 +8,8 @@ from fastapi.responses import PlainTextResponse
 from starlette.concurrency import run_in_threadpool
 
 from api.auth.callers import Scope, caller_of, needs
-from api.service.health import Look
 from api.service.context import State, state_of
+from api.service.health import Look
 from index import DEFAULT_COLLECTION
 
 router = APIRouter(tags=["service"])

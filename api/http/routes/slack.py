@@ -9,13 +9,13 @@ import structlog
 from fastapi import APIRouter, Request, Response
 
 from api.auth.callers import Caller, Scope
-from api.service.ask import answered
-from api.http.request_body import check_uncompressed, content_type, receive
-from api.http.openapi import form_of
 from api.errors import Problem, problem_of
+from api.http.openapi import form_of
+from api.http.request_body import check_uncompressed, content_type, receive
 from api.schemas.requests import AskIn
-from api.slack import Command, CommandIn, Slack, answer_message, help_message, is_probe, note, read_command, read_fields
+from api.service.ask import answered
 from api.service.context import State, state_of
+from api.slack import Command, CommandIn, Slack, answer_message, help_message, is_probe, note, read_command, read_fields
 from index import CollectionNotFound
 from qa import MAX_QUESTION_CHARACTERS
 

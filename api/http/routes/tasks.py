@@ -5,11 +5,11 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from api.auth.callers import Scope, needs, sender_of, take_place
-from api.http.request_body import read_body, until_gone
-from api.http.openapi import body_of
-from api.service.context import ready_state
-from api.schemas.hf_task import TaskAnswerOut, TaskIn, TaskParameters, shown
 from api.concurrency.worker_pool import ASK, Job
+from api.http.openapi import body_of
+from api.http.request_body import read_body, until_gone
+from api.schemas.hf_task import TaskAnswerOut, TaskIn, TaskParameters, shown
+from api.service.context import ready_state
 from qa import TextReading
 
 # Of text to read, that count as one unit of work.

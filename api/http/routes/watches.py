@@ -10,17 +10,17 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api.auth.callers import Scope, caller_of, needs, sender_of, take_place
-from api.observability.audit import note
-from api.http.request_body import accepts, read_body, read_query, until_gone
-from api.http.openapi import body_of, event_content, query_of
+from api.background.watch_scheduler import first
+from api.concurrency.worker_pool import ASK, FETCH, Job
 from api.errors import Problem
+from api.http.openapi import body_of, event_content, query_of
+from api.http.request_body import accepts, read_body, read_query, until_gone
+from api.observability.audit import note
 from api.schemas.requests import PageQuery, WatchIn
+from api.schemas.watches import EVENT_TYPES, EventOut, EventsOut, NewWatchOut, TestedOut, WatchesOut, WatchOut
 from api.service.context import State, ready_state, state_of
 from api.service.event_stream import EVENTS, Pulse, event_text, followed
 from api.watch_records import Delivery, Watch
-from api.schemas.watches import EVENT_TYPES, EventOut, EventsOut, NewWatchOut, TestedOut, WatchesOut, WatchOut
-from api.background.watch_scheduler import first
-from api.concurrency.worker_pool import ASK, FETCH, Job
 from index import FetchError, InputError, RecordNotFound, check_receiver, decode_cursor, encode_cursor
 from qa import Answer, Watched, first_asked
 

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from index.errors import ArticleError, CitespanError, InputError, UnsupportedFormat
-from index.validation import MAX_ARTICLE_CHARACTERS
-from index.sources.metadata import Facts
 from index.sources.formats.base import Format, Given, Sure
 from index.sources.formats.html import read_page
+from index.sources.metadata import Facts
 from index.sources.sandbox import limited
 from index.types import Article, Failure
+from index.validation import MAX_ARTICLE_CHARACTERS
 
 MAX_ROWS = 200_000
 _DELIMITERS = ",;\t|"

@@ -6,9 +6,9 @@ from io import BytesIO
 from typing import Any
 
 from index.errors import ArticleError, UnsupportedFormat
-from index.sources.parsing.zip_archive import SIGNATURES, check_sizes, names_in, open_archive
-from index.sources.metadata import Facts, plausible
 from index.sources.formats.base import Format, Given, Sure
+from index.sources.metadata import Facts, plausible
+from index.sources.parsing.zip_archive import SIGNATURES, check_sizes, names_in, open_archive
 from index.sources.sandbox import limited
 from index.types import Article, Failure
 

@@ -7,13 +7,13 @@ from typing import Any
 from urllib.parse import unquote
 
 from index.errors import ArticleError, CitespanError, InputError, UnsupportedFormat
-from index.validation import MAX_ARTICLE_CHARACTERS
-from index.sources.parsing.zip_archive import SIGNATURES, check_sizes, names_in, open_archive, read_entry
-from index.sources.metadata import Facts
 from index.sources.formats.base import Format, Given, Sure
+from index.sources.metadata import Facts
 from index.sources.parsing.html_text import markup_to_text, parse_markup, parse_xml
+from index.sources.parsing.zip_archive import SIGNATURES, check_sizes, names_in, open_archive, read_entry
 from index.sources.sandbox import limited
 from index.types import Article, Failure
+from index.validation import MAX_ARTICLE_CHARACTERS
 
 MAX_ENTRIES = 10_000
 MAX_UNPACKED_BYTES = 100 * 1024**2

@@ -13,8 +13,8 @@ from typing import Any
 import orjson
 
 from index.errors import ArticleError, CitespanError, InputError
-from index.sources.metadata import Facts
 from index.sources.formats.base import Format, Given, Sure
+from index.sources.metadata import Facts
 from index.sources.parsing.html_text import markup_to_text, parse_markup
 from index.sources.sandbox import limited
 from index.types import Article, Failure

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from index.errors import ArticleError, TooLarge
-from index.sources.metadata import Facts, host_of
 from index.sources.formats.base import Format, Given, Sure, own_charset
+from index.sources.metadata import Facts, host_of
 from index.sources.parsing.html_metadata import Fact, page_facts
 from index.sources.sandbox import limited
 from index.text.decoding import decode_text

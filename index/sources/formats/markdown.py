@@ -6,8 +6,8 @@ from html import unescape
 from typing import Any
 
 from index.errors import ArticleError
-from index.sources.metadata import Facts
 from index.sources.formats.base import Format, Given, Sure
+from index.sources.metadata import Facts
 from index.sources.sandbox import limited
 from index.types import Article, Failure
 

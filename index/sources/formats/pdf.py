@@ -7,13 +7,13 @@ from io import BytesIO
 from typing import Any
 
 from index.errors import ArticleError, InputError, TooLarge, UnsupportedFormat
-from index.validation import MAX_ARTICLE_CHARACTERS
-from index.sources.metadata import Facts, plausible
 from index.sources.formats.base import Format, Given, Sure
-from index.sources.parsing.pdf_paragraphs import Sheet, run_together, without_running_heads
+from index.sources.metadata import Facts, plausible
 from index.sources.parsing.pdf_columns import Piece, join_pieces, reading_order
+from index.sources.parsing.pdf_paragraphs import Sheet, run_together, without_running_heads
 from index.sources.sandbox import limited
 from index.types import Article, Failure
+from index.validation import MAX_ARTICLE_CHARACTERS
 
 MAX_PAGES = 2_000
 # A page of a scan has a stamp or nothing at all in its text layer.

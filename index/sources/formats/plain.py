@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from index.sources.metadata import Facts
 from index.sources.formats.base import Format, Given, Sure
+from index.sources.metadata import Facts
 from index.types import Article, Failure
 
 

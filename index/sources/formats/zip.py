@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from index.errors import ArticleError, CitespanError, InputError, UnknownFormat
-from index.sources.parsing.zip_archive import SIGNATURES, open_archive, read_entry
 from index.sources.formats.base import Format, Given, Sure
+from index.sources.parsing.zip_archive import SIGNATURES, open_archive, read_entry
 from index.sources.read_source import MAX_FILE_BYTES, read_given
 from index.types import Article, Failure
 

@@ -1,1 +1,1 @@
-"""TODO."""
+"""What several formats share: markup, PDF layout, ZIP archives."""

@@ -5,11 +5,11 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from index.storage.tables import duplicate_groups, site_lines, fulltext_table
-from index.validation import instant_range, now
-from index.types import Article, MaskedRange, Passage
-from index.storage.tables.vector_blobs import blob
 from index.storage.read_view import Vectors
+from index.storage.tables import duplicate_groups, fulltext_table, site_lines
+from index.storage.tables.vector_blobs import blob
+from index.types import Article, MaskedRange, Passage
+from index.validation import instant_range, now
 
 
 @dataclass(frozen=True, slots=True)

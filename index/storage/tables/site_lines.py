@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from index.boilerplate.lines import Repetition, line_hashes, site_of
-from index.types import Article
 from index.storage.read_view import View
+from index.types import Article
 
 
 def join(db: sqlite3.Connection, key: int, site: str | None, lines: Sequence[int]) -> None:

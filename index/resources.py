@@ -1,0 +1,5 @@
+"""Where the weights lie that come with this package."""
+
+from pathlib import Path
+
+WEIGHTS = Path(__file__).parent / "weights"
