@@ -28,6 +28,7 @@ from index import (
     StorageError,
     TooLarge,
     TooManyCollections,
+    TooManyRecords,
     UnsupportedFormat,
 )
 
@@ -137,6 +138,8 @@ def problem_of(error: Exception, *, place: str = "body") -> Problem:
         return Problem(413, str(error))
     if isinstance(error, TooManyCollections):
         return Problem(409, "there are as many collections as there may be: use or remove one of them")
+    if isinstance(error, TooManyRecords):
+        return Problem(409, str(error))
     if isinstance(error, QueryError) and error.field == "cursor":
         return Problem(400, str(error))
     if isinstance(error, InputError):

@@ -34,10 +34,12 @@ from index.errors import (
     SubscriptionNotFound,
     TooLarge,
     TooManyCollections,
+    TooManyRecords,
     UnknownFormat,
     UnsupportedFormat,
 )
 from index.folder.library_file import add_mark, read_marks
+from index.ids import new_id
 from index.ingestion.jobs import Incoming, Jobs
 from index.ingestion.time_budget import ARTICLE_SECONDS
 from index.library import DEFAULT_COLLECTION, Library
@@ -177,6 +179,7 @@ __all__ = [
     "TextMetadata",
     "TooLarge",
     "TooManyCollections",
+    "TooManyRecords",
     "UnknownFormat",
     "UnsupportedFormat",
     "add_mark",
@@ -199,6 +202,7 @@ __all__ = [
     "make_id",
     "match_terms",
     "metadata_from_text",
+    "new_id",
     "now",
     "observe_stages",
     "open_source",

@@ -11,7 +11,8 @@
     │   ├── TooLarge               over one of the limits
     │   ├── FetchError             a web address that could not be fetched
     │   ├── QueryError             a bad question, filter or limit
-    │   └── TooManyCollections     a further collection than there may be
+    │   ├── TooManyCollections     a further collection than there may be
+    │   └── TooManyRecords         a further standing question than may be kept
     ├── NotFound                   no such thing
     │   ├── ArticleNotFound
     │   ├── CollectionNotFound
@@ -92,6 +93,10 @@ class QueryError(InputError):
 
 class TooManyCollections(InputError):
     """A further collection than the library may have."""
+
+
+class TooManyRecords(InputError):
+    """A further standing question than may be kept."""
 
 
 class NotFound(CitespanError):

@@ -51,6 +51,7 @@ from qa.watches.evaluate import (
     touched_by_search,
 )
 from qa.watches.score_bounds import ReadPassage, outgrown
+from qa.watches.store import Delivery, Watch, Watches, WatchEvent, event_of, proof
 
 __all__ = [
     "MAX_ANSWER_LEN",
@@ -66,6 +67,7 @@ __all__ = [
     "Citable",
     "Conversation",
     "Conversations",
+    "Delivery",
     "Evidence",
     "Example",
     "Hint",
@@ -93,7 +95,10 @@ __all__ = [
     "TextReading",
     "Timings",
     "Turn",
+    "Watch",
+    "WatchEvent",
     "Watched",
+    "Watches",
     "asked_again",
     "cite",
     "csl",
@@ -102,12 +107,14 @@ __all__ = [
     "evaluate_open",
     "evaluate_reading",
     "evaluate_retrieval",
+    "event_of",
     "first_asked",
     "load_examples",
     "mark_of",
     "new_message_id",
     "outgrown",
     "pipeline",
+    "proof",
     "touched_by_news",
     "touched_by_search",
 ]

@@ -8,9 +8,10 @@ from typing import Any
 
 from fastapi.routing import APIRoute
 
-from api.auth.callers import Scope, Scoped
+from api.auth.callers import Scope
 from api.http.app import create_app
 from api.http.middleware.authentication import is_open
+from api.http.request_context import Scoped
 from api.settings import Settings
 from qa import QuestionAnswering
 

@@ -1,12 +1,8 @@
 """Who may do what: the caller of a request, and what each route wants of them."""
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
-
-from fastapi import Depends, Request
 
 from api.errors import Problem
 
@@ -80,47 +76,6 @@ NOBODY = Caller(None, None, frozenset())
 """The caller of a request to what is open to everyone: it may do nothing else."""
 
 
-def caller_of(request: Request) -> Caller:
-    """Return who sent a request."""
-    caller: Caller = getattr(request.state, "caller", ANYBODY)
-    return caller
-
-
-class Scoped:
-    """The dependency of a route that is for callers with a scope.
-
-    Args:
-        scope: what they must be allowed to do.
-    """
-
-    def __init__(self, scope: Scope) -> None:
-        self.scope = scope
-
-    async def __call__(self, request: Request) -> None:
-        """Refuse callers who may not.
-
-        Raises:
-            Problem: 403.
-        """
-        if not caller_of(request).may(self.scope):
-            raise Problem(403, f"this key does not allow it: the scope {self.scope.value} is wanted")
-
-
-def needs(scope: Scope) -> Any:
-    """Return the dependency of a route that is for callers with a scope.
-
-    Args:
-        scope: what they must be allowed to do.
-    """
-    return Depends(Scoped(scope))
-
-
-def sender_of(request: Request) -> str | None:
-    """Return who sent a request: a key's id or an address; None for this machine without a key."""
-    sender: str | None = getattr(request.state, "sender", None)
-    return sender
-
-
 class Place:
     """A request's place among the questions that its sender has under way; held until the request ends.
 
@@ -165,14 +120,3 @@ class Place:
             self._taken[self._sender] -= 1
             if not self._taken[self._sender]:
                 del self._taken[self._sender]
-
-
-def take_place(request: Request) -> None:
-    """Count a request among its sender's questions under way, until it ends; called before the workers are.
-
-    Raises:
-        Problem: 429, its sender has as many under way as it may.
-    """
-    take: Callable[[], None] | None = getattr(getattr(request.state, "place", None), "take", None)
-    if take is not None:
-        take()

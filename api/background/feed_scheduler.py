@@ -4,11 +4,13 @@ When a subscription is due stands in the library, so that a restart changes noth
 pages and gone on with after it.
 """
 
+import threading
+
 import structlog
 
 from api.concurrency.thread import Background
-from api.service.context import State
-from index import CitespanError, Collection, Following
+from api.observability.metrics import Metrics
+from index import CitespanError, Collection, FetchPolicy, Following, Library
 
 # How late a round may begin.
 _LOOK_SECONDS = 20.0
@@ -19,29 +21,42 @@ class Follower(Background):
     """Runs the rounds of everything that is followed, one after the other.
 
     Args:
-        state: of the service; its wake makes the follower look at once, its stopping ends it.
+        library: whose feeds and sitemaps are followed.
+        policy: where fetching may go and how far.
+        metrics: what is counted.
+        wake: makes it look at once.
+        ready: set once the library is loaded.
+        stopping: ends it.
 
     Attributes:
         due: feeds and sitemaps whose time had come when it last looked.
     """
 
-    def __init__(self, state: State) -> None:
+    def __init__(
+        self,
+        library: Library,
+        policy: FetchPolicy,
+        metrics: Metrics,
+        wake: threading.Event,
+        ready: threading.Event,
+        stopping: threading.Event,
+    ) -> None:
         super().__init__("citespan-following")
-        self._state = state
+        self._library, self._policy, self._metrics = library, policy, metrics
+        self._wake, self._ready, self._stopping = wake, ready, stopping
         self.due = 0
         self._waiting: set[str] = set()
 
     def _run(self) -> None:
-        while not self._state.stopping.is_set():
-            self._state.wake.wait(_LOOK_SECONDS)
-            self._state.wake.clear()
-            if self._state.ready.is_set():
+        while not self._stopping.is_set():
+            self._wake.wait(_LOOK_SECONDS)
+            self._wake.clear()
+            if self._ready.is_set():
                 self._look()
 
     def _look(self) -> None:
-        library = self._state.qa.library
         try:
-            collections = list(library.following())
+            collections = list(self._library.following())
         except (CitespanError, OSError) as error:
             _log.warning("following", error=str(error))
             return
@@ -51,11 +66,11 @@ class Follower(Background):
             try:
                 if not self._has_room(collection):
                     continue
-                following = Following(collection, self._state.policy)
+                following = Following(collection, self._policy)
                 due = following.due()
                 found += len(due)
                 for url in due:
-                    if self._state.stopping.is_set():
+                    if self._stopping.is_set():
                         return
                     self._round(following, name, url)
             except CitespanError as error:  # removed meanwhile, or the disk refuses
@@ -74,14 +89,14 @@ class Follower(Background):
 
     def _round(self, following: Following, name: str, url: str) -> None:
         try:
-            done = following.round(url, stopped=self._state.stopping.is_set)
+            done = following.round(url, stopped=self._stopping.is_set)
         except CitespanError as error:
             self._failed(name, url, error)
         except Exception as error:  # one subscription must not end the schedule of all
-            if not self._state.stopping.is_set():
+            if not self._stopping.is_set():
                 _log.error("followed", collection=name, url=url, kind=type(error).__name__, exc_info=error)
         else:
-            self._state.metrics.feed_rounds.labels("done" if done.finished else "unfinished").inc()
+            self._metrics.feed_rounds.labels("done" if done.finished else "unfinished").inc()
             _log.info(
                 "followed",
                 collection=name,
@@ -96,6 +111,6 @@ class Follower(Background):
 
     def _failed(self, name: str, url: str, error: CitespanError) -> None:
         # What is closed under a round that is being cut off is no news.
-        if not self._state.stopping.is_set():
-            self._state.metrics.feed_rounds.labels("failed").inc()
+        if not self._stopping.is_set():
+            self._metrics.feed_rounds.labels("failed").inc()
             _log.warning("followed", collection=name, url=url, error=str(error))

@@ -5,6 +5,7 @@ while the service was down is found at the start.  Where a collection stands is 
 is searched for once, and read again only where other candidates come back.
 """
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -13,22 +14,28 @@ import numpy as np
 import numpy.typing as npt
 import structlog
 
+from api.background.webhook_sender import Webhooks
 from api.concurrency.thread import Background
-from api.concurrency.worker_pool import WATCH, Job
+from api.concurrency.worker_pool import WATCH, Job, Lane
 from api.errors import Problem
+from api.observability.metrics import Metrics
 from api.schemas.responses import AnswerOut
-from api.service.context import State
-from api.watch_records import Watch, WatchEvent, event_of, proof
 from index import CitespanError, Collection, CollectionNotFound, Mark, now
 from qa import (
     Answer,
     Asked,
+    QuestionAnswering,
     StandingQuestion,
+    Watch,
     Watched,
+    Watches,
+    WatchEvent,
     asked_again,
+    event_of,
     first_asked,
     mark_of,
     outgrown,
+    proof,
     touched_by_news,
     touched_by_search,
 )
@@ -57,15 +64,32 @@ class Watcher(Background):
     """Asks standing questions again.
 
     Args:
-        state: of the service; its stopping ends it, its webhooks are told of each event that was kept.
+        qa: what is asked.
+        watches: the standing questions.
+        lane: where questions are worked.
+        webhooks: told of each event that was kept.
+        metrics: what is counted.
+        ready: set once models and library are loaded.
+        stopping: ends it.
 
     Attributes:
         pending: questions of the collection at work that are about to be searched for again.
     """
 
-    def __init__(self, state: State) -> None:
+    def __init__(
+        self,
+        qa: QuestionAnswering,
+        watches: Watches,
+        lane: Lane,
+        webhooks: Webhooks,
+        metrics: Metrics,
+        ready: threading.Event,
+        stopping: threading.Event,
+    ) -> None:
         super().__init__("citespan-watching")
-        self._state = state
+        self._qa, self._watches, self._lane = qa, watches, lane
+        self._webhooks, self._metrics = webhooks, metrics
+        self._ready, self._stopping = ready, stopping
         self._marks: dict[str, Mark] = {}
         self._looked: dict[str, int] = {}
         self._vectors: dict[str, npt.NDArray[np.float32]] = {}
@@ -73,14 +97,14 @@ class Watcher(Background):
         self.pending = 0
 
     def _run(self) -> None:
-        watches, stopping = self._state.watches, self._state.stopping
+        watches, stopping = self._watches, self._stopping
         while not stopping.is_set():
             watches.wake.wait(_LOOK_SECONDS)
             woken = watches.wake.is_set()
             watches.wake.clear()
-            if not self._state.ready.is_set() or stopping.is_set():
+            if not self._ready.is_set() or stopping.is_set():
                 continue
-            if self._state.qa.library.space.is_spent:
+            if self._qa.library.space.is_spent:
                 stopping.wait(_PAUSE_SECONDS)  # what an answer has become could not be kept
                 continue
             try:
@@ -99,7 +123,7 @@ class Watcher(Background):
 
     def _changed(self) -> bool:
         """Whether there may be something to do."""
-        if self._state.watches.newest() != self._newest:
+        if self._watches.newest() != self._newest:
             return True
         try:
             return any(self._generation(name) != mark.generation for name, mark in self._marks.items())
@@ -107,13 +131,13 @@ class Watcher(Background):
             return True
 
     def _generation(self, name: str) -> int:
-        with self._state.qa.library.collection(name).store.read(brief=True) as view:
+        with self._qa.library.collection(name).store.read(brief=True) as view:
             return view.generation()
 
     def _look(self) -> None:
-        newest = self._state.watches.newest()
+        newest = self._watches.newest()
         groups: dict[str, list[Watch]] = {}
-        for watch in self._state.watches.all():
+        for watch in self._watches.all():
             groups.setdefault(watch.collection, []).append(watch)
         known = {watch.id for group in groups.values() for watch in group}
         self._marks = {name: mark for name, mark in self._marks.items() if name in groups}
@@ -122,7 +146,7 @@ class Watcher(Background):
         failed: Exception | None = None
         for name, group in groups.items():
             try:
-                failed = self._collection(self._state.qa.library.collection(name), group) or failed
+                failed = self._collection(self._qa.library.collection(name), group) or failed
             except CollectionNotFound:  # removed meanwhile, and its questions with it
                 self._marks.pop(name, None)
         if failed is not None:
@@ -144,7 +168,7 @@ class Watcher(Background):
         waiting = [*touched, *new]
         for number, watch in enumerate(waiting):
             self.pending = len(waiting) - number
-            if self._state.stopping.is_set():
+            if self._stopping.is_set():
                 raise _Stopping
             try:
                 self._again(collection, watch)
@@ -160,13 +184,13 @@ class Watcher(Background):
 
     def _again(self, collection: Collection, watch: Watch) -> None:
         question = self._question(collection, watch)
-        qa, metrics = self._state.qa, self._state.metrics
+        qa, metrics = self._qa, self._metrics
         if watch.watched is None:
             watched, answer = self._worked(
                 lambda check: first_asked(qa, collection.name, watch.question, question.filters, check)
             )
             metrics.watches_asked.inc()
-            self._state.watches.store(watch, first(watch, watched, answer))
+            self._watches.store(watch, first(watch, watched, answer))
             return
         metrics.watches_searched.inc()
         if not touched_by_search(collection, question, watch.watched):
@@ -175,16 +199,16 @@ class Watcher(Background):
         asked: Asked = self._worked(lambda check: asked_again(qa, collection.name, question, held, check))
         metrics.watches_asked.inc()
         found, event = again(watch, asked)
-        kept = self._state.watches.store(watch, found, event)
+        kept = self._watches.store(watch, found, event)
         if kept is not None:
             metrics.watch_events.labels(kept.kind).inc()
             _log.info("watch", watch=watch.id, change=kept.id, kind=kept.kind)
-            self._state.webhooks.changed(watch.id)
+            self._webhooks.changed(watch.id)
 
     def _question(self, collection: Collection, watch: Watch) -> StandingQuestion:
         if watch.id not in self._vectors:
             self._vectors[watch.id] = collection.encode_query(watch.question)
-        return StandingQuestion(watch.question, watch.to_filters(), self._vectors[watch.id])
+        return StandingQuestion(watch.question, watch.filters, self._vectors[watch.id])
 
     def _aged(self, watch: Watch, mark: Mark) -> bool:
         """Whether a question was not searched for since the start, or since its collection was much smaller."""
@@ -193,7 +217,7 @@ class Watcher(Background):
 
     def _worked(self, work: Callable[[Callable[[], None]], Any]) -> Any:
         """Do a piece of work in the lane of questions, after all that people wait for."""
-        lane, stopping = self._state.workers.questions, self._state.stopping
+        lane, stopping = self._lane, self._stopping
         for tries in range(_STEPS_ASIDE + 1):
 
             def run(job: Job, tries: int = tries) -> Any:
@@ -223,16 +247,16 @@ class Watcher(Background):
 
 def first(watch: Watch, watched: Watched, answer: Answer) -> Watch:
     """Return a question after it was asked for the first time."""
-    told = proof(AnswerOut.from_ranked(answer.answers[0])) if answer.answered else None
+    told = proof(AnswerOut.from_ranked(answer.answers[0]).model_dump()) if answer.answered else None
     return replace(watch, asked=now(), watched=watched, answer=told)
 
 
 def again(watch: Watch, asked: Asked) -> tuple[Watch, WatchEvent | None]:
     """Return a question after it was asked again, and the event where its answer has changed."""
     judgement = asked.judgement
-    told = None if judgement.told is None else proof(AnswerOut.from_ranked(judgement.told))
+    told = None if judgement.told is None else proof(AnswerOut.from_ranked(judgement.told).model_dump())
     # The answer that was told and has not changed is shown with the proof that it has now.
-    stands = watch.answer if judgement.found is None else proof(AnswerOut.from_ranked(judgement.found))
+    stands = watch.answer if judgement.found is None else proof(AnswerOut.from_ranked(judgement.found).model_dump())
     rivals = watch.rivals
     if judgement.kind == "contradicted" and told is not None:
         rivals = (*rivals, told)[-MAX_RIVALS:]

@@ -21,8 +21,8 @@ from api.auth.keys import Keys
 from api.observability.metrics import Metrics
 from api.schemas.watches import EventOut
 from api.settings import Settings
-from api.watch_records import Delivery, Watch, Watches, WatchEvent
 from index import CitespanError, FetchError, FetchPolicy, Posted, RecordNotFound, now, post, seconds_left
+from qa import Delivery, Watch, Watches, WatchEvent
 
 # Receivers that are waited for at a time.
 _AT_A_TIME = 4

@@ -12,7 +12,7 @@ from api.cli.terminal import out, plain, say
 
 if TYPE_CHECKING:
     from api.settings import Settings
-    from api.watch_records import Watch, Watches
+    from qa import Watch, Watches
 
 _watches = typer.Typer(
     help="Standing questions: citespan serve asks them again when articles that come or go could change their answer.",
@@ -36,7 +36,6 @@ def add(
     with _opened(library) as (watches, chosen):
         from pydantic import ValidationError
 
-        from api.errors import Problem
         from api.schemas.requests import WatchIn
         from index import check_collection_name, check_receiver
 
@@ -51,13 +50,10 @@ def add(
         if given.webhook is not None:
             check_receiver(given.webhook, chosen.policy())
         most = chosen.watches_size
-        try:
-            watch = watches.add(given.question, collection, given.filters, None, given.webhook, most=most)
-        except Problem as full:
-            raise Stop(2, full.detail) from None
+        watch = watches.add(given.question, collection, given.filters.to_filters(), None, given.webhook, most=most)
         if as_json:
             from api.schemas.watches import NewWatchOut, WatchOut
-            from api.watch_records import Delivery
+            from qa import Delivery
 
             shown = WatchOut.from_watch(watch, Delivery()).model_dump()
             out(NewWatchOut(**shown, secret=watch.webhook.secret if watch.webhook else None).model_dump_json())
@@ -129,8 +125,8 @@ def _opened(library: Library) -> "Iterator[tuple[Watches, Settings]]":
     chosen = settings(library)
     if not (chosen.library / "library.json").is_file():
         raise Stop(2, f"there is no library at {chosen.library}: add articles first")
-    from api.watch_records import Watches
     from index import Records
+    from qa import Watches
 
     records = Records(chosen.library)
     try:

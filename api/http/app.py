@@ -5,6 +5,7 @@ import contextlib
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -21,6 +22,7 @@ from api.http.error_formats import error_response
 from api.http.middleware.authentication import Admission
 from api.http.middleware.request_guard import Gate
 from api.http.openapi import describe
+from api.http.request_context import ask_context
 from api.http.routes import (
     articles,
     ask,
@@ -39,10 +41,10 @@ from api.http.routes import (
     watches,
 )
 from api.mcp.http_transport import Exchange
-from api.observability.gauges import add_gauges
 from api.observability.metrics import Metrics
 from api.observability.tracing import telemetry, trace_stages
 from api.service.context import State
+from api.service.gauges import add_gauges
 from api.settings import Settings
 from api.slack import Deliveries, Signatures, Slack
 from index import CitespanError, observe_stages, release
@@ -75,9 +77,10 @@ def create_app(
     metrics = Metrics()
     workers = Workers(chosen, metrics.refused)
     state = State(qa, chosen, workers, metrics, Jobs(qa.library, chosen.jobs_size), chosen.policy())
-    follower, watcher = Follower(state), Watcher(state)
-    state.slack = _slack(state)
-    exchange = Exchange(state)
+    follower = Follower(qa.library, state.policy, metrics, state.wake, state.ready, state.stopping)
+    watcher = Watcher(qa, state.watches, workers.questions, state.webhooks, metrics, state.ready, state.stopping)
+    slack_commands = _slack(state)
+    exchange = Exchange(state, partial(ask_context, ready=False))
     keyring = Keyring(qa.library)
     add_gauges(state, follower, watcher)
     ends = [observe_stages(metrics.observe_stage)]
@@ -96,8 +99,8 @@ def create_app(
         state.wake.set()
         await exchange.close()
         await run_in_threadpool(state.jobs.close, chosen.shutdown_seconds)
-        if state.slack is not None:
-            await state.slack.deliveries.close(chosen.shutdown_seconds)
+        if slack_commands is not None:
+            await slack_commands.deliveries.close(chosen.shutdown_seconds)
         await run_in_threadpool(state.workers.close, chosen.shutdown_seconds)
         await run_in_threadpool(watcher.join, _FOLLOWER_SECONDS)
         await run_in_threadpool(state.webhooks.close, _FOLLOWER_SECONDS)
@@ -123,6 +126,7 @@ def create_app(
         telemetry=telemetry(tracer_provider, questions=chosen.log_questions),
     )
     app.state.citespan = state
+    app.state.slack = slack_commands
     app.state.mcp = exchange
     errors.install(app, error_response)
     app.add_exception_handler(Cancelled, _gone)

@@ -18,8 +18,8 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from api.concurrency.response_buffers import Delivery, Outgoing, keep_little_unsent
 from api.errors import Problem, busy
-from api.http.response_buffers import Delivery, Outgoing, keep_little_unsent
 
 # Far over the limits that the application explains; beyond it nothing more is kept.
 _HEAD_BYTES = 512 * 1024

@@ -3,19 +3,35 @@
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
 from mcp.server.mcpserver import Context
-from starlette.requests import Request
 
-from api.auth.callers import ANYBODY, Caller, Scope, caller_of, sender_of, take_place
+from api.auth.callers import ANYBODY, Caller, Scope
 from api.concurrency.worker_pool import SEARCH, Job
 from api.errors import Problem
-from api.http.request_body import until_gone
+from api.service.ask import AskContext
 from api.service.context import State
 from index import Collection
+
+# What a message of the SDK came in, None over pipes, → who asks.
+ContextOf = Callable[[Any], AskContext]
+
+
+def pipe_context(state: State) -> ContextOf:
+    """Return what says who asks over pipes: the process that started this one, which may do all.
+
+    Args:
+        state: of the service.
+    """
+
+    def context_of(_: Any) -> AskContext:
+        # A pipe tells of no client that leaves: the protocol cancels the call's task instead.
+        return AskContext(state, ANYBODY, secrets.token_hex(8), None, lambda: None, lambda: asyncio.Event().wait())
+
+    return context_of
 
 
 @dataclass(frozen=True)
@@ -23,19 +39,20 @@ class Call:
     """A call that may go on.
 
     Attributes:
-        state: of the service.
-        request: that it came in; over pipes one that stands for the process that started this one.
-        gone: returns once nobody waits for the reply.
+        context: who calls.
     """
 
-    state: State
-    request: Request
-    gone: Callable[[], Awaitable[Any]]
+    context: AskContext
+
+    @property
+    def state(self) -> State:
+        """The service's."""
+        return self.context.state
 
     @property
     def caller(self) -> Caller:
-        """Whoever calls."""
-        return caller_of(self.request)
+        """Who calls."""
+        return self.context.caller
 
     async def run(self, priority: int, work: Callable[[Job], Any], kind: str | None = None) -> Any:
         """Do work in its lane, as every entrance does.
@@ -51,9 +68,24 @@ class Call:
             Cancelled: the client has gone.
         """
         if priority == SEARCH:
-            take_place(self.request)
-        sender = sender_of(self.request)
-        return await self.state.workers.run(priority, work, gone=self.gone, kind=kind, sender=sender)
+            self.context.take_slot()
+        context = self.context
+        return await context.state.workers.run(
+            priority, work, gone=context.disconnected, kind=kind, sender=context.sender
+        )
+
+    def audited(self, action: str, collection: str, article_id: str | None) -> AbstractContextManager[dict[str, Any]]:
+        """Write to the audit log what becomes of a block; see Audit.of().
+
+        Args:
+            action: what is done.
+            collection: where.
+            article_id: to which article.
+        """
+        context = self.context
+        return context.state.audit.of(
+            context.caller, context.request_id, action, collection=collection, article_id=article_id
+        )
 
     def collection(self, name: str, *, create: bool = False) -> Collection:
         """Return a collection that the caller may use.
@@ -72,11 +104,15 @@ class Calls:
 
     Args:
         state: of the service.
+        context_of: says who asks.
         settled: returns once models have loaded, or cannot be; None refuses calls until then, as HTTP does.
     """
 
-    def __init__(self, state: State, settled: Callable[[], Awaitable[None]] | None = None) -> None:
+    def __init__(
+        self, state: State, context_of: ContextOf, settled: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
         self.state = state
+        self._context_of = context_of
         self._settled = settled
 
     async def begin(self, context: Context[Any, Any], scope: Scope = Scope.ASK, *, ready: bool = True) -> Call:
@@ -90,8 +126,7 @@ class Calls:
         Raises:
             Problem: 403 not allowed, 503 starting or stopping.
         """
-        request = context.request_context.request
-        call = Call(self.state, request, lambda: until_gone(request)) if isinstance(request, Request) else self._piped()
+        call = Call(self._context_of(context.request_context.request))
         if not call.caller.may(scope):
             raise Problem(403, f"this key does not allow it: the scope {scope.value} is wanted")
         if ready:
@@ -101,15 +136,3 @@ class Calls:
             if problem is not None:
                 raise problem
         return call
-
-    def _piped(self) -> Call:
-        application = SimpleNamespace(state=SimpleNamespace(citespan=self.state))
-        facts = {"caller": ANYBODY, "request_id": secrets.token_hex(8)}
-        request = Request({"type": "http", "headers": [], "app": application, "state": facts})
-        # A pipe tells of no client that leaves: the protocol cancels the call's task instead.
-        return Call(self.state, request, lambda: asyncio.Event().wait())
-
-
-def caller_from(request: object) -> Caller:
-    """Return who sent a request; over pipes there is none, and whoever started the process may do all."""
-    return caller_of(request) if isinstance(request, Request) else ANYBODY

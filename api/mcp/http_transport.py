@@ -11,6 +11,8 @@ from api.service.context import State
 if TYPE_CHECKING:
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
+    from api.mcp.calls import ContextOf
+
 
 class Exchange:
     """What answers the protocol's messages.
@@ -20,10 +22,12 @@ class Exchange:
 
     Args:
         state: of the service.
+        context_of: says who sent a request.
     """
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, context_of: "ContextOf") -> None:
         self._state = state
+        self._context_of = context_of
         self._settled = asyncio.Event()
         self._stop = asyncio.Event()
         self._manager: StreamableHTTPSessionManager | None = None
@@ -69,7 +73,7 @@ class Exchange:
         settings = self._state.settings
         # The gate has checked host and origin already, exactly; this holds should the gate ever be put elsewhere.
         hosts = [form for name in sorted(settings.hosts) for form in (name, f"{name}:*")]
-        server = tool_server(self._state)
+        server = tool_server(self._state, self._context_of)
         server.streamable_http_app(
             json_response=True,
             stateless_http=True,

@@ -30,7 +30,7 @@ from api.mcp.results import NOTICE, ArticlePageOut, AskedOut, SearchedOut
 from api.mcp.text import of_answer, of_article, of_search
 from api.schemas.requests import AskIn, SearchIn, VerifyIn
 from api.schemas.responses import AskOut, CandidateOut, VerifyOut
-from api.service.ask import answered
+from api.service.ask import ask
 from api.service.verify import verified
 from index import DEFAULT_COLLECTION
 
@@ -83,7 +83,7 @@ class Reading:
             ),
         )
         turns = [turn.to_turn() for turn in history]
-        answer = await answered(call.request, asked, history=turns, gone=call.gone)
+        answer = await ask(call.context, asked, history=turns)
         reply = AskedOut(**AskOut.from_answer(answer).model_dump(), notice=NOTICE)
         return result(of_answer(reply, asked.collection), reply)
 

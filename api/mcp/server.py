@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from api.auth.callers import Scope
 from api.concurrency.worker_pool import Cancelled
 from api.errors import Problem, problem_of
-from api.mcp.calls import Calls, caller_from
+from api.mcp.calls import Calls, ContextOf
 from api.mcp.messages import refusal_of
 from api.mcp.read_tools import READS, Reading
 from api.mcp.resources import add_resources, listed
@@ -98,14 +98,17 @@ class ToolServer(MCPServer[Any]):
             return _failed(_problem_of(cause, name))
 
 
-def tool_server(state: State, settled: Callable[[], Awaitable[None]] | None = None) -> ToolServer:
+def tool_server(
+    state: State, context_of: ContextOf, settled: Callable[[], Awaitable[None]] | None = None
+) -> ToolServer:
     """Make the server.
 
     Args:
         state: of the service; its settings say whether there are tools that write.
+        context_of: see Calls.
         settled: see Calls.
     """
-    calls = Calls(state, settled)
+    calls = Calls(state, context_of, settled)
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
     server = ToolServer(
@@ -115,7 +118,7 @@ def tool_server(state: State, settled: Callable[[], Awaitable[None]] | None = No
         instructions=_INSTRUCTIONS,
         website_url="https://github.com/citespan/citespan",
         subscriptions=False,  # nobody is told of changes, so no stream has to be kept open
-        middleware=[_Listings(state)],
+        middleware=[_Listings(state, context_of)],
     )
     # The SDK sets up the log of the whole process, which is not its to set up.
     root.handlers[:] = handlers
@@ -136,15 +139,16 @@ def tool_server(state: State, settled: Callable[[], Awaitable[None]] | None = No
 class _Listings:
     """Makes lists what the caller may have: articles a page at a time, tools that write only for those who may."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, context_of: ContextOf) -> None:
         self._state = state
+        self._context_of = context_of
 
     async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         """Handle one message."""
         result = await call_next(ctx)
         if not isinstance(result, dict):
             return result
-        caller = caller_from(ctx.request)
+        caller = self._context_of(ctx.request).caller
         if ctx.method == "tools/list" and not caller.may(Scope.WRITE):
             result["tools"] = [tool for tool in result["tools"] if tool["name"] not in WRITES]
         elif ctx.method == "resources/list":

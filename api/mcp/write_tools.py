@@ -69,7 +69,7 @@ class Writing:
             article = given.to_article()  # before the collection: a bad one leaves no empty collection behind
             return call.collection(collection, create=True).add_one(article)
 
-        with call.state.audit.of(call.request, "add_article", collection=collection, article_id=article_id) as line:
+        with call.audited("add_article", collection, article_id) as line:
             reply = AddedOut.from_added(await call.run(WRITE, work))
             line["article_id"] = reply.id
         return result(f"Article {reply.id} is {'added' if reply.created else 'replaced'}.", reply)
@@ -80,6 +80,6 @@ class Writing:
         """Remove an article and everything made of it, for good. Use it only when the user asks for it."""
         call = await self._calls.begin(context, Scope.WRITE)
         place = call.collection(collection)
-        with call.state.audit.of(call.request, "remove_article", collection=collection, article_id=article_id):
+        with call.audited("remove_article", collection, article_id):
             await call.run(WRITE, lambda job: place.remove(article_id))
         return result(f"Article {article_id} is removed.", RemovedOut(id=article_id, removed=True))

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from fastapi import Request
 
-from api.auth.callers import Caller, caller_of
+from api.auth.callers import Caller
 from api.errors import problem_of
 from api.observability.logging import Writer
 
@@ -82,11 +81,14 @@ class Audit:
             structlog.get_logger("citespan").error("audit line not written", error=str(error))
 
     @contextmanager
-    def of(self, request: Request, action: str, *, collection: str, **known: Any) -> Iterator[dict[str, Any]]:
+    def of(
+        self, caller: Caller, request_id: str, action: str, *, collection: str, **known: Any
+    ) -> Iterator[dict[str, Any]]:
         """Write what became of the block: of a tool, whose request may be about several things.
 
         Args:
-            request: who asks.
+            caller: who asks.
+            request_id: of the log.
             action: what is done.
             collection: where.
             **known: what else is known of it.
@@ -94,14 +96,14 @@ class Audit:
         Yields:
             What the line will say of it, to add to.
         """
-        fields = {"collection": collection, "request_id": request.state.request_id, **known}
+        fields = {"collection": collection, "request_id": request_id, **known}
         try:
             yield fields
         except BaseException as error:
             status = problem_of(error).status if isinstance(error, Exception) else 499
-            self.write(action, outcome_of(status), caller_of(request), **fields, status=status)
+            self.write(action, outcome_of(status), caller, **fields, status=status)
             raise
-        self.write(action, "done", caller_of(request), **fields)
+        self.write(action, "done", caller, **fields)
 
 
 def outcome_of(status: int) -> str:
@@ -113,18 +115,6 @@ def outcome_of(status: int) -> str:
     if 200 <= status < 300:
         return "done"
     return "refused" if 400 <= status < 500 and status != 499 else "failed"
-
-
-def note(request: Request, collection: str | None = None, **known: Any) -> None:
-    """Say what a request is about, for its line.
-
-    Args:
-        request: which changes something.
-        collection: where.
-        **known: ids of what is changed.
-    """
-    about: dict[str, Any] = request.scope["state"].setdefault("audit", {})
-    about |= {"collection": collection, **known} if collection is not None else known
 
 
 def _cut(value: Any) -> Any:

@@ -2,9 +2,7 @@
 
 from datetime import datetime
 
-from fastapi import Request
-
-from api.auth.callers import caller_of
+from api.auth.callers import Caller
 from api.openai.errors import MODEL_NOT_FOUND, Refusal
 from api.openai.responses import ModelOut
 from api.service.context import State
@@ -18,7 +16,7 @@ def model_name(collection: str) -> str:
     return MODEL if collection == DEFAULT_COLLECTION else f"{MODEL}/{collection}"
 
 
-def collection_of(request: Request, state: State, model: str) -> Collection:
+def collection_of(caller: Caller, state: State, model: str) -> Collection:
     """Return the collection that a model answers from.
 
     Raises:
@@ -29,7 +27,7 @@ def collection_of(request: Request, state: State, model: str) -> Collection:
     if family != MODEL or (slash and not name):
         raise unknown(model)
     wanted = name or DEFAULT_COLLECTION
-    caller_of(request).check_collection(wanted)
+    caller.check_collection(wanted)
     try:
         return state.qa.library.collection(wanted)
     except (NotFound, QueryError):
@@ -41,9 +39,8 @@ def unknown(model: str, instead: str = "GET /v1/models lists what there is") -> 
     return Refusal(404, f"there is no model {model[:200]!r}: {instead}", param="model", code=MODEL_NOT_FOUND)
 
 
-def chat_models(request: Request, state: State) -> list[ModelOut]:
+def chat_models(caller: Caller, state: State) -> list[ModelOut]:
     """Return the models of the collections that a caller may use, the default one first."""
-    caller = caller_of(request)
     names = [name for name in state.qa.library.names() if caller.sees(name)]
     ordered = sorted(names, key=lambda name: (name != DEFAULT_COLLECTION, name))
     return [described(state.qa.library.collection(name)) for name in ordered]

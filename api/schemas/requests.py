@@ -56,6 +56,17 @@ class FiltersIn(Strict):
     tags: Names = Field(default_factory=list, description="only articles with one of these tags")
     article_ids: Names = Field(default_factory=list, description="only these articles")
 
+    @classmethod
+    def from_filters(cls, filters: Filters) -> Self:
+        """Make it of the frozen type."""
+        return cls(
+            published_from=filters.published_from,
+            published_to=filters.published_to,
+            sources=list(filters.sources),
+            tags=list(filters.tags),
+            article_ids=list(filters.article_ids),
+        )
+
     def to_filters(self, as_of: str | None = None) -> Filters:
         """Return the frozen type.
 

@@ -1,22 +1,11 @@
 """Reply models of the HTTP interface, and how they are made of the frozen types."""
 
-import secrets
-import time
 from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from index import (
-    Added,
-    ArticleInfo,
-    Candidate,
-    CollectionInfo,
-    Passage,
-    StoredArticle,
-)
+from index import Added, ArticleInfo, Candidate, CollectionInfo, Passage, StoredArticle, new_id
 from qa import Answer, RankedAnswer
-
-_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 class ArticleRef(BaseModel):
@@ -389,9 +378,3 @@ class VerifyOut(BaseModel):
     status: Literal["valid", "moved", "changed", "deleted"]
     article_start: int | None = None
     article_end: int | None = None
-
-
-def new_id(prefix: str = "ans_") -> str:
-    """Return a new id: a prefix and a ULID (48 bits of milliseconds, 80 random ones), sortable by time."""
-    number = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
-    return prefix + "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(125, -1, -5))

@@ -6,7 +6,7 @@ from pydantic import BaseModel
 
 from api.schemas.requests import FiltersIn
 from api.schemas.responses import AnswerOut
-from api.watch_records import Delivery, Watch, WatchEvent
+from qa import Delivery, Watch, WatchEvent
 
 
 class WebhookOut(BaseModel):
@@ -46,7 +46,7 @@ class WatchOut(BaseModel):
             id=watch.id,
             question=watch.question,
             collection=watch.collection,
-            filters=watch.filters,
+            filters=FiltersIn.from_filters(watch.filters),
             webhook=webhook,
             created=watch.created,
             asked=watch.asked,
@@ -113,7 +113,10 @@ class EventOut(BaseModel):
     def watch_of(watch: Watch) -> dict[str, Any]:
         """Return which question an event is of."""
         return WatchRef(
-            id=watch.id, question=watch.question, collection=watch.collection, filters=watch.filters
+            id=watch.id,
+            question=watch.question,
+            collection=watch.collection,
+            filters=FiltersIn.from_filters(watch.filters),
         ).model_dump()
 
     def message(self) -> dict[str, Any]:

@@ -1,57 +1,69 @@
 """A question's way through the workers, the same for every entrance."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import structlog
-from fastapi import Request
 
-from api.auth.callers import caller_of, sender_of, take_place
+from api.auth.callers import Caller
 from api.concurrency.worker_pool import ASK, Job
-from api.http.request_body import until_gone
 from api.schemas.requests import AskIn, QuestionIn
-from api.schemas.responses import AskOut, CandidateOut, new_id
-from api.service.context import State, ready_state
+from api.schemas.responses import AskOut, CandidateOut
+from api.service.context import State
 from api.service.event_stream import Event
+from index import new_id
 from qa import Answer, Improved, Retrieved, Turn
 
 _log = structlog.get_logger("citespan")
 
 
-async def answered(
-    request: Request, asked: AskIn, *, history: Sequence[Turn] = (), gone: Callable[[], Any] | None = None
-) -> Answer:
+@dataclass(frozen=True)
+class AskContext:
+    """Who asks a service, and until when somebody waits for the answer.
+
+    Attributes:
+        state: of the service.
+        caller: who asks.
+        request_id: of the log.
+        sender: whose turn it is among the workers; None where senders are not distinguished.
+        take_slot: counts this among the questions that the sender has under way, or raises Problem 429.
+        disconnected: an awaitable function that returns once nobody waits any more.
+    """
+
+    state: State
+    caller: Caller
+    request_id: str
+    sender: str | None
+    take_slot: Callable[[], None]
+    disconnected: Callable[[], Awaitable[Any]]
+
+
+async def ask(context: AskContext, asked: AskIn, *, history: Sequence[Turn] = ()) -> Answer:
     """Answer a question; the client's leaving stops the work before its next step.
 
     Args:
-        request: whose caller is asked for; its body has been read.
+        context: who asks.
         asked: the question.
         history: what was said before it, in order; empty takes what the question brings.
-        gone: an awaitable function that returns once the client has gone; None looks at the request.
 
     Raises:
-        Problem: 403 not their collection, 429 too many under way, 503 starting, full or out of time.
+        Problem: 403 not their collection, 429 too many under way, 503 full or out of time.
         CollectionNotFound: no such collection.
     """
-    state = ready_state(request)
-    steps = steps_of(request, state, asked, history, improving=False)
-    return await finished(request, steps, gone=gone, kind=kind_of(asked, history))
+    steps = answer_steps(context, asked, history, improving=False)
+    return await run_to_answer(context, steps, kind=kind_of(asked, history))
 
 
-async def finished(
-    request: Request,
-    steps: Callable[[Job], Iterator[Retrieved | Improved | Answer]],
-    *,
-    gone: Callable[[], Any] | None = None,
-    kind: str = "ask",
+async def run_to_answer(
+    context: AskContext, steps: Callable[[Job], Iterator[Retrieved | Improved | Answer]], *, kind: str = "ask"
 ) -> Answer:
     """Go through the steps of an answer in a worker's thread and return the last.
 
     Args:
-        request: whose client is looked at.
-        steps: from steps_of() or counted().
-        gone: an awaitable function that returns once the client has gone; None looks at the request.
+        context: who asks.
+        steps: from answer_steps() or with_access_and_metrics().
         kind: of work, see Lane.submit().
 
     Raises:
@@ -64,20 +76,19 @@ async def finished(
                 return step
         raise AssertionError("steps end with an Answer")
 
-    answer: Answer = await ready_state(request).workers.run(
-        ASK, work, gone=gone or (lambda: until_gone(request)), kind=kind, sender=sender_of(request)
+    answer: Answer = await context.state.workers.run(
+        ASK, work, gone=context.disconnected, kind=kind, sender=context.sender
     )
     return answer
 
 
-def steps_of(
-    request: Request, state: State, asked: AskIn, history: Sequence[Turn] = (), *, improving: bool = True
+def answer_steps(
+    context: AskContext, asked: AskIn, history: Sequence[Turn] = (), *, improving: bool = True
 ) -> Callable[[Job], Iterator[Retrieved | Improved | Answer]]:
     """Return what goes through the steps of an answer in a worker's thread; the last one is counted and logged.
 
     Args:
-        request: whose caller is asked for.
-        state: of the service.
+        context: who asks.
         asked: the question.
         history: what was said before it, in order; empty takes what the question brings.
         improving: whether Improved is wanted.
@@ -87,8 +98,8 @@ def steps_of(
         CollectionNotFound: no such collection.
         QueryError: a filter that cannot be.
     """
-    said = history or asked.turns()
-    return counted(request, state, asked, partial(state.qa.steps, history=said, improving=improving))
+    turns = history or asked.turns()
+    return with_access_and_metrics(context, asked, partial(context.state.qa.steps, history=turns, improving=improving))
 
 
 def kind_of(asked: AskIn, history: Sequence[Turn] = ()) -> str:
@@ -101,37 +112,36 @@ def kind_of(asked: AskIn, history: Sequence[Turn] = ()) -> str:
     return "follow-up" if history or asked.turns() else "ask"
 
 
-def counted(
-    request: Request, state: State, asked: QuestionIn, ask: Callable[..., Iterator[Retrieved | Improved | Answer]]
+def with_access_and_metrics(
+    context: AskContext, asked: QuestionIn, steps_of: Callable[..., Iterator[Retrieved | Improved | Answer]]
 ) -> Callable[[Job], Iterator[Retrieved | Improved | Answer]]:
     """Return what goes through the steps of a way to ask; the last one is counted and logged.
 
     Args:
-        request: whose caller is asked for.
-        state: of the service.
+        context: who asks.
         asked: the question.
-        ask: QuestionAnswering.steps, or what takes the same arguments.
+        steps_of: QuestionAnswering.steps, or what takes the same arguments.
 
     Raises:
         Problem: 403 not their collection.
         CollectionNotFound: no such collection.
         QueryError: a filter that cannot be.
     """
-    caller_of(request).check_collection(asked.collection)
+    context.caller.check_collection(asked.collection)
     arguments = asked.arguments()
-    state.qa.library.collection(asked.collection)  # an unknown one is a 404, not an event
-    take_place(request)
+    context.state.qa.library.collection(asked.collection)  # an unknown one is a 404, not an event
+    context.take_slot()
 
     def steps(job: Job) -> Iterator[Retrieved | Improved | Answer]:
-        for step in ask(asked.question, **arguments, check=job.check):
+        for step in steps_of(asked.question, **arguments, check=job.check):
             if isinstance(step, Answer):
-                _count(state, request, step)
+                _count(context, step)
             yield step
 
     return steps
 
 
-def events_of(
+def answer_events(
     steps: Callable[[Job], Iterator[Retrieved | Improved | Answer]],
     *,
     passages: bool,
@@ -143,7 +153,7 @@ def events_of(
     In a conversation ``understood`` comes before the last answer: the question as it was understood.
 
     Args:
-        steps: from steps_of() or counted().
+        steps: from answer_steps() or with_access_and_metrics().
         passages: whether the candidates are wanted in the last event.
         answer_id: its id; None makes one.
         more: what the last event holds beside the answer.
@@ -167,10 +177,10 @@ def events_of(
     return events
 
 
-def _count(state: State, request: Request, answer: Answer) -> None:
-    outcome = answer.reason or answer.level
-    state.metrics.answers.labels(outcome).inc()
+def _count(context: AskContext, answer: Answer) -> None:
+    metrics, outcome = context.state.metrics, answer.reason or answer.level
+    metrics.answers.labels(outcome).inc()
     for phase in ("embed", "retrieve", "read", "total"):
-        state.metrics.phases.labels(phase).observe(getattr(answer.timings, phase) / 1000)
-    facts = {"question": answer.question} if state.settings.log_questions else {}
-    _log.info("asked", request_id=request.state.request_id, outcome=outcome, **facts)
+        metrics.phases.labels(phase).observe(getattr(answer.timings, phase) / 1000)
+    fields = {"question": answer.question} if context.state.settings.log_questions else {}
+    _log.info("asked", request_id=context.request_id, outcome=outcome, **fields)

@@ -6,25 +6,22 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from fastapi import Request
-
-from api.auth.callers import caller_of
 from api.auth.keys import Keys
 from api.background.job_runner import Jobs
 from api.background.webhook_sender import Webhooks
+from api.concurrency.notifier import Listeners
+from api.concurrency.response_buffers import Outgoing
 from api.concurrency.worker_pool import Workers
 from api.errors import Problem, busy
-from api.http.response_buffers import Outgoing
 from api.observability.audit import Audit
 from api.observability.metrics import Metrics
 from api.service.health import Health
 from api.settings import Settings
-from api.slack import Slack
-from api.watch_records import Watches
-from index import Collection, FetchPolicy
-from qa import Conversations, QuestionAnswering
+from index import FetchPolicy
+from qa import Conversations, QuestionAnswering, Watches
 
 _READ_AT_A_TIME = 4
+MAX_WATCH_LISTENERS = 64
 
 
 @dataclass
@@ -43,9 +40,9 @@ class State:
         ready: set once models and library are loaded.
         stopping: set once the service was told to stop.
         uploads: how many are being taken in.
-        slack: what answers slash commands, None where Slack is not connected.
         failure: why it cannot become ready, None while it can.
         watches: standing questions.
+        watch_listeners: who waits for their events.
         webhooks: what tells of their events.
         health: whether what is asked of late can be answered.
         keys: of the library, for what goes on after a request was let in.
@@ -64,8 +61,13 @@ class State:
     ready: threading.Event = field(default_factory=threading.Event)
     stopping: threading.Event = field(default_factory=threading.Event)
     uploads: int = 0
-    slack: Slack | None = None
     failure: str | None = None
+    watch_listeners: Listeners = field(
+        default_factory=lambda: Listeners(
+            MAX_WATCH_LISTENERS,
+            f"{MAX_WATCH_LISTENERS} clients follow standing questions already: ask for a page from time to time",
+        )
+    )
     conversations: Conversations = field(init=False)
     watches: Watches = field(init=False)
     webhooks: Webhooks = field(init=False)
@@ -81,7 +83,7 @@ class State:
         self.conversations = Conversations(
             self.qa, size=chosen.conversations_size, messages=chosen.conversation_messages
         )
-        self.watches = Watches(records)
+        self.watches = Watches(records, self.watch_listeners.tell)
         self.keys = Keys(records)
         self.health = Health(self.qa.library, None if chosen.keys == "off" else self.keys)
         self.outgoing = Outgoing(chosen.reply_bytes)
@@ -111,33 +113,3 @@ class State:
         if not self.ready.is_set():
             return busy(3, "the service is starting: models are being loaded", "starting")
         return None
-
-
-def state_of(request: Request) -> State:
-    """Return the state of the application that serves a request."""
-    state: State = request.app.state.citespan
-    return state
-
-
-def ready_state(request: Request) -> State:
-    """Return the state of an application that takes questions.
-
-    Raises:
-        Problem: 503, it is starting or stopping.
-    """
-    state = state_of(request)
-    problem = state.unready()
-    if problem is not None:
-        raise problem
-    return state
-
-
-def collection_of(request: Request, name: str) -> Collection:
-    """Return a collection, for whoever sent a request.
-
-    Raises:
-        Problem: 403, not theirs.
-        CollectionNotFound: no such collection.
-    """
-    caller_of(request).check_collection(name)
-    return state_of(request).qa.library.collection(name)

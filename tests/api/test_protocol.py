@@ -12,8 +12,8 @@ import pytest
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api.concurrency.response_buffers import Outgoing
 from api.http.request_timeouts import with_limits
-from api.http.response_buffers import Outgoing
 from tests.site import until
 
 GET = b"GET %b HTTP/1.1\r\nHost: localhost\r\n\r\n"

@@ -19,8 +19,8 @@ from api.concurrency.worker_pool import ASK, SEARCH, WATCH, Job, Lane
 from api.errors import Problem
 from api.schemas.requests import FiltersIn
 from api.service.event_stream import PING, Pulse
-from api.watch_records import Watches
 from index import FetchError, FetchPolicy, Records, check_receiver, post
+from qa.watches.store import Watches
 from tests.helpers import Server, assert_problem, citespan
 from tests.receiver import Receiver
 from tests.site import until

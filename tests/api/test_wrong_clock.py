@@ -15,8 +15,8 @@ from api.background.webhook_sender import Webhooks
 from api.observability.metrics import Metrics
 from api.schemas.requests import FiltersIn
 from api.settings import Settings
-from api.watch_records import Delivery, Watch, Watches, event_of
 from index import FetchPolicy, Library, Records, instant, now
+from qa.watches.store import Delivery, Watch, Watches, event_of
 from tests.receiver import Receiver
 from tests.site import until
 

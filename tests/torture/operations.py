@@ -18,11 +18,11 @@ from unittest import mock
 from api.auth.callers import Scope
 from api.auth.keys import Keys
 from api.schemas.requests import FiltersIn
-from api.watch_records import Watches, event_of
 from index import Article, Encoder, Library, Record, StorageError, back_up_library, now, restore_library
 from index.search import live_vectors, vector_index
 from index.storage.migrations import APPLICATION_ID, MIGRATIONS
 from qa.conversations import CONVERSATION, MESSAGE, Conversations
+from qa.watches.store import Watches, event_of
 
 OTHER = "other"
 FEED = "https://example.org/feed.xml"

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from api.auth.keys import Keys
-from api.watch_records import EVENT, WATCH
 from index import CollectionNotFound, Library
 from qa.conversations import CONVERSATION, MESSAGE
+from qa.watches.store import EVENT, WATCH
 from tests.torture.operations import LATER
 
 State = dict[str, str]

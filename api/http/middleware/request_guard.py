@@ -12,9 +12,9 @@ from typing import Any
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.concurrency.response_buffers import PIECE_BYTES, Outgoing
 from api.errors import Problem, problem_of
 from api.http.error_formats import error_response
-from api.http.response_buffers import PIECE_BYTES, Outgoing
 from api.observability.audit import ACTIONS, Audit, outcome_of
 from api.observability.metrics import Metrics
 from api.observability.tracing import trace_id

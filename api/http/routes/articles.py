@@ -7,16 +7,16 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from api.auth.callers import Scope, caller_of, needs
+from api.auth.callers import Scope
 from api.concurrency.worker_pool import FETCH, WRITE, Job
 from api.errors import Problem, problem_of
 from api.http.openapi import body_of, body_or_files, query_of
 from api.http.request_body import content_type, read_body, read_query, until_gone
+from api.http.request_context import caller_of, collection_of, needs, note, ready_state, state_of
 from api.http.uploads import MAX_ARTICLES, problem_of_failure, uploaded
-from api.observability.audit import note
 from api.schemas.requests import ArticleIn, ArticleQuery, CollectionQuery, PageQuery, UploadIn, VerifyIn
 from api.schemas.responses import AddedOut, ArticleOut, ArticleRow, ArticlesOut, FailureOut, UploadOut, VerifyOut
-from api.service.context import State, collection_of, ready_state, state_of
+from api.service.context import State
 from api.service.verify import verified
 from index import (
     Added,

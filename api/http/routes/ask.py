@@ -6,14 +6,15 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
-from api.auth.callers import Scope, needs
+from api.auth.callers import Scope
 from api.http.openapi import body_of, query_of, stream_of
 from api.http.request_body import accepts, read_body, read_query
+from api.http.request_context import ask_context, needs, ready_state
+from api.http.streaming import stream
 from api.schemas.requests import AskIn, Strict
 from api.schemas.responses import AskOut, RetrievedOut, UnderstoodOut
-from api.service.ask import answered, events_of, kind_of, steps_of
-from api.service.context import ready_state
-from api.service.event_stream import stream
+from api.service.ask import answer_events, answer_steps, kind_of
+from api.service.ask import ask as ask_service
 from api.service.export import MEDIA_TYPES, Entry, Format, Style, exported
 
 router = APIRouter(tags=["ask"], dependencies=[needs(Scope.ASK)])
@@ -49,7 +50,7 @@ async def ask(request: Request) -> Any:
     asked = await read_body(request, AskIn, ready_state(request).settings.ask_body_bytes)
     form = _form_of(request)
     style = read_query(request, StyleQuery).style if form else "chicago"
-    reply = AskOut.from_answer(await answered(request, asked), passages="passages" in asked.include)
+    reply = AskOut.from_answer(await ask_service(ask_context(request), asked), passages="passages" in asked.include)
     return reply if form is None else _file(reply, form, style)
 
 
@@ -60,7 +61,7 @@ async def ask_get(request: Request) -> Any:
     """Answer a question given in the address."""
     asked = read_query(request, AskQuery, ("limit", "passages"))
     form = _form_of(request)
-    reply = AskOut.from_answer(await answered(request, asked))
+    reply = AskOut.from_answer(await ask_service(ask_context(request), asked))
     return reply if form is None else _file(reply, form, asked.style)
 
 
@@ -76,10 +77,10 @@ async def ask_get(request: Request) -> Any:
 )
 async def ask_stream(request: Request) -> Response:
     """Answer a question step by step: events retrieved, answer (again when it changes), done or error."""
-    state = ready_state(request)
-    asked = await read_body(request, AskIn, state.settings.ask_body_bytes)
-    steps = steps_of(request, state, asked)
-    return stream(request, events_of(steps, passages="passages" in asked.include), kind=kind_of(asked))
+    context = ask_context(request)
+    asked = await read_body(request, AskIn, context.state.settings.ask_body_bytes)
+    steps = answer_steps(context, asked)
+    return stream(context, answer_events(steps, passages="passages" in asked.include), kind=kind_of(asked))
 
 
 def _form_of(request: Request) -> Format | None:

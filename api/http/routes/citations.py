@@ -7,11 +7,11 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
-from api.auth.callers import Scope, needs
+from api.auth.callers import Scope
 from api.http.openapi import query_of
 from api.http.request_body import read_query
+from api.http.request_context import collection_of, needs
 from api.schemas.requests import Strict
-from api.service.context import collection_of
 from index import DEFAULT_COLLECTION
 from qa import Style, cite
 

@@ -5,10 +5,10 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from api.auth.callers import Scope, caller_of, needs
+from api.auth.callers import Scope
 from api.concurrency.worker_pool import WRITE
+from api.http.request_context import caller_of, needs, ready_state, state_of
 from api.schemas.responses import CollectionOut, CollectionsOut
-from api.service.context import ready_state, state_of
 
 router = APIRouter(tags=["collections"])
 

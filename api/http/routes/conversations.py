@@ -9,11 +9,13 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
-from api.auth.callers import Caller, Scope, caller_of, needs
+from api.auth.callers import Caller, Scope
 from api.concurrency.worker_pool import WRITE
 from api.errors import Problem
 from api.http.openapi import body_of, event_content, query_of
 from api.http.request_body import accepts, read_body, read_optional, read_query
+from api.http.request_context import ask_context, caller_of, needs, ready_state, state_of
+from api.http.streaming import stream
 from api.schemas.conversations import (
     BegunOut,
     ConversationOut,
@@ -23,12 +25,12 @@ from api.schemas.conversations import (
     MessageOut,
 )
 from api.schemas.requests import ConversationIn, MessageIn, PageQuery, Strict
-from api.schemas.responses import AskOut, RetrievedOut, UnderstoodOut, new_id
-from api.service.ask import counted, events_of, finished
-from api.service.context import State, ready_state, state_of
-from api.service.event_stream import EVENTS, stream
+from api.schemas.responses import AskOut, RetrievedOut, UnderstoodOut
+from api.service.ask import answer_events, run_to_answer, with_access_and_metrics
+from api.service.context import State
+from api.service.event_stream import EVENTS
 from api.service.export import MEDIA_TYPES, SUFFIXES, Entry, Format, Style, exported
-from index import RecordNotFound, StorageError, decode_cursor, encode_cursor
+from index import RecordNotFound, StorageError, decode_cursor, encode_cursor, new_id
 from qa import Answer, Conversation, new_message_id
 
 _log = structlog.get_logger("citespan")
@@ -100,12 +102,15 @@ async def send_message(request: Request, conversation_id: str) -> Any:
         unkept=unkept,
         improving=streamed,
     )
-    steps = counted(request, state, asked, ask)
+    context = ask_context(request)
+    steps = with_access_and_metrics(context, asked, ask)
     passages = "passages" in asked.include
     if streamed:
-        events = events_of(steps, passages=passages, answer_id=answer_id, more=more)
-        return stream(request, events, kind="follow-up")
-    out = AskOut.from_answer(await finished(request, steps, kind="follow-up"), passages=passages, answer_id=answer_id)
+        events = answer_events(steps, passages=passages, answer_id=answer_id, more=more)
+        return stream(context, events, kind="follow-up")
+    out = AskOut.from_answer(
+        await run_to_answer(context, steps, kind="follow-up"), passages=passages, answer_id=answer_id
+    )
     return MessageAskedOut(**out.model_dump(), **more)
 
 

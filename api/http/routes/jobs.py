@@ -8,15 +8,16 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from api.auth.callers import Caller, Scope, caller_of, needs, sender_of
+from api.auth.callers import Caller, Scope
 from api.errors import Problem
 from api.http.openapi import body_of_lines, query_of, stream_of
 from api.http.request_body import check_declared, check_encoding, content_type, pieces, read_query
-from api.observability.audit import note
+from api.http.request_context import caller_of, needs, note, ready_state, sender_of, state_of
+from api.http.streaming import followed
 from api.schemas.jobs import BatchOut, JobAndFailuresOut, JobOut, JobsOut
 from api.schemas.requests import CollectionQuery, PageQuery
-from api.service.context import State, ready_state, state_of
-from api.service.event_stream import Pulse, event_text, followed
+from api.service.context import State
+from api.service.event_stream import Pulse, event_text
 from index import (
     Collection,
     Incoming,

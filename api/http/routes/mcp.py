@@ -4,11 +4,10 @@ from fastapi import APIRouter, Request, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.auth.callers import Scope as Allowed
-from api.auth.callers import caller_of, needs
 from api.errors import Problem
 from api.http.request_body import check_declared, check_encoding, content_type, pieces
+from api.http.request_context import caller_of, needs, state_of
 from api.mcp.http_transport import Exchange
-from api.service.context import state_of
 
 router = APIRouter(tags=["mcp"], dependencies=[needs(Allowed.ASK)])
 

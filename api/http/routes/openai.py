@@ -11,10 +11,11 @@ import numpy.typing as npt
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from api.auth.callers import Scope, needs, sender_of, take_place
+from api.auth.callers import Scope
 from api.concurrency.worker_pool import SEARCH, Job
 from api.http.openapi import body_of
 from api.http.request_body import read_body, until_gone
+from api.http.request_context import ask_context, caller_of, needs, ready_state, sender_of, state_of, take_place
 from api.openai.errors import TOO_LONG, ErrorOut, Refusal
 from api.openai.history import understood
 from api.openai.models import chat_models, collection_of, described, encoder_of, unknown
@@ -32,10 +33,9 @@ from api.openai.responses import (
     usage_of,
 )
 from api.openai.streams import reply_stream
-from api.schemas.responses import new_id
-from api.service.ask import answered
-from api.service.context import State, ready_state, state_of
-from index import DEFAULT_COLLECTION, ArticleInfo, SentenceEncoder
+from api.service.ask import ask
+from api.service.context import State
+from index import DEFAULT_COLLECTION, ArticleInfo, SentenceEncoder, new_id
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
     "default": {"model": ErrorOut, "description": "an error, and what to change"}
@@ -61,10 +61,11 @@ _CHARACTERS = 1_000
 )
 async def create_chat_completion(request: Request) -> Any:
     """Answer the last message of a conversation from the articles of the collection that the model stands for."""
-    state = ready_state(request)
+    context = ask_context(request)
+    state = context.state
     chat = await read_body(request, ChatIn, state.settings.chat_body_bytes)
     chat.check()
-    collection = collection_of(request, state, chat.model).name
+    collection = collection_of(context.caller, state, chat.model).name
     conversation = understood(chat.messages)
     asked = (chat.citespan or ChatOptions()).asked(conversation.question, collection)
     answer_id, begun = new_id(), int(time.time())
@@ -73,7 +74,7 @@ async def create_chat_completion(request: Request) -> Any:
         return article.url or _own_address(request, article.id, collection)
 
     async def work() -> tuple[Reply, Usage]:
-        answer = await answered(request, asked, history=conversation.history)
+        answer = await ask(context, asked, history=conversation.history)
         reply = Reply.of(answer, chat.model, answer_id, begun)
         counts = await run_in_threadpool(_tokens, state, [*conversation.texts, reply.content])
         return reply, usage_of(counts[:-1], counts[-1])
@@ -101,7 +102,7 @@ async def create_chat_completion(request: Request) -> Any:
 @router.get("/v1/models", response_model=ModelsOut, operation_id="list_models")
 async def list_models(request: Request) -> Any:
     """List the collections that can be chatted with, as models."""
-    return ModelsOut(data=await run_in_threadpool(chat_models, request, state_of(request)))
+    return ModelsOut(data=await run_in_threadpool(chat_models, caller_of(request), state_of(request)))
 
 
 @router.get("/v1/models/{model:path}", response_model=ModelOut, operation_id="retrieve_model")
@@ -111,7 +112,7 @@ async def retrieve_model(request: Request, model: str) -> Any:
     encoder = state.qa.library.encoder
     if isinstance(encoder, SentenceEncoder) and model == encoder.card.name:
         return ModelOut(id=model, created=0, name=model)
-    return await run_in_threadpool(described, collection_of(request, state, model))
+    return await run_in_threadpool(described, collection_of(caller_of(request), state, model))
 
 
 @router.post(

@@ -4,13 +4,13 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from api.auth.callers import Scope, caller_of, needs, sender_of, take_place
+from api.auth.callers import Scope
 from api.concurrency.worker_pool import SEARCH
 from api.http.openapi import body_of
 from api.http.request_body import read_body, until_gone
+from api.http.request_context import caller_of, needs, ready_state, sender_of, take_place
 from api.schemas.requests import SearchIn
 from api.schemas.responses import CandidateOut, SearchOut
-from api.service.context import ready_state
 
 router = APIRouter(tags=["search"], dependencies=[needs(Scope.ASK)])
 

@@ -7,8 +7,9 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 from starlette.concurrency import run_in_threadpool
 
-from api.auth.callers import Scope, caller_of, needs
-from api.service.context import State, state_of
+from api.auth.callers import Scope
+from api.http.request_context import caller_of, needs, state_of
+from api.service.context import State
 from api.service.health import Look
 from index import DEFAULT_COLLECTION
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -12,9 +13,10 @@ from api.auth.callers import Caller, Scope
 from api.errors import Problem, problem_of
 from api.http.openapi import form_of
 from api.http.request_body import check_uncompressed, content_type, receive
+from api.http.request_context import ask_context, state_of
 from api.schemas.requests import AskIn
-from api.service.ask import answered
-from api.service.context import State, state_of
+from api.service.ask import ask
+from api.service.context import State
 from api.slack import Command, CommandIn, Slack, answer_message, help_message, is_probe, note, read_command, read_fields
 from index import CollectionNotFound
 from qa import MAX_QUESTION_CHARACTERS
@@ -42,7 +44,7 @@ async def slack_command(request: Request) -> Response:
     nothing but that status.
     """
     state = state_of(request)
-    slack = state.slack
+    slack: Slack | None = request.app.state.slack
     if slack is None:
         raise Problem(404, "Slack is not connected: CITESPAN_SLACK_SIGNING_SECRET does that")
     body = await _body(request, state)
@@ -104,7 +106,8 @@ async def _message(request: Request, state: State, command: Command) -> dict[str
     asked = AskIn(question=command.question, collection=state.settings.slack_collection, limit=_ANSWERS)
     try:
         # Slack closes the connection once it has a reply: that is no reason to stop.
-        answer = await answered(request, asked, gone=asyncio.Event().wait)
+        context = replace(ask_context(request), disconnected=asyncio.Event().wait)
+        answer = await ask(context, asked)
         return answer_message(answer, share=command.share)
     except CollectionNotFound:
         return note(f"There is no collection {asked.collection!r} to ask: CITESPAN_SLACK_COLLECTION names it.")

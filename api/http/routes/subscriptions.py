@@ -6,15 +6,14 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
-from api.auth.callers import Scope, caller_of, needs
+from api.auth.callers import Scope
 from api.concurrency.worker_pool import FETCH, WRITE, Job
 from api.errors import Problem
 from api.http.openapi import body_of, query_of
 from api.http.request_body import read_body, read_query, until_gone
-from api.observability.audit import note
+from api.http.request_context import caller_of, collection_of, needs, note, ready_state, state_of
 from api.schemas.requests import CollectionQuery, SubscriptionIn
 from api.schemas.subscriptions import SubscriptionOut, SubscriptionsOut
-from api.service.context import collection_of, ready_state, state_of
 from index import Following, Subscription, SubscriptionNotFound, check_collection_name
 
 router = APIRouter(tags=["subscriptions"], dependencies=[needs(Scope.WRITE)])

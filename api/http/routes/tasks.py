@@ -4,12 +4,12 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from api.auth.callers import Scope, needs, sender_of, take_place
+from api.auth.callers import Scope
 from api.concurrency.worker_pool import ASK, Job
 from api.http.openapi import body_of
 from api.http.request_body import read_body, until_gone
+from api.http.request_context import needs, ready_state, sender_of, take_place
 from api.schemas.hf_task import TaskAnswerOut, TaskIn, TaskParameters, shown
-from api.service.context import ready_state
 from qa import TextReading
 
 # Of text to read, that count as one unit of work.

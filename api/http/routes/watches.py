@@ -9,20 +9,20 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from api.auth.callers import Scope, caller_of, needs, sender_of, take_place
+from api.auth.callers import Scope
 from api.background.watch_scheduler import first
 from api.concurrency.worker_pool import ASK, FETCH, Job
 from api.errors import Problem
 from api.http.openapi import body_of, event_content, query_of
 from api.http.request_body import accepts, read_body, read_query, until_gone
-from api.observability.audit import note
+from api.http.request_context import caller_of, needs, note, ready_state, sender_of, state_of, take_place
+from api.http.streaming import followed
 from api.schemas.requests import PageQuery, WatchIn
 from api.schemas.watches import EVENT_TYPES, EventOut, EventsOut, NewWatchOut, TestedOut, WatchesOut, WatchOut
-from api.service.context import State, ready_state, state_of
-from api.service.event_stream import EVENTS, Pulse, event_text, followed
-from api.watch_records import Delivery, Watch
+from api.service.context import State
+from api.service.event_stream import EVENTS, Pulse, event_text
 from index import FetchError, InputError, RecordNotFound, check_receiver, decode_cursor, encode_cursor
-from qa import Answer, Watched, first_asked
+from qa import Answer, Delivery, Watch, Watched, first_asked
 
 router = APIRouter(tags=["watches"], dependencies=[needs(Scope.ASK)])
 # Events of a stream that are read in one go.
@@ -55,7 +55,7 @@ async def create_watch(request: Request, response: Response) -> Any:
     filters = given.filters.to_filters()
     state.qa.library.collection(given.collection)  # an unknown one is a 404
     take_place(request)
-    add = partial(state.watches.add, given.question, given.collection, given.filters, caller.name, given.webhook)
+    add = partial(state.watches.add, given.question, given.collection, filters, caller.name, given.webhook)
     watch = await run_in_threadpool(add, most=state.settings.watches_size)
     note(request, watch_id=watch.id)
     with state.watches.beginning(watch.id):
@@ -175,7 +175,7 @@ async def list_watch_events(request: Request, watch_id: str) -> Any:
 
 async def _events(state: State, request: Request, watch: Watch, after: int) -> AsyncGenerator[bytes]:
     caller = caller_of(request)
-    with state.watches.listeners.waiting(sender_of(request)) as changed:
+    with state.watch_listeners.waiting(sender_of(request)) as changed:
         yield b": following\n\n"
         pulse = Pulse()
         while not state.stopping.is_set():

@@ -41,7 +41,7 @@ def add_gauges(state: State, follower: "Follower", watcher: "Watcher") -> None:
         "citespan_streams_open",
         "Clients that follow jobs or standing questions",
         ["of"],
-        lambda: {("jobs",): float(state.jobs.followers), ("watches",): float(state.watches.listeners.count)},
+        lambda: {("jobs",): float(state.jobs.followers), ("watches",): float(state.watch_listeners.count)},
     )
     for name, about, number in (
         ("queue_waiting", "Questions waiting", lambda: workers.questions.waiting),

@@ -7,21 +7,20 @@ with them, go with their collection: what they hold is put down as quoted from t
 import secrets
 import threading
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from api.concurrency.notifier import Listeners
-from api.errors import Problem
-from api.schemas.requests import FiltersIn
-from api.schemas.responses import new_id
-from index import Changes, Filters, Mark, Record, RecordNotFound, Records
-from qa import Place, ReadPassage, Standing, Watched
+from index import Changes, Filters, Mark, Record, RecordNotFound, Records, TooManyRecords, new_id
+from qa.watches.answer_changes import Place, Standing
+from qa.watches.evaluate import Watched
+from qa.watches.score_bounds import ReadPassage
 
 WATCH, EVENT, DELIVERY = "watch", "event", "delivery"
+# Of what is kept of a question; kept before forms had versions, it is the first.
+FORM_VERSION = 1
 MAX_EVENTS = 1_000
-MAX_LISTENERS = 64
 # Of a proof that is kept, at most so many pieces of evidence.
 MAX_EVIDENCE = 5
 _PAGE = 1_000
@@ -85,7 +84,7 @@ class Watch:
     id: str
     question: str
     collection: str
-    filters: FiltersIn
+    filters: Filters
     key: str | None
     webhook: Webhook | None
     created: str = ""
@@ -95,10 +94,6 @@ class Watch:
     rivals: tuple[Answer, ...] = ()
     number: int = 0
     revision: int = 0
-
-    def to_filters(self) -> Filters:
-        """Return the filters as the index has them."""
-        return self.filters.to_filters()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,24 +122,21 @@ class Watches:
 
     Args:
         records: of the library.
+        changed: called, in any thread, after an event was kept or a question removed.
 
     Attributes:
         wake: set when a question came that has not been looked at.
-        listeners: told of each event.
     """
 
-    def __init__(self, records: Records) -> None:
+    def __init__(self, records: Records, changed: Callable[[], None] = lambda: None) -> None:
         self._records = records
+        self._notify = changed
         self._lock = threading.Lock()
         self._beginning: set[str] = set()
         self.wake = threading.Event()
-        self.listeners = Listeners(
-            MAX_LISTENERS,
-            f"{MAX_LISTENERS} clients follow standing questions already: ask for a page from time to time",
-        )
 
     def add(
-        self, question: str, collection: str, filters: FiltersIn, key: str | None, url: str | None, *, most: int
+        self, question: str, collection: str, filters: Filters, key: str | None, url: str | None, *, most: int
     ) -> Watch:
         """Keep a question that is yet to be asked.
 
@@ -157,14 +149,14 @@ class Watches:
             most: questions that may be kept in all.
 
         Raises:
-            Problem: 409, there are that many.
+            TooManyRecords: there are that many.
             StorageError: the disk refused; nothing was kept.
         """
         webhook = None if url is None else Webhook(url)
         watch = Watch(new_id("wch_"), question, collection, filters, key, webhook)
         with self._records.change(grows=True) as changes:
             if changes.count(WATCH) >= most:
-                raise Problem(409, f"{most:,} standing questions are kept already: remove some first")
+                raise TooManyRecords(f"{most:,} standing questions are kept already: remove some first")
             kept = _put(changes, watch)
             if webhook is not None:
                 _put_delivery(changes, watch.id, Delivery())
@@ -228,7 +220,7 @@ class Watches:
             RecordNotFound: there is none.
         """
         self._records.remove(WATCH, watch_id)
-        self.listeners.tell()
+        self._notify()
 
     def store(self, before: Watch, now: Watch, event: WatchEvent | None = None) -> WatchEvent | None:
         """Keep what has become of a question and, in the same transaction, the event that tells of it.
@@ -259,7 +251,7 @@ class Watches:
                 changes.keep_newest(EVENT, MAX_EVENTS, parent=before.id)
         if kept is None or event is None:
             return None
-        self.listeners.tell()
+        self._notify()
         return replace(event, number=kept.number, created=kept.created)
 
     def events(self, watch_id: str, after: int = 0, limit: int = _PAGE) -> list[WatchEvent]:
@@ -297,18 +289,19 @@ def event_of(kind: str, old: Answer | None, new: Answer | None) -> WatchEvent:
     return WatchEvent(new_id("evt_"), kind, old, new)
 
 
-def proof(answer: Any) -> Answer:
-    """Return an answer of the HTTP interface as it is kept: with its best evidence."""
-    facts: Answer = answer.model_dump()
-    facts["evidence"] = facts["evidence"][:MAX_EVIDENCE]
-    return facts
+def proof(answer: Answer) -> Answer:
+    """Return an answer, as the HTTP interface shows it, as it is kept: with its best evidence."""
+    return {**answer, "evidence": answer["evidence"][:MAX_EVIDENCE]}
 
 
 def _put(changes: Changes, watch: Watch) -> Record:
+    filters = asdict(watch.filters)
+    del filters["as_of"]
     body = {
+        "version": FORM_VERSION,
         "question": watch.question,
         "collection": watch.collection,
-        "filters": watch.filters.model_dump(),
+        "filters": {name: list(value) if isinstance(value, tuple) else value for name, value in filters.items()},
         "key": watch.key,
         "webhook": None if watch.webhook is None else asdict(watch.webhook),
         "asked": watch.asked,
@@ -328,7 +321,7 @@ def _watch(record: Record) -> Watch:
         id=record.id,
         question=body["question"],
         collection=body["collection"],
-        filters=FiltersIn(**body["filters"]),
+        filters=_filters(body["filters"]),
         key=body["key"],
         webhook=None if body["webhook"] is None else Webhook(**body["webhook"]),
         created=record.created,
@@ -338,6 +331,16 @@ def _watch(record: Record) -> Watch:
         rivals=tuple(held["rivals"]),
         number=record.number,
         revision=body["revision"],
+    )
+
+
+def _filters(body: dict[str, Any]) -> Filters:
+    return Filters(
+        published_from=body["published_from"],
+        published_to=body["published_to"],
+        sources=tuple(body["sources"]),
+        tags=tuple(body["tags"]),
+        article_ids=tuple(body["article_ids"]),
     )
 
 
