@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from api.auth.callers import Scope
 from api.concurrency.worker_pool import Cancelled
 from api.errors import Problem, problem_of
-from api.mcp.calls import Calls, ContextOf
+from api.mcp.calls import Calls, ContextOf, pipe_context
 from api.mcp.messages import refusal_of
 from api.mcp.read_tools import READS, Reading
 from api.mcp.resources import add_resources, listed
@@ -99,15 +99,18 @@ class ToolServer(MCPServer[Any]):
 
 
 def tool_server(
-    state: State, context_of: ContextOf, settled: Callable[[], Awaitable[None]] | None = None
+    state: State,
+    context_of: ContextOf | None = None,
+    settled: Callable[[], Awaitable[None]] | None = None,
 ) -> ToolServer:
     """Make the server.
 
     Args:
         state: of the service; its settings say whether there are tools that write.
-        context_of: see Calls.
+        context_of: see Calls; None for pipes.
         settled: see Calls.
     """
+    context_of = context_of or pipe_context(state)
     calls = Calls(state, context_of, settled)
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level

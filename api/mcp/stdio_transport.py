@@ -8,7 +8,6 @@ import structlog
 
 from api.background.job_runner import Jobs
 from api.concurrency.worker_pool import Workers
-from api.mcp.calls import pipe_context
 from api.mcp.server import tool_server
 from api.observability.logging import configure_log
 from api.observability.metrics import Metrics
@@ -58,7 +57,7 @@ async def _serve(state: State) -> None:
 
     writes = state.settings.mcp_writes
     limit = state.settings.article_body_bytes if writes else state.settings.ask_body_bytes
-    await tool_server(state, pipe_context(state), settled).run_pipes(limit)
+    await tool_server(state, settled=settled).run_pipes(limit)
 
 
 def _load(state: State) -> None:

@@ -17,9 +17,8 @@ from api.client import Citespan, NotFound
 from api.concurrency.notifier import Listeners
 from api.concurrency.worker_pool import ASK, SEARCH, WATCH, Job, Lane
 from api.errors import Problem
-from api.schemas.requests import FiltersIn
 from api.service.event_stream import PING, Pulse
-from index import FetchError, FetchPolicy, Records, check_receiver, post
+from index import FetchError, FetchPolicy, Filters, Records, TooManyRecords, check_receiver, post
 from qa.watches.store import Watches
 from tests.helpers import Server, assert_problem, citespan
 from tests.receiver import Receiver
@@ -257,9 +256,9 @@ def test_many_at_once_do_not_get_past_the_limit(tmp_path: Path) -> None:
 
     def add(number: int) -> int:
         try:
-            watches.add(f"Who is {number}?", "default", FiltersIn(), None, None, most=7)
-        except Problem as full:
-            return full.status
+            watches.add(f"Who is {number}?", "default", Filters(), None, None, most=7)
+        except TooManyRecords:
+            return 409
         return 201
 
     with ThreadPoolExecutor(8) as pool:
@@ -271,7 +270,7 @@ def test_a_listing_goes_on_past_those_whose_collection_has_gone(tmp_path: Path) 
     records = Records(tmp_path)
     watches = Watches(records)
     for collection in ("gone", "gone", "gone", "here"):
-        watches.add("Who?", collection, FiltersIn(), None, None, most=9)
+        watches.add("Who?", collection, Filters(), None, None, most=9)
     records.forget("gone")
     assert [one.collection for one in watches.page(limit=2)] == ["here"]
     assert watches.page(watches.newest(), limit=2) == []

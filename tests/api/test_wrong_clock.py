@@ -13,9 +13,8 @@ from api.auth.key_cache import Keyring
 from api.auth.keys import Keys
 from api.background.webhook_sender import Webhooks
 from api.observability.metrics import Metrics
-from api.schemas.requests import FiltersIn
 from api.settings import Settings
-from index import FetchPolicy, Library, Records, instant, now
+from index import FetchPolicy, Filters, Library, Records, instant, now
 from qa.watches.store import Delivery, Watch, Watches, event_of
 from tests.receiver import Receiver
 from tests.site import until
@@ -50,7 +49,7 @@ def webhooks(records: Records, watches: Watches, receiver: Receiver) -> Iterator
 
 
 def asked(watches: Watches, receiver: Receiver) -> Watch:
-    watch = watches.add("Who built it?", "default", FiltersIn(), None, receiver.url, most=10)
+    watch = watches.add("Who built it?", "default", Filters(), None, receiver.url, most=10)
     watches.store(watch, watch, event_of("new", None, None))
     return watch
 

@@ -17,8 +17,7 @@ from unittest import mock
 
 from api.auth.callers import Scope
 from api.auth.keys import Keys
-from api.schemas.requests import FiltersIn
-from index import Article, Encoder, Library, Record, StorageError, back_up_library, now, restore_library
+from index import Article, Encoder, Filters, Library, Record, StorageError, back_up_library, now, restore_library
 from index.search import live_vectors, vector_index
 from index.storage.migrations import APPLICATION_ID, MIGRATIONS
 from qa.conversations import CONVERSATION, MESSAGE, Conversations
@@ -138,7 +137,7 @@ def fill(folder: Path, encoder: Encoder) -> None:
         library.collection(OTHER, create=True).add_one(article("o1"))
         conversation = scene.conversations.create(title="of the harbour")
         library.records.put(_message(conversation.id, "m1", "a1"))
-        watch = scene.watches.add("Who saw the wall?", "default", FiltersIn(), None, "https://example.org/hook", most=9)
+        watch = scene.watches.add("Who saw the wall?", "default", Filters(), None, "https://example.org/hook", most=9)
         scene.watches.store(watch, watch, event_of("new", None, {"text": "the pilot"}))
         scene.keys.add("reader", Scope.ASK)
         with library.collection().store.subscriptions() as subscriptions:
@@ -319,7 +318,7 @@ def _forget_conversation(scene: Scene) -> None:
 
 
 def _watch(scene: Scene) -> None:
-    watch = scene.watches.add("When was it?", OTHER, FiltersIn(), None, "https://example.org/hook", most=9)
+    watch = scene.watches.add("When was it?", OTHER, Filters(), None, "https://example.org/hook", most=9)
     scene.acknowledge()
     scene.watches.store(watch, watch, event_of("new", None, {"text": "at dusk"}))
     scene.acknowledge()
