@@ -33,7 +33,7 @@ WORKDIR /opt/citespan/lib
 RUN find . -type d \( -path '*/site-packages/*/tests' -o -path '*/torch/test' -o -path '*/torch/bin' -o -path '*/torch/include' \
         -o -path '*/openvino/include' -o -path '*/openvino/cmake' -o -path '*/openvino/tools' \) -prune -exec rm -rf {} +; \
     find . -name '*.a' -delete; \
-    /opt/citespan/bin/python -c 'import api.cli, index, qa, openvino, faiss'
+    /opt/citespan/bin/python -c 'import api.cli.main, index, qa, openvino, faiss'
 
 FROM python:${PYTHON} AS service
 LABEL org.opencontainers.image.title="Citespan" \

@@ -159,7 +159,7 @@ def test_a_missing_extra_is_named(tmp_path: Path) -> None:
     (tmp_path / "opentelemetry_hidden.py").write_text(
         "import sys\nsys.modules['opentelemetry.sdk'] = None\nsys.modules['opentelemetry.exporter'] = None\n"
     )
-    code = "import opentelemetry_hidden\nfrom api.cli import main\nmain()"
+    code = "import opentelemetry_hidden\nfrom api.cli.main import main\nmain()"
     environment = clean_environment(CITESPAN_TRACES="true")
     environment["PYTHONPATH"] += f":{tmp_path}"
     ran = subprocess.run(

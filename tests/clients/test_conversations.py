@@ -43,7 +43,7 @@ def test_a_follow_up_is_understood_and_kept(client: Any, monkeypatch: pytest.Mon
     assert client.export_conversation(begun).startswith("# About the mill\n")
     assert client.export_conversation(begun, form="csv", style="apa").startswith("asked,question,")
     other = client.create_conversation()
-    for module in ("blocking", "asynchronous"):
+    for module in ("sync_client", "async_client"):
         monkeypatch.setattr(f"api.client.{module}.PAGE", 1)
     assert [row.id for row in client.conversations()][:2] == [other, begun]
     client.forget_conversation(begun)

@@ -119,7 +119,7 @@ def test_listings_go_through_all_pages(samples: Any, monkeypatch: pytest.MonkeyP
     whole = list(samples.articles())
     (shown,) = [one for one in samples.collections() if one.name == "default"]
     assert len(whole) == shown.articles > 3
-    for module in ("blocking", "asynchronous"):
+    for module in ("sync_client", "async_client"):
         monkeypatch.setattr(f"api.client.{module}.PAGE", 2)
     assert list(samples.articles()) == whole
 

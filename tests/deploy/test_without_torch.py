@@ -39,7 +39,7 @@ with QuestionAnswering.open(sys.argv[1]) as qa:
     print(qa.ask("When was the mill of Tarn built?").text)
 """
 _ASK = """
-from api.cli import main
+from api.cli.main import main
 sys.argv[1:] = ["ask", "When was the mill built?", "--library", sys.argv[1]]
 main()
 """
