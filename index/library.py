@@ -227,7 +227,8 @@ class Library:
     def names(self) -> list[str]:
         """Return the names of all collections, sorted."""
         with self._guard:  # of those whose first write failed a file may be left
-            unborn = {name for name, collection in self._unborn.items() if not collection.store.exists}
+            known = {**self._unborn, **self._collections}
+        unborn = {name for name, collection in known.items() if not collection.store.exists}
         always = set() if self.read_only else {DEFAULT_COLLECTION}
         return sorted(always.union(set(collection_names(self.folder)) - unborn))
 

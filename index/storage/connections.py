@@ -78,7 +78,8 @@ class Connections:
         self._closed = False
         self._checked = False
         self._there = read_only or self.path.is_file()
-        self._made = False  # whether the file is there and what is in it is not yet
+        # The file is there and what is in it is not yet; whether its first transaction was done is not known.
+        self._made = self._in_doubt = False
         self._writer: sqlite3.Connection | None = None
 
     @property
@@ -289,7 +290,7 @@ class Connections:
             try:
                 with self.space.released(), translated():
                     yield from self._within_transaction()
-                self._there, self._made = True, False
+                self._there, self._made, self._in_doubt = True, False, False
                 self.commits += 1
                 self._used = time.monotonic()
             except StorageError as error:
@@ -320,7 +321,7 @@ class Connections:
         except CommitUncertain:
             db.close()
             self._writer = None
-            self._there, self._made = True, False  # what is there may be whole
+            self._there, self._made, self._in_doubt = True, False, self._made  # what is there may be whole
             self.commits += 1
             raise
         except BaseException as error:

@@ -44,6 +44,17 @@ class Written:
 class Store(Connections):
     """The database of one collection, and what is written to it.  Safe for use from several threads."""
 
+    @property
+    def exists(self) -> bool:
+        """Whether there is a database already, one in which something may have been stored."""
+        if not self._in_doubt:
+            return super().exists
+        try:
+            with self.read(brief=True) as view:
+                return not view.is_unused()
+        except StorageError:
+            return True
+
     def has_room(self) -> bool:
         """Return whether something may be added: on a disk that is nearly full, once as much was removed."""
         return not self.space.refuses() or not self.space.refuses(self._reusable())
