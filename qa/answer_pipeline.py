@@ -98,7 +98,7 @@ class AnswerPipeline:
         ranking = Ranking(question, candidates, self.calibration, limit, min_confidence, self.threshold)
         plan = Plan(question, candidates, None if self.thorough else self.calibration)
         spans: list[Span] = []
-        shown = None
+        last_text = None
         while not plan.done:
             check()
             spans += wanted(self.read(question, plan.next(spans)), without)
@@ -106,8 +106,8 @@ class AnswerPipeline:
             if plan.done or not improving:
                 continue
             answer = ranking.answer(spans, stopwatch.timings())
-            if answer.answers and answer.answers[0].text != shown:
-                shown = answer.answers[0].text
+            if answer.answers and answer.answers[0].text != last_text:
+                last_text = answer.answers[0].text
                 yield Improved(answer)
         answer = ranking.answer(spans, stopwatch.timings())
         stopwatch.lap("read")
@@ -118,8 +118,8 @@ class AnswerPipeline:
         n_best = LIST_N_BEST if asks_for_several(question) else N_BEST
         windows = self.reader.read(question, [part.text for part in parts])
         return [
-            Span(part.candidate, part.start + found.start, part.start + found.end, text, found.score)
+            Span(part.candidate, part.start + span.start, part.start + span.end, text, span.score)
             for part, scored in zip(parts, windows, strict=True)
-            for found in decode(part.text, scored, n_best=n_best)
-            for text in [part.text[found.start : found.end]]
+            for span in decode(part.text, scored, n_best=n_best)
+            for text in [part.text[span.start : span.end]]
         ]

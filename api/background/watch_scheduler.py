@@ -25,6 +25,7 @@ from qa import (
     Answer,
     Asked,
     QuestionAnswering,
+    RankedAnswer,
     StandingQuestion,
     Watch,
     Watched,
@@ -199,10 +200,10 @@ class Watcher(Background):
         asked: Asked = self._worked(lambda check: asked_again(qa, collection.name, question, held, check))
         metrics.watches_asked.inc()
         found, event = again(watch, asked)
-        kept = self._watches.store(watch, found, event)
-        if kept is not None:
-            metrics.watch_events.labels(kept.kind).inc()
-            _log.info("watch", watch=watch.id, change=kept.id, kind=kept.kind)
+        stored = self._watches.store(watch, found, event)
+        if stored is not None:
+            metrics.watch_events.labels(stored.kind).inc()
+            _log.info("watch", watch=watch.id, change=stored.id, kind=stored.kind)
             self._webhooks.changed(watch.id)
 
     def _question(self, collection: Collection, watch: Watch) -> StandingQuestion:
@@ -217,28 +218,27 @@ class Watcher(Background):
 
     def _worked(self, work: Callable[[Callable[[], None]], Any]) -> Any:
         """Do a piece of work in the lane of questions, after all that people wait for."""
-        lane, stopping = self._lane, self._stopping
         for tries in range(_STEPS_ASIDE + 1):
 
             def run(job: Job, tries: int = tries) -> Any:
                 def check() -> None:
                     job.check()
-                    if tries < _STEPS_ASIDE and lane.waiting:
+                    if tries < _STEPS_ASIDE and self._lane.waiting:
                         raise _Aside
 
                 return work(check)
 
-            job = lane.submit(WATCH, run, None)
+            job = self._lane.submit(WATCH, run, None)
             while True:
                 try:
                     return job.future.result(_LOOK_SECONDS)
                 except _Aside:
-                    stopping.wait(_ASIDE_SECONDS)
+                    self._stopping.wait(_ASIDE_SECONDS)
                     break
                 except TimeoutError:
                     if job.future.done():  # it is the work's own
                         raise
-                    if not stopping.is_set():
+                    if not self._stopping.is_set():
                         continue
                     job.cancel()
                     raise _Stopping from None
@@ -247,20 +247,25 @@ class Watcher(Background):
 
 def first(watch: Watch, watched: Watched, answer: Answer) -> Watch:
     """Return a question after it was asked for the first time."""
-    told = proof(AnswerOut.from_ranked(answer.answers[0]).model_dump()) if answer.answered else None
-    return replace(watch, asked=now(), watched=watched, answer=told)
+    reported = _proof_of(answer.answers[0]) if answer.answered else None
+    return replace(watch, asked=now(), watched=watched, answer=reported)
 
 
 def again(watch: Watch, asked: Asked) -> tuple[Watch, WatchEvent | None]:
     """Return a question after it was asked again, and the event where its answer has changed."""
     judgement = asked.judgement
-    told = None if judgement.told is None else proof(AnswerOut.from_ranked(judgement.told).model_dump())
+    reported = None if judgement.told is None else _proof_of(judgement.told)
     # The answer that was told and has not changed is shown with the proof that it has now.
-    stands = watch.answer if judgement.found is None else proof(AnswerOut.from_ranked(judgement.found).model_dump())
+    stands = watch.answer if judgement.found is None else _proof_of(judgement.found)
     rivals = watch.rivals
-    if judgement.kind == "contradicted" and told is not None:
-        rivals = (*rivals, told)[-MAX_RIVALS:]
+    if judgement.kind == "contradicted" and reported is not None:
+        rivals = (*rivals, reported)[-MAX_RIVALS:]
     elif judgement.kind is not None:
-        stands, rivals = told, ()
+        stands, rivals = reported, ()
     found = replace(watch, asked=now(), watched=asked.watched, answer=stands, rivals=rivals)
-    return found, None if judgement.kind is None else event_of(judgement.kind, watch.answer, told)
+    return found, None if judgement.kind is None else event_of(judgement.kind, watch.answer, reported)
+
+
+def _proof_of(ranked: RankedAnswer) -> dict[str, Any]:
+    """Return an answer with its best evidence, as it is kept."""
+    return proof(AnswerOut.from_ranked(ranked).model_dump())

@@ -85,7 +85,7 @@ def ready_state(request: Request) -> State:
 
 
 def collection_of(request: Request, name: str) -> Collection:
-    """Return a collection, for whoever sent a request.
+    """Return a collection that the sender of a request may use.
 
     Raises:
         Problem: 403, not theirs.

@@ -3,7 +3,7 @@
 There is no language model in it.  A question that stands alone is left alone.  One that leans on what was said is put
 anew: what is left out is taken from the question before (ellipsis), pronouns and "that year" give way to what they may
 stand for, "else" asks again without what was answered.  Where more than one reading is possible all are returned, and
-whoever asks keeps the one that the articles support best (qa.followups.retrieval_budget).
+the caller keeps the one that the articles support best (qa.followups.retrieval_budget).
 """
 
 from collections.abc import Sequence

@@ -1,10 +1,9 @@
 """Which standing questions new passages could touch: told without reading, and most often without searching.  Pure.
 
 A question has the answer of its first candidates, and of nothing else.  So it can change only if one of these changes
-or goes, or if another passage comes in among them.  What a passage's fused score may be at most is known from its
-cosine and from whether it has a word of the question (see fuse in index.search.retriever), so most passages are told
-apart from those by one product of matrices.  What passes is searched for, and only where other candidates come back is
-anything read.
+or goes, or if another passage comes in among them.  The highest fused score that a passage can
+have follows from its cosine and from whether it has a word of the question (see fuse in index.search.retriever), so one
+product of matrices rules most passages out.  The rest are searched for, and only other candidates are read.
 """
 
 import math
